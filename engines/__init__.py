@@ -1,0 +1,1 @@
+"""What runs a Program: numpy (the referee) and numba, and the Simulator on top."""

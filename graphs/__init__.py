@@ -1,0 +1,1 @@
+"""The sentences: from the text of a circuit to a checked Circuit and a lowered Program."""

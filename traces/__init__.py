@@ -1,0 +1,1 @@
+"""What comes out: recordings, labelled arrays, files, manifests, checkpoints, plots."""

@@ -1,0 +1,1 @@
+"""The texts: circuit files that ship with the package."""
