@@ -1,0 +1,63 @@
+"""Reading traces back from NetCDF and npz files."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .atomic import replacing
+
+if TYPE_CHECKING:
+    from .traces import Traces
+
+_COORDINATES = ("replica", "sample", "phase", "phase_step", "time")
+
+
+def write_npz(traces: Traces, path: str | os.PathLike[str]) -> None:
+    """Writes arrays under their names, coordinates under theirs, and `manifest` as JSON text."""
+    facts = {"time_unit": traces.time_unit, "manifest": traces.manifest}
+    entries: dict[str, np.ndarray] = {
+        **traces.arrays,
+        **{name: getattr(traces, name) for name in _COORDINATES},
+        "manifest": np.asarray(json.dumps(facts, default=str)),
+    }
+    # Not numpy.savez: its own arguments (`file`, ...) are names a circuit may use.
+    with (
+        replacing(path) as draft,
+        zipfile.ZipFile(draft, "w", zipfile.ZIP_DEFLATED, allowZip64=True) as archive,
+    ):
+        for name, array in entries.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+
+
+def read_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The arguments of `Traces` from an npz file."""
+    with np.load(path, allow_pickle=False) as archive:
+        entries = {name: archive[name] for name in archive.files}
+    facts = json.loads(str(entries.pop("manifest").reshape(())))
+    coordinates = {name: entries.pop(name) for name in _COORDINATES}
+    return {
+        "arrays": entries,
+        **coordinates,
+        "time_unit": facts["time_unit"],
+        "manifest": facts["manifest"],
+    }
+
+
+def read_netcdf(path: str | os.PathLike[str]) -> dict[str, Any]:
+    """The arguments of `Traces` from a NetCDF file."""
+    import xarray
+
+    with xarray.open_dataset(path, engine="h5netcdf") as dataset:
+        coordinates = {name: dataset[name].values for name in _COORDINATES}
+        return {
+            "arrays": {str(name): dataset[name].values for name in dataset.data_vars},
+            **coordinates,
+            "time_unit": dataset["time"].attrs.get("units"),
+            "manifest": json.loads(dataset.attrs.get("manifest", "{}")),
+        }

@@ -1,0 +1,88 @@
+"""The manifest of a run: what is needed to make it again, and to know what it was."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import time
+from collections.abc import Mapping
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..graphs.circuit import Circuit
+
+PACKAGES = ("apical", "numpy", "scipy", "numba", "xarray")
+
+
+def manifest(
+    circuit: Circuit,
+    *,
+    engine: str,
+    seed: int | None = None,
+    dtype: str = "float64",
+    replicas: int = 1,
+    protocol: str | None = None,
+    **more: Any,
+) -> dict[str, Any]:
+    """A dictionary that JSON can say: texts, hash, versions, engine, seed, protocol, time.
+
+    Args:
+        circuit: The circuit that ran; its source holds the texts, variants and overrides.
+        engine: "numpy", "numba", ...
+        seed: Seed of the counter-based random numbers.
+        dtype: Type of the activity variables.
+        replicas: Number of replicas.
+        protocol: Name of the protocol that ran.
+        more: Whatever else the caller knows (task, epochs, batch, command, ...).
+    """
+    source = circuit.source
+    return {
+        "circuit": circuit.name,
+        "path": source.path,
+        "texts": dict(source.texts),
+        "variants": list(source.variants),
+        "overrides": plain(source.overrides),
+        "parameters": {name: plain(p.value) for name, p in circuit.parameters.items()},
+        "hash": circuit_hash(circuit),
+        "versions": versions(),
+        "engine": engine,
+        "dtype": str(dtype),
+        "seed": seed,
+        "replicas": replicas,
+        "protocol": protocol,
+        "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        **{name: plain(value) for name, value in more.items()},
+    }
+
+
+def circuit_hash(circuit: Circuit) -> str:
+    """SHA-256 over the texts, the variants and the overrides; not over where the file lies."""
+    source = circuit.source
+    said = [list(source.texts.values()), list(source.variants), plain(source.overrides)]
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that compute."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def plain(value: Any) -> Any:
+    """A value in the words of JSON: arrays and tuples as lists, mappings as objects, else text."""
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist())
+    return str(value)

@@ -1,0 +1,52 @@
+"""The long table: one line per recorded value."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .atomic import replacing
+
+if TYPE_CHECKING:
+    from .traces import Traces
+
+COLUMNS = (
+    "variable",
+    "replica",
+    "sample",
+    "step",
+    "phase",
+    "phase_step",
+    "time",
+    "unit",
+    "value",
+)
+
+
+def write_csv(traces: Traces, path: str | os.PathLike[str]) -> None:
+    """Writes the values that were recorded, variable after variable."""
+    import pandas
+
+    with replacing(path) as draft, open(draft, "w", encoding="utf-8", newline="") as file:
+        file.write(",".join(COLUMNS) + "\n")
+        for name, array in traces.arrays.items():
+            there = np.nonzero(~np.isnan(array))
+            replica, sample, step = there[:3]
+            time = traces.time[step] if traces.time.ndim == 1 else traces.time[sample, step]
+            frame = pandas.DataFrame(
+                {
+                    "variable": name,
+                    "replica": traces.replica[replica],
+                    "sample": traces.sample[sample],
+                    "step": step,
+                    "phase": traces.phase[step],
+                    "phase_step": traces.phase_step[step],
+                    "time": time,
+                    "unit": there[3] if array.ndim == 4 else "",
+                    "value": array[there],
+                },
+                columns=list(COLUMNS),
+            )
+            frame.to_csv(file, header=False, index=False)

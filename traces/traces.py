@@ -1,0 +1,235 @@
+"""Traces: what a run gives back, with names on every axis."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .atomic import replacing
+
+if TYPE_CHECKING:
+    import xarray
+
+COORDINATES = ("replica", "sample", "step", "phase", "phase_step", "time", "manifest")
+
+
+class Traces:
+    """Recorded variables over (replica, sample, step, unit).
+
+    `arrays[name]` has shape (replica, sample, step, unit) for a unit variable and (replica, sample,
+    step) for an energy or a variable reduced over its units. `step` counts rows over all phases;
+    each phase starts with a row for the state after its `begin`. What was not recorded in a row is
+    NaN, and axes of length one stay.
+
+    Args:
+        arrays: Name ("layer[1].v_A", "F", "norm(layer[1].e)") -> array.
+        phase: Name of the phase of each row, shape (step,).
+        phase_step: Step within the phase, 0 for the row after `begin`, shape (step,).
+        time: Time since the presentation began, shape (step,), or (sample, step) where samples stop
+            at times of their own.
+        sample: Identifiers of the samples, shape (sample,); default 0, 1, ...
+        replica: Identifiers of the replicas, shape (replica,); default 0, 1, ...
+        time_unit: Unit of `time`, or None.
+        manifest: What is needed to make the run again (see `manifest`).
+
+    Raises:
+        ValueError: Shapes that do not fit together, or a variable with the name of a coordinate.
+    """
+
+    def __init__(
+        self,
+        arrays: Mapping[str, np.ndarray],
+        *,
+        phase: Sequence[str] | np.ndarray,
+        phase_step: Sequence[int] | np.ndarray,
+        time: Sequence[float] | np.ndarray,
+        sample: Sequence[int] | np.ndarray | None = None,
+        replica: Sequence[int] | np.ndarray | None = None,
+        time_unit: str | None = None,
+        manifest: Mapping[str, Any] | None = None,
+    ):
+        self.arrays = {name: np.asarray(array) for name, array in arrays.items()}
+        self.phase = np.asarray(list(phase), dtype=str)
+        self.phase_step = np.asarray(phase_step, dtype=np.int64)
+        self.time = np.asarray(time, dtype=np.float64)
+        replicas, samples = next(
+            (a.shape[:2] for a in self.arrays.values() if a.ndim >= 2),
+            (1 if replica is None else len(replica), 0 if sample is None else len(sample)),
+        )
+        self.sample = np.arange(samples) if sample is None else np.asarray(sample)
+        self.replica = np.arange(replicas) if replica is None else np.asarray(replica)
+        self.time_unit = time_unit
+        self.manifest = dict(manifest or {})
+        self._check()
+
+    def _check(self) -> None:
+        rows = len(self.phase)
+        lead = (len(self.replica), len(self.sample), rows)
+        for name, array in self.arrays.items():
+            if name in COORDINATES:
+                raise ValueError(
+                    f"a recorded variable cannot be called {name!r}, the name of a coordinate of "
+                    f"the traces; rename it in the circuit file"
+                )
+            if array.ndim not in (3, 4) or array.shape[:3] != lead:
+                raise ValueError(
+                    f"{name}: expected shape (replica, sample, step[, unit]) = {lead} or "
+                    f"{(*lead, 'unit')}, got {array.shape}"
+                )
+        if self.phase_step.shape != (rows,):
+            raise ValueError(f"phase_step: expected shape {(rows,)}, got {self.phase_step.shape}")
+        if self.time.shape not in ((rows,), (lead[1], rows)):
+            raise ValueError(
+                f"time: expected shape {(rows,)} or {(lead[1], rows)}, got {self.time.shape}"
+            )
+
+    def dims(self, name: str) -> tuple[str, ...]:
+        """The names of the axes of a variable."""
+        lead = ("replica", "sample", "step")
+        return lead if self.arrays[name].ndim == 3 else (*lead, f"{population_of(name)}.unit")
+
+    @cached_property
+    def dataset(self) -> xarray.Dataset:
+        """The traces as an `xarray.Dataset`; `.sel(phase="nudged")` gives the rows of a phase."""
+        import xarray
+
+        from .phase_index import PhaseIndex
+
+        time_dims = ("step",) if self.time.ndim == 1 else ("sample", "step")
+        time_attrs = {"long_name": "time since the presentation began"}
+        if self.time_unit:
+            time_attrs["units"] = _SHORT_UNITS.get(self.time_unit, self.time_unit)
+        rows = np.arange(len(self.phase))
+        dataset = xarray.Dataset(
+            {
+                name: (self.dims(name), array, {"long_name": name})
+                for name, array in self.arrays.items()
+            },
+            coords={
+                "replica": self.replica,
+                "sample": self.sample,
+                "step": ("step", rows, {"long_name": "row, counted over all phases"}),
+                "phase": ("step", self.phase),
+                "phase_step": ("step", self.phase_step, {"long_name": "step within the phase"}),
+                "time": (time_dims, self.time, time_attrs),
+            },
+            attrs={"manifest": json.dumps(self.manifest, default=str)},
+        )
+        return dataset.set_xindex("phase", PhaseIndex)
+
+    def __getitem__(self, name: str) -> xarray.DataArray:
+        """One variable as an `xarray.DataArray`."""
+        if name not in self.arrays:
+            raise KeyError(f"{name!r} was not recorded; recorded: {', '.join(self.arrays)}")
+        return self.dataset[name]
+
+    def __contains__(self, name: object) -> bool:
+        """Whether a variable was recorded."""
+        return name in self.arrays
+
+    def __iter__(self):
+        """The names of the recorded variables."""
+        return iter(self.arrays)
+
+    def __len__(self) -> int:
+        """How many variables were recorded."""
+        return len(self.arrays)
+
+    def __repr__(self) -> str:
+        phases = ", ".join(f"{p} {n}" for p, n in self._rows_per_phase().items())
+        lines = [
+            f"Traces: {len(self.replica)} replica(s), {len(self.sample)} sample(s), "
+            f"{len(self.phase)} rows ({phases})"
+        ]
+        lines += [
+            f"  {name:<24} {array.dtype} {array.shape}" for name, array in self.arrays.items()
+        ]
+        return "\n".join(lines)
+
+    def _rows_per_phase(self) -> dict[str, int]:
+        names, counts = np.unique(self.phase, return_counts=True)
+        found = dict(zip(names.tolist(), counts.tolist(), strict=True))
+        return {name: found[name] for name in dict.fromkeys(self.phase.tolist())}
+
+    # --- files ------------------------------------------------------------------------------------
+
+    def to_netcdf(self, path: str | os.PathLike[str]) -> None:
+        """Writes a NetCDF 4 file, whole or not at all; `xarray.open_dataset` opens it."""
+        with replacing(path) as draft:
+            self.dataset.to_netcdf(draft, engine="h5netcdf")
+
+    def to_npz(self, path: str | os.PathLike[str]) -> None:
+        """Writes numpy arrays under their names, with the coordinates and the manifest (JSON)."""
+        from .archive import write_npz
+
+        write_npz(self, path)
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Writes a long table, a line per value; values that were not recorded are left out.
+
+        Columns: variable, replica, sample, step, phase, phase_step, time, unit, value; `unit` is
+        empty for energies and reduced variables.
+        """
+        from .table import write_csv
+
+        write_csv(self, path)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Writes .nc, .npz or .csv, by the ending of the name.
+
+        Raises:
+            ValueError: Another ending.
+        """
+        writers = {".nc": self.to_netcdf, ".npz": self.to_npz, ".csv": self.to_csv}
+        ending = Path(path).suffix.lower()
+        if ending not in writers:
+            raise ValueError(f"{path}: expected a name that ends in {', '.join(writers)}")
+        writers[ending](path)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str]) -> Traces:
+        """Reads what `to_netcdf` or `to_npz` wrote.
+
+        Raises:
+            ValueError: Another ending.
+        """
+        from .archive import read_netcdf, read_npz
+
+        readers = {".nc": read_netcdf, ".npz": read_npz}
+        ending = Path(path).suffix.lower()
+        if ending not in readers:
+            raise ValueError(f"{path}: expected a name that ends in {' or '.join(readers)}")
+        return cls(**readers[ending](path))
+
+    def plot(self, path: str | os.PathLike[str] | None = None, **settings: Any) -> Any:
+        """A first look: a panel per variable over the rows; gives a matplotlib figure.
+
+        Args:
+            path: Where to save the picture, or None.
+            settings: `names`, `sample`, `replica`, `units` (see `plot.plot`).
+        """
+        from .plot import plot
+
+        return plot(self, path, **settings)
+
+
+def population_of(name: str) -> str:
+    """The population of a unit variable: "layer[1]" of "layer[1].v_A"."""
+    return name.rsplit(".", 1)[0]
+
+
+# xarray would decode these units into timedelta64 when it opens the file.
+_SHORT_UNITS = {
+    "hours": "h",
+    "minutes": "min",
+    "seconds": "s",
+    "milliseconds": "ms",
+    "microseconds": "us",
+    "nanoseconds": "ns",
+}
