@@ -1,1 +1,9 @@
 """What comes out: recordings, labelled arrays, files, manifests, checkpoints, plots."""
+
+from __future__ import annotations
+
+from .budget import BudgetError as BudgetError, check_budget as check_budget
+from .manifest import manifest as manifest
+from .traces import Traces as Traces
+
+__all__ = ["BudgetError", "Traces", "check_budget", "manifest"]

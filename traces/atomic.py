@@ -20,7 +20,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     place = Path(path)
     if not place.parent.is_dir():
-        raise FileNotFoundError(f"the folder {str(place.parent)!r} of {place.name!r} does not exist")
+        raise FileNotFoundError(
+            f"the folder {str(place.parent)!r} of {place.name!r} does not exist"
+        )
     draft = place.with_name(f".{place.stem}.{os.getpid()}{place.suffix}")
     try:
         yield draft

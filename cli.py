@@ -1,0 +1,329 @@
+"""The command line: `apical list | show | check | run`.
+
+Exit codes: 0 fine, 1 the circuit is wrong, 2 usage, 3 numerical failure.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+CIRCUIT_WRONG, USAGE, NUMERICAL = 1, 2, 3
+
+app = typer.Typer(
+    name="apical",
+    help="Circuits of multi-compartment neurons, from a YAML file to training and traces.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="A path, or the name of a bundled one.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Override a parameter; repeatable."),
+]
+Variants = Annotated[
+    list[str] | None, typer.Option("--variant", metavar="NAME", help="Apply a variant; repeatable.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+class Usage(Exception):
+    """The command line is wrong; the message says what was expected."""
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Circuits of multi-compartment neurons, from a YAML file to training and traces."""
+    if version:
+        from . import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.command("list")
+def list_command(as_json: Json = False) -> None:
+    """Print the bundled circuits, one line each."""
+    rows = [{"name": p.stem, "title": _title(p.read_text("utf-8"))} for p in _bundled()]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        typer.echo(f"{row['name']:<{width}}  {row['title']}")
+
+
+@app.command()
+def show(file: File, sets: Sets = None, variant: Variants = None, as_json: Json = False) -> None:
+    """Print the expanded circuit: equations, synapses, what happens in which order."""
+    with _refusals(as_json):
+        circuit = _load(file, sets, variant)
+        if as_json:
+            from .traces.manifest import circuit_hash
+
+            typer.echo(json.dumps({**_summary(circuit), "hash": circuit_hash(circuit)}))
+            return
+        from .graphs.show import show as show_circuit
+
+        typer.echo(show_circuit(circuit))
+
+
+@app.command()
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Paths or bundled names.")],
+    sets: Sets = None,
+    variant: Variants = None,
+    as_json: Json = False,
+) -> None:
+    """Print what is wrong with circuit files; exit 0 or 1."""
+    from .graphs.diagnostics import CircuitError
+
+    report: list[dict[str, Any]] = []
+    wrong = False
+    for file in files:
+        found: tuple[Any, ...] = ()
+        with _refusals(as_json):
+            try:
+                circuit = _load(file, sets, variant)
+                found, good = circuit.warnings, True
+            except CircuitError as error:
+                found, good = error.diagnostics, False
+        wrong |= not good
+        report.append({"file": file, "ok": good, "diagnostics": [_diagnostic(d) for d in found]})
+        if not as_json:
+            for diagnostic in found:
+                typer.echo(str(diagnostic))
+            if good:
+                typer.echo(f"{file}: fine" + (f", {len(found)} warning(s)" if found else ""))
+    if as_json:
+        typer.echo(json.dumps(report))
+    if wrong:
+        raise typer.Exit(CIRCUIT_WRONG)
+
+
+@app.command()
+def run(
+    file: File,
+    task: Annotated[str, typer.Option(help="digits, fashion or mnist.")] = "digits",
+    data: Annotated[str | None, typer.Option(help="Folder of the IDX files of a task.")] = None,
+    epochs: Annotated[int, typer.Option(min=0, help="Passes over the training set.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Samples presented at once.")] = 20,
+    engine: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
+    seed: Annotated[int, typer.Option(help="Seed of weights, shuffling and noise.")] = 0,
+    dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
+    sets: Sets = None,
+    variant: Variants = None,
+    record: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WHAT", help="'layer[1].v_A', 'F', 'F every 5'; repeatable."),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Traces go here: .nc, .npz or .csv.")
+    ] = None,
+    trace_samples: Annotated[
+        int, typer.Option(min=1, help="Test samples in the traces of --out.")
+    ] = 10,
+    as_json: Json = False,
+) -> None:
+    """Train a circuit on a task, print the test accuracy, write traces."""
+    with _refusals(as_json):
+        _check_run(task, engine, dtype, out, record)
+        from . import Simulator
+
+        circuit = _load(file, sets, variant)
+        for warning in circuit.warnings:
+            typer.echo(str(warning), err=True)
+        images = _task(task, data)
+        simulator = Simulator(circuit, engine=engine, seed=seed, dtype=dtype)
+        if epochs:
+            simulator.fit(images.train, epochs=epochs, batch=batch, validate=images.test)
+        score = {name: _number(v) for name, v in simulator.evaluate(images.test).items()}
+        if out is not None:
+            _trace(simulator, circuit, images, trace_samples, record).save(out)
+        settings = {"circuit": circuit.name, "task": task, "epochs": epochs, "batch": batch}
+        settings |= {"engine": engine, "seed": seed}
+        if as_json:
+            typer.echo(json.dumps({**settings, **score, "out": out}))
+            return
+        typer.echo(", ".join(f"{name} {value}" for name, value in settings.items()))
+        for name, value in score.items():
+            typer.echo(f"test {name}: {_text(value)}")
+        if out is not None:
+            typer.echo(f"traces: {out}")
+
+
+def main() -> None:
+    """The console script `apical`; never shows a traceback for a wrong circuit or command."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("stopped", err=True)
+        sys.exit(130)
+
+
+# --- what the commands share ----------------------------------------------------------------------
+
+
+@contextmanager
+def _refusals(as_json: bool) -> Iterator[None]:
+    """Turns what can go wrong into a message and an exit code."""
+    from .graphs.diagnostics import CircuitError
+
+    try:
+        yield
+    except CircuitError as error:
+        _refuse(str(error), CIRCUIT_WRONG, as_json, [_diagnostic(d) for d in error.diagnostics])
+    except FloatingPointError as error:
+        _refuse(str(error), NUMERICAL, as_json)
+    except (Usage, OSError, ImportError, ValueError, KeyError, TypeError) as error:
+        if _is_divergence(error):
+            _refuse(str(error), NUMERICAL, as_json)
+        text = error.args[0] if isinstance(error, KeyError) and error.args else error
+        _refuse(f"apical: {text}", USAGE, as_json)
+    except ArithmeticError as error:
+        _refuse(str(error), NUMERICAL, as_json)
+    except RuntimeError as error:
+        if not _is_divergence(error):
+            raise
+        _refuse(str(error), NUMERICAL, as_json)
+
+
+def _is_divergence(error: Exception) -> bool:
+    simulator = sys.modules.get(f"{__package__}.engines.simulator")
+    return simulator is not None and isinstance(error, simulator.Divergence)
+
+
+def _refuse(text: str, code: int, as_json: bool, diagnostics: list[Any] | None = None) -> None:
+    if as_json:
+        typer.echo(json.dumps({"error": text, "code": code, "diagnostics": diagnostics or []}))
+    else:
+        typer.echo(text, err=True)
+    raise typer.Exit(code)
+
+
+def _load(file: str, sets: list[str] | None, variants: list[str] | None) -> Any:
+    from .graphs.load import load
+
+    return load(file, variants=variants or [], **dict(_assignment(s) for s in sets or []))
+
+
+def _assignment(text: str) -> tuple[str, Any]:
+    """`a=1`, `sizes=[64, 500, 10]`, `f=relu` as a name and a value."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.strip().isidentifier():
+        raise Usage(f"--set {text!r}: expected NAME=VALUE, as in --set h=0.05")
+    try:
+        return name.strip(), _value(value.strip())
+    except ValueError:
+        raise Usage(
+            f"--set {text!r}: expected a number, a word or a list of numbers, "
+            f"as in --set 'sizes=[64,500,10]'"
+        ) from None
+
+
+def _value(text: str) -> Any:
+    if text.startswith("["):
+        if not text.endswith("]"):
+            raise ValueError(text)
+        inside = text[1:-1].strip()
+        return [_value(item.strip()) for item in inside.split(",")] if inside else []
+    kinds: tuple[Callable[[str], Any], ...] = (int, float)
+    for kind in kinds:
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    if not text:
+        raise ValueError(text)
+    return text
+
+
+def _check_run(
+    task: str, engine: str, dtype: str | None, out: str | None, record: list[str] | None
+) -> None:
+    """Refuses before the training what would be refused after it."""
+    for option, value, allowed in (
+        ("--task", task, ("digits", "fashion", "mnist")),
+        ("--engine", engine, ("numba", "numpy")),
+        ("--dtype", dtype, (None, "float64", "float32")),
+    ):
+        if value not in allowed:
+            words = ", ".join(a for a in allowed if a)
+            raise Usage(f"{option} {value}: expected one of {words}")
+    if out is not None:
+        place = Path(out)
+        if place.suffix.lower() not in (".nc", ".npz", ".csv"):
+            raise Usage(f"--out {out}: expected a name that ends in .nc, .npz or .csv")
+        if not place.parent.is_dir():
+            raise Usage(f"--out {out}: the folder {str(place.parent)!r} does not exist")
+    elif record:
+        raise Usage("--record needs --out FILE, the file the traces go to")
+
+
+def _task(name: str, folder: str | None) -> Any:
+    from .models import tasks
+
+    if folder is None:
+        return getattr(tasks, name)()
+    if name == "digits":
+        raise Usage("--data: the task digits comes with scikit-learn and takes no folder")
+    return getattr(tasks, name)(folder)
+
+
+def _trace(simulator: Any, circuit: Any, images: Any, count: int, record: list[str] | None) -> Any:
+    """Traces of the first protocol for `count` test samples, without learning."""
+    streams = {name: values[:count] for name, values in images.test.items()}
+    protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
+    return simulator.run(protocol, **streams, learn=False, record=record or None)
+
+
+def _summary(circuit: Any) -> dict[str, Any]:
+    return {
+        "name": circuit.name,
+        "title": circuit.title,
+        "cite": circuit.cite,
+        "populations": {name: p.size for name, p in circuit.populations.items()},
+        "synapses": {name: list(s.shape) for name, s in circuit.synapses.items()},
+        "protocols": {n: [ph.name for ph in p.phases] for n, p in circuit.protocols.items()},
+    }
+
+
+def _diagnostic(diagnostic: Any) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return asdict(diagnostic)
+
+
+def _bundled() -> list[Any]:
+    from importlib.resources import files
+
+    places = (p for p in files(f"{__package__}.yaml_models").iterdir() if p.name.endswith(".yaml"))
+    return sorted((Path(str(p)) for p in places), key=lambda p: p.stem)
+
+
+def _title(text: str) -> str:
+    """The title of a file, read without checking it."""
+    line = next((s for s in text.splitlines() if s.startswith("title:")), "title:")
+    return line.removeprefix("title:").strip()
+
+
+def _number(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else value
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_text(v) for v in value)
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
