@@ -1,0 +1,223 @@
+"""What is wrong with a text that the parser refused, in words, and what to write instead."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from .syntax import ParseProblem
+
+OPERAND = "a name, a number, a call or a bracket"
+
+INSTEAD = {
+    "×": "*",
+    "·": "*",
+    "⋅": "*",
+    "∗": "*",
+    "−": "-",
+    "–": "-",
+    "÷": "/",
+    "²": "^2",
+    "³": "^3",
+    "≤": "<=",
+    "≥": ">=",
+    "≠": "!=",
+    "′": "'",
+    "’": "'",
+    "\u00a0": " ",
+}
+
+FORMS = {
+    "statement": "x = E, dx/dt = E, tau * dx/dt = E, x := E, x += E or x -= E",
+    "learn": "W, or W; y.mu; y.var, C (semicolons: one after another; commas: at once)",
+    "order": "simultaneous, k = a..b, or names with commas between",
+    "family": "name, name[k=a..b] or name[e]",
+    "signature": "f, f(x) or f(x, y)",
+    "record": "VARIABLE [for k = a..b] [in PHASE] [every n] [mean | norm]",
+    "reference": "name, name[k], name.variable or population.compartment.port",
+}
+
+WORDS = {"and": "(a) * (b)", "or": "max(a, b)", "not": "1 - a", "if": "(condition) * value"}
+
+_STRANGE = re.compile(r"[^A-Za-z0-9_ \n+\-*/^|<>=!()\[\],;.@':]")
+_WORD = re.compile(r"[A-Za-z_]\w*")
+
+
+def shown(character: str) -> str:
+    """A character as it can stand in a message."""
+    return f"`{character}`" if character.isprintable() else f"U+{ord(character):04X}"
+
+
+def check_characters(text: str) -> None:
+    """Refuse the first character that no text of the language contains."""
+    found = _STRANGE.search(text)
+    if found is None:
+        return
+    character, at = found.group(), found.start()
+    instead = INSTEAD.get(character)
+    if instead is None and character.isalpha() and "GREEK" in unicodedata.name(character, ""):
+        instead = unicodedata.name(character).split(" LETTER ")[-1].lower().split(" ")[0]
+    if character == '"':
+        message = 'a quotation mark `"` stands inside the expression'
+    elif character.isalpha():
+        message = f"names are made of the letters a to z, digits and _, not {shown(character)}"
+    else:
+        message = f"{shown(character)} does not belong to the language"
+    suggestion = None
+    if instead is not None:
+        suggestion = "".join(INSTEAD.get(c, instead if c == character else c) for c in text)
+    raise ParseProblem(at, message, None if instead is None else f"`{instead}`", suggestion)
+
+
+def check_brackets(text: str, most: int) -> None:
+    """Refuse brackets that do not match, or that stand too deep; the offset is the bracket's."""
+    partner = {")": "(", "]": "["}
+    closing = {"(": ")", "[": "]"}
+    open_at: list[int] = []
+    for at, character in enumerate(text):
+        if character in closing:
+            open_at.append(at)
+            if len(open_at) > most:
+                raise ParseProblem(at, f"more than {most} brackets stand inside one another")
+        elif character in partner:
+            if not open_at:
+                raise ParseProblem(at, f"this `{character}` closes no bracket")
+            opened = text[open_at.pop()]
+            if opened != partner[character]:
+                message = f"this `{character}` closes a `{opened}`"
+                raise ParseProblem(at, message, f"`{closing[opened]}`")
+    if open_at:
+        opened = text[open_at[-1]]
+        message = f"this `{opened}` is never closed"
+        raise ParseProblem(open_at[-1], message, f"a `{closing[opened]}` further right")
+
+
+def explain(text: str, offset: int, expected: set[str], start: str) -> ParseProblem:
+    """The problem with what stands at `offset`, where the parser wanted one of `expected`.
+
+    An empty set says that the form was complete before `offset`.
+    """
+    rest = text[offset:]
+    if not text.strip():
+        return ParseProblem(0, "nothing stands here", FORMS.get(start, "an expression"))
+    if "NAME" in expected and "NUMBER" in expected:
+        return operand_missing(text, offset, rest)
+    if expected == {"NAME"}:
+        return ParseProblem(offset, f"a name is missing before {first(rest)}", "a name")
+    return operand_too_many(text, offset, rest, expected, start)
+
+
+def first(rest: str) -> str:
+    """What stands first in a text, for a message."""
+    word = _WORD.match(rest)
+    if not rest:
+        return "the end"
+    return f"`{word.group()[:40]}`" if word else shown(rest[0])
+
+
+def operand_missing(text: str, offset: int, rest: str) -> ParseProblem:
+    """An operator, a bracket or the end stands where a value should."""
+    before = text[:offset].rstrip()
+    if rest.startswith("*") and before.endswith("*"):
+        message = "a power is written ^"
+        return ParseProblem(len(before) - 1, message, "`^`", text.replace("**", "^"))
+    if rest.startswith("+"):
+        return ParseProblem(offset, "a + stands before a value", OPERAND)
+    if rest.startswith("=") and before.endswith("="):
+        return ParseProblem(offset, "`==` compares; it assigns nothing", "`=`")
+    if rest.startswith("=") and before.endswith(("<", ">")):
+        return ParseProblem(offset, "a comparison is written without spaces", "`<=` or `>=`")
+    if not rest:
+        message = f"the expression ends after {shown(before[-1])}"
+        return ParseProblem(max(len(before) - 1, 0), message, OPERAND)
+    return ParseProblem(offset, f"a value is missing before {first(rest)}", OPERAND)
+
+
+def operand_too_many(
+    text: str, offset: int, rest: str, expected: set[str], start: str
+) -> ParseProblem:
+    """Something stands where an operator, or the end of the form, should."""
+    form = FORMS.get(start, "an operator")
+    word = _WORD.match(rest)
+    if word and word.group() in WORDS:
+        return ParseProblem(
+            offset, f"`{word.group()}` is not of the language", f"`{WORDS[word.group()]}`"
+        )
+    if start == "statement" and "ASSIGN" in expected and not rest:
+        equal = text.find("==")
+        if equal >= 0:
+            fixed = text[:equal] + "=" + text[equal + 2 :]
+            return ParseProblem(equal, "`==` compares; it assigns nothing", "`=`", fixed)
+        return ParseProblem(0, "this is no statement: nothing is assigned", form)
+    if word and word.group() == "for":
+        return ParseProblem(offset, "`for` repeats whole statements; none stands here", form)
+    for begins, problem in TOO_MANY:
+        if rest.startswith(begins):
+            return problem(text, offset, expected, form)
+    if "BAR" in expected and text.count("|") % 2:
+        return ParseProblem(text.index("|"), "this `|` is never closed", "a second `|`")
+    if not rest:
+        return ParseProblem(len(text.rstrip()), "the text ends too early", form)
+    if (word or rest[0].isdigit() or rest[0] == "(") and "STAR" in expected:
+        message = f"no operator stands before {first(rest)}"
+        suggestion = f"{text[:offset].rstrip()} * {rest}"
+        return ParseProblem(offset, message, "an operator", suggestion)
+    return ParseProblem(offset, f"{first(rest)} cannot stand here", form)
+
+
+def _equal(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
+    if form == "an operator":
+        message = "`=` assigns, and nothing can be assigned here; to compare, write =="
+        suggestion = text[:offset] + "==" + text[offset + 1 :]
+        return ParseProblem(offset, message, "an expression", suggestion)
+    return ParseProblem(offset, "a second `=` stands in one statement", form)
+
+
+def _colon(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
+    wrong = re.match(r":\s+=", text[offset:])
+    if wrong:
+        fixed = text[:offset] + ":=" + text[offset + wrong.end() :]
+        return ParseProblem(offset, "`:=` is written without a space", "`:=`", fixed)
+    if text[offset : offset + 2] == ":=":
+        message = "`:=` assigns, and nothing can be assigned here"
+        return ParseProblem(offset, message, form)
+    return ParseProblem(offset, "a colon cannot stand here", form)
+
+
+def _comparison(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
+    message = "comparisons do not chain"
+    return ParseProblem(offset, message, "`(a < b) * (b < c)`")
+
+
+def _dots(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
+    message = "a range stands only inside an index or after `for`"
+    return ParseProblem(offset, message, "`sum(layer[a..b].e)` or `... for k = a..b`")
+
+
+def _prime(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
+    return ParseProblem(offset, "a prime stands only in a call", "`f'(x)`")
+
+
+def _index(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
+    message = "an index stands right behind the first name, once"
+    return ParseProblem(offset, message, "`layer[k].x`")
+
+
+def _update(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
+    message = f"`{text[offset : offset + 2]}` assigns, and nothing can be assigned here"
+    return ParseProblem(offset, message, form)
+
+
+TOO_MANY = (
+    ("==", _comparison),
+    ("=", _equal),
+    (":", _colon),
+    ("<", _comparison),
+    (">", _comparison),
+    ("!=", _comparison),
+    ("..", _dots),
+    ("'", _prime),
+    ("[", _index),
+    ("+=", _update),
+    ("-=", _update),
+)
