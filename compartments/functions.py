@@ -1,8 +1,8 @@
 """The closed table of functions of the circuit language, and their derivatives.
 
 `FUNCTIONS` is everything a file may call by name; there is no other way to name a function.
-`DERIVATIVES` is read by the symbolic derivative: one text in the circuit language per argument, over
-the name `x` (one argument) or `a`, `b`, `c` (more).
+`DERIVATIVES` is read by the symbolic derivative: one text in the circuit language per argument,
+over the name `x` (one argument) or `a`, `b`, `c` (more).
 
 Values at kinks stand here, once, and every engine inherits them:
 

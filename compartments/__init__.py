@@ -1,0 +1,47 @@
+"""The words of the circuit language: compartments, connections, functions, rules, library cells."""
+
+from .connectivity import (
+    CONNECTIVITY as CONNECTIVITY,
+    Connectivity as Connectivity,
+    is_autapse as is_autapse,
+    weight_mask as weight_mask,
+    weight_shape as weight_shape,
+)
+from .functions import (
+    DERIVATIVES as DERIVATIVES,
+    FUNCTIONS as FUNCTIONS,
+    Function as Function,
+    kind_of as kind_of,
+)
+from .initialisers import (
+    INITIALISERS as INITIALISERS,
+    Initialiser as Initialiser,
+    RandomStream as RandomStream,
+    draw as draw,
+)
+from .library import CELLS as CELLS, library_text as library_text
+from .optimizers import OPTIMIZERS as OPTIMIZERS, UpdateRule as UpdateRule
+from .roles import ROLES as ROLES, Role as Role, role_of as role_of
+
+__all__ = [
+    "CELLS",
+    "CONNECTIVITY",
+    "Connectivity",
+    "DERIVATIVES",
+    "FUNCTIONS",
+    "Function",
+    "INITIALISERS",
+    "Initialiser",
+    "OPTIMIZERS",
+    "ROLES",
+    "RandomStream",
+    "Role",
+    "UpdateRule",
+    "draw",
+    "is_autapse",
+    "kind_of",
+    "library_text",
+    "role_of",
+    "weight_mask",
+    "weight_shape",
+]
