@@ -209,3 +209,21 @@ def test_three_compartments_path(engine, golden, rows, tmp_path):
     traces = sim.run("train", learn=False, record=names, initial=start)
     found = np.concatenate([rows(traces, name, "run")[0, ::10] for name in names], axis=1)
     assert_allclose(found, g["c2_Y"], rtol=0, atol=1e-8)
+
+
+def test_nudged_neuron_is_exact(build, golden, rows):
+    """Exponential Euler gives the closed form of the cell, whatever the step."""
+    g = golden("microcircuits/c_threecomp")
+    names = ("g_lk", "g_B", "g_A", "g_som", "E_exc", "E_inh", "v_B", "v_A", "u_tgt")
+    constants = {k: float(v) for k, v in zip(names, g["c1_params"], strict=True)}
+    every = g["c1_t"][1] - g["c1_t"][0]
+    for stride in (1, 8):
+        sim = build(
+            "neuron",
+            **constants,
+            u0=float(g["c1_u0"]),
+            duration=float(g["c1_t"][-1]),
+            h=float(every * stride),
+        )
+        path = rows(sim.run("train", learn=False, record=["neuron.u"]), "neuron.u", "run")[0, :, 0]
+        assert_allclose(path, g["c1_u"][::stride], rtol=1e-12, atol=1e-14)

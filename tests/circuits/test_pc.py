@@ -141,9 +141,7 @@ def test_precision(build, golden, rows, case):
     error = rows(traces, "layer[1].pe", "infer")[0, :-1]
     assert_allclose(((error - g[f"bp_{case}"]) ** 2).sum(1), g[f"dist2_bp_{case}"], **CLOSE)
     for k in (1, 2):
-        assert_allclose(
-            sim.weights[f"W[{k}]"] - weights[f"W[{k}]"], g[f"dW{k}_T_{case}"], **CLOSE
-        )
+        assert_allclose(sim.weights[f"W[{k}]"] - weights[f"W[{k}]"], g[f"dW{k}_T_{case}"], **CLOSE)
 
 
 def test_precision_ratio_equilibria(build, golden, rows):

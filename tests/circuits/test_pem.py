@@ -64,9 +64,7 @@ def test_stream(build, golden, rows, name):
     sim = start(build, g, VARIANTS[name], p)
     done = 0
     for index, stop in enumerate(g["snapshot_steps"]):
-        traces = sim.run(
-            "train", mixture=g["X"].T[done:stop], learn=True, batch=1, record=["y.y"]
-        )
+        traces = sim.run("train", mixture=g["X"].T[done:stop], learn=True, batch=1, record=["y.y"])
         paths = rows(traces, "y.y", "settle")
         for sample in range(stop - done):
             path = finite(paths[sample])

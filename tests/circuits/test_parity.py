@@ -1,0 +1,185 @@
+"""The engines agree on every bundled circuit, variant and method; replicas equal single runs."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+import numpy as np
+import pytest
+import yaml
+from numpy.testing import assert_allclose
+
+import apical
+
+CLOSE = {"rtol": 1e-10, "atol": 1e-10}
+SMALL = {
+    "pc": {"sizes": [5, 4, 3, 2], "T": 6},
+    "corinfomax": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
+    "corinfomax_sst": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
+    "ep": {},
+    "hopfield": {"d": 5, "M": 4, "T": 30},
+    "neuron": {},
+    "pem": {"n": 3, "m": 4, "T": 25},
+    "sacramento": {"duration": 8},
+    "seqil": {},
+    "urbanczik_senn": {"duration": 8},
+}
+NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
+
+
+def bundled():
+    """(name, variants) of every bundled circuit, bare and with each of its variants."""
+    for entry in sorted(resources.files("apical.yaml_models").iterdir(), key=lambda e: e.name):
+        if not entry.name.endswith(".yaml"):
+            continue
+        name = entry.name.removesuffix(".yaml")
+        yield name, []
+        for variant in yaml.safe_load(entry.read_text()).get("variants") or {}:
+            yield name, [*NEEDS.get(variant, []), variant]
+
+
+CASES = list(bundled())
+
+
+def identify(case):
+    name, variants = case
+    return "-".join([name, *variants])
+
+
+def random_streams(circuit, samples, seed=0):
+    rng = np.random.default_rng(seed)
+    return {name: rng.uniform(size=(samples, size)) for name, size in circuit.streams.items()}
+
+
+def everything(circuit):
+    """Every variable of every population, and the energies."""
+    names = list(circuit.energies)
+    for population in circuit.populations.values():
+        variables = dict.fromkeys([e.variable for e in population.equations])
+        variables |= dict.fromkeys(population.states)
+        names += [f"{population.name}.{variable}" for variable in variables]
+    return names
+
+
+def plastic(circuit):
+    return [name for name, synapse in circuit.synapses.items() if synapse.weight is None]
+
+
+def slow(circuit):
+    return [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.slow]
+
+
+def compare(circuit, batch, protocols=None, **options):
+    """Both engines through the protocols of a circuit: traces, weights, slow variables."""
+    sims = {
+        engine: apical.Simulator(circuit, engine=engine, dtype="float64", **{"seed": 1} | options)
+        for engine in ("numpy", "numba")
+    }
+    for name in plastic(circuit):
+        assert_allclose(sims["numba"].weights[name], sims["numpy"].weights[name], **CLOSE)
+    names = everything(circuit)
+    samples = 3 if circuit.streams else 1
+    for protocol in protocols or circuit.protocols:
+        learn = protocol == "train"
+        found = {}
+        for engine, sim in sims.items():
+            traces = sim.run(
+                protocol,
+                learn=learn,
+                batch=batch if circuit.streams else None,
+                record=names,
+                **random_streams(circuit, samples),
+            )
+            found[engine] = traces.dataset
+        for name in names:
+            expected = found["numpy"][name].values
+            assert_allclose(found["numba"][name].values, expected, **CLOSE, err_msg=name)
+        for name in plastic(circuit):
+            expected = sims["numpy"].weights[name]
+            assert_allclose(sims["numba"].weights[name], expected, **CLOSE, err_msg=name)
+        for name in slow(circuit):
+            assert_allclose(sims["numba"].slow[name], sims["numpy"].slow[name], **CLOSE)
+
+
+def test_every_bundled_circuit_is_here():
+    assert {name for name, _ in CASES} == set(SMALL)
+
+
+@pytest.mark.parametrize("case", CASES, ids=identify)
+def test_circuits_and_variants(case):
+    name, variants = case
+    circuit = apical.load(name, variants=variants, **SMALL[name])
+    compare(circuit, batch=None, protocols=["train"] if variants and name != "hopfield" else None)
+    if not variants:
+        compare(circuit, batch=1)
+
+
+def with_method(path, base, method):
+    """A file that extends `base` and runs every phase that has steps by `method`."""
+    circuit = apical.load(base, **SMALL[base])
+    text = {}
+    for protocol in circuit.protocols.values():
+        if protocol.name == "predict":  # a list of phases of `train`
+            continue
+        for phase in protocol.phases:
+            if phase.steps is not None or phase.duration is not None:
+                text.setdefault(protocol.name, {})[phase.name] = {"method": method}
+    head = {"apical": 1, "name": path.stem, "extends": base, "protocols": text}
+    path.write_text(yaml.safe_dump(head, sort_keys=False))
+    return path
+
+
+@pytest.mark.parametrize("method", ["heun", "rk4", "exponential_euler"])
+@pytest.mark.parametrize(
+    "name", ["pc", "corinfomax", "hopfield", "pem", "sacramento", "seqil", "urbanczik_senn", "ep"]
+)
+def test_methods(tmp_path, name, method):
+    path = with_method(tmp_path / "heir.yaml", name, method)
+    main = "retrieve" if name == "hopfield" else "train"
+    compare(apical.load(path, **SMALL[name]), batch=None, protocols=[main])
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+@pytest.mark.parametrize(
+    ("name", "variants"),
+    [
+        ("pc", []),
+        ("corinfomax", ["random_sign"]),
+        ("seqil", ["mq"]),
+        ("pem", []),
+        ("sacramento", []),
+    ],
+)
+def test_replicas_equal_single_runs(engine, name, variants):
+    circuit = apical.load(name, variants=variants, **SMALL[name])
+    streams = random_streams(circuit, 4)
+    options = {"learn": True, "batch": 2, "record": everything(circuit)}
+    many = apical.Simulator(circuit, engine=engine, seed=0, replicas=3, dtype="float64")
+    together = many.run("train", **options, **streams)
+    for i in range(3):
+        one = apical.Simulator(circuit, engine=engine, seed=i, dtype="float64")
+        alone = one.run("train", **options, **streams)
+        for key in everything(circuit):
+            expected = alone.dataset[key].values[0]
+            assert_allclose(together.dataset[key].values[i], expected, **CLOSE, err_msg=key)
+        for key in plastic(circuit):
+            assert_allclose(many.weights[key][i], one.weights[key], **CLOSE, err_msg=key)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_random_sign_is_one_of_the_two(engine):
+    """A drawn sign gives the run with beta or the one with -beta, and both are drawn."""
+    signs = set()
+    for seed in range(8):
+        ends = []
+        for variants, beta in ((["random_sign"], 1), ([], 1), ([], -1)):
+            circuit = apical.load("corinfomax", variants=variants, **SMALL["corinfomax"], beta=beta)
+            sim = apical.Simulator(circuit, engine=engine, seed=seed, dtype="float64")
+            sim.run("train", learn=True, record=[], **random_streams(circuit, 2))
+            ends.append(np.array(sim.weights["W[2]"]))
+        drawn, plus, minus = ends
+        assert np.abs(plus - minus).max() > 1e-6
+        matches = [np.allclose(drawn, other, rtol=0, atol=1e-12) for other in (plus, minus)]
+        assert sum(matches) == 1
+        signs.add(matches[0])
+    assert signs == {True, False}
