@@ -1,0 +1,25 @@
+import numpy as np
+import pytest
+
+from apical.traces.budget import BudgetError, check_budget, recording_bytes
+
+
+def test_the_estimate_is_what_the_arrays_weigh():
+    units = {"layer[1].x": 7, "F": 1}
+    arrays = [np.zeros((2, 3, 5, 7), np.float32), np.zeros((2, 3, 5), np.float32)]
+    estimate = recording_bytes(units, rows=5, samples=3, replicas=2, itemsize=4)
+    assert estimate == sum(a.nbytes for a in arrays)
+
+
+def test_above_the_budget_it_says_the_numbers_and_what_to_do():
+    with pytest.raises(BudgetError) as caught:
+        check_budget({"layer[1].v": 500, "F": 1}, rows=42, samples=60_000)
+    text = str(caught.value)
+    for part in ("9.4 GiB", "2.0 GiB", "501 unit(s)", "42 rows", "60000 sample(s)"):
+        assert part in text
+    for part in ("'layer[1].v every 5'", "'layer[1].v mean'", "in PHASE", "fewer"):
+        assert part in text
+
+
+def test_within_the_budget_the_bytes_come_back():
+    assert check_budget({"F": 1}, rows=10, samples=2) == 160
