@@ -1,4 +1,4 @@
-"""Supervised CorInfoMax against the official program's arrays, and the same circuit with SST cells."""
+"""Supervised CorInfoMax: the official program's arrays, and the same circuit with SST cells."""
 
 from __future__ import annotations
 

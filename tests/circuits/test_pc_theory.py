@@ -94,7 +94,7 @@ def test_free_output_settles_at_the_forward_pass(heir, net, rows, f):
     names = [*hidden(n), "layer[3].x"]
     rng = np.random.default_rng(5)
     initial = {name: rng.normal(size=(2, SIZES[k])) for k, name in enumerate(names, start=1)}
-    sim = heir("pc", text, ["free_start", "free_output"], n.named(), sizes=SIZES, h=0.3, T=2000)
+    sim = heir("pc", text, ["free_start", "free_output"], n.named(), sizes=SIZES, h=0.1, T=3000)
     traces = run(sim, n, record=names, initial=initial)
     for name, state in zip(names, n.forward()[1:], strict=True):
         assert_allclose(rows(traces, name, "infer")[:, -1], state, rtol=0, atol=1e-10)
