@@ -17,10 +17,11 @@ def named(g):
 
 
 @pytest.mark.parametrize("method", ["euler", "rk4"])
-def test_urbanczik_senn(heir, golden, rows, method):
+def test_urbanczik_senn(heir, golden, rows, engine, method):
     g = golden("microcircuits/a_urbanczik_rate")
     p = named(g)
     constants = {k: v for k, v in p.items() if not k.startswith("t_")}
+    duration = 1000 if engine == "numba" else 150
     text = f"""
         protocols:
           train:
@@ -34,7 +35,7 @@ def test_urbanczik_senn(heir, golden, rows, method):
         **constants,
         harm=g["harm"].tolist(),
         phase=g["phase"].tolist(),
-        duration=1000,
+        duration=duration,
         h=float(g[f"{method}_dt"]),
     )
     start = g["y0"]
@@ -44,7 +45,7 @@ def test_urbanczik_senn(heir, golden, rows, method):
         record=["y.U", "y.V"],
         initial={"W.s": start[None, :8], "W.p": start[None, 8:16], "y.U": start[None, 16:17]},
     )
-    stored = g[f"{method}_Y"]
+    stored = g[f"{method}_Y"][: duration // 10 + 1]
     assert_allclose(rows(traces, "y.U", "run")[0, ::100, 0], stored[:, 16], **CLOSE)
     dendrite = (stored[:, 25:33] * stored[:, 8:16]).sum(1)
     assert_allclose(rows(traces, "y.V", "run")[0, ::100, 0], dendrite, **CLOSE)
@@ -62,7 +63,7 @@ def sacramento_weights(g):
 
 
 @pytest.mark.parametrize("method", ["euler", "rk4"])
-def test_sacramento(heir, golden, rows, method):
+def test_sacramento(heir, golden, rows, engine, method):
     g = golden("microcircuits/b_sacramento")
     text = f"""
         protocols:
@@ -70,6 +71,7 @@ def test_sacramento(heir, golden, rows, method):
             run:
               method: {method}
         """
+    duration = 500 if engine == "numba" else 100
     sim = heir(
         "sacramento",
         text,
@@ -77,12 +79,12 @@ def test_sacramento(heir, golden, rows, method):
         **named(g),
         period=g["period"].tolist(),
         psi=g["psi"].tolist(),
-        duration=500,
+        duration=duration,
         h=float(g[f"{method}_dt"]),
     )
     record = ["layer[1].u", "sst[1].u", "layer[2].u"]
     traces = sim.run("train", target=np.zeros((1, 2)), learn=True, record=record)
-    stored = g[f"{method}_Y"]
+    stored = g[f"{method}_Y"][: duration // 5 + 1]
     found = np.concatenate([rows(traces, name, "run")[0, ::50] for name in record], axis=1)
     assert_allclose(found, stored[:, :8], **CLOSE)
     assert_allclose(np.ravel(sim.weights["W_IP[1]"]), stored[-1, 24:32], **CLOSE)

@@ -58,12 +58,14 @@ def finite(path):
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_stream(build, golden, rows, name):
+def test_stream(build, golden, rows, engine, name):
     g = golden(f"corinfomax_pem/{name}")
     p = json.loads(str(g["params_json"]))
     sim = start(build, g, VARIANTS[name], p)
     done = 0
     for index, stop in enumerate(g["snapshot_steps"]):
+        if engine == "numpy" and stop > 100:  # time
+            break
         traces = sim.run("train", mixture=g["X"].T[done:stop], learn=True, batch=1, record=["y.y"])
         paths = rows(traces, "y.y", "settle")
         for sample in range(stop - done):
