@@ -1,0 +1,162 @@
+"""Blind source separation: sources in a domain, a random mixing, noise; the published recipe.
+
+    X = A S + noise,  S (n, N) in the domain,  A (m, n) standard normal
+
+Everything is drawn from numpy's legacy generator (`RandomState(seed)`) in the published order, so
+that the published numbers can be had again: sources, mixing, noise. `multivariate_normal` goes
+through a singular value decomposition; another LAPACK may flip a sign there, which makes other
+sources of the same distribution.
+
+Source: the Predictive-Entropy-Maximization programs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from .task import Samples, Task
+
+
+def project_l1_ball(columns: np.ndarray, radius: float = 1.0) -> np.ndarray:
+    """Every column moved to the nearest point with |x|_1 <= radius.
+
+    Source: Duchi, Shalev-Shwartz, Singer & Chandra 2008, figure 1.
+    """
+    sizes = np.abs(columns)
+    inside = np.sum(sizes, axis=0) <= radius
+    outside = np.sign(columns) * project_simplex(sizes, radius)
+    return np.where(inside, columns, outside)
+
+
+def project_simplex(columns: np.ndarray, total: float = 1.0) -> np.ndarray:
+    """Every column moved to the nearest point with x >= 0 and sum x = total.
+
+        x_i -> max(x_i - theta, 0), theta = (sum of the rho largest - total) / rho
+
+    Source: Duchi et al. 2008, figure 1.
+    """
+    n = len(columns)
+    ordered = -np.sort(-columns, axis=0)
+    excess = np.cumsum(ordered, axis=0) - total
+    counts = np.arange(1, n + 1)[:, None]
+    rho = np.sum(ordered - excess / counts > 0, axis=0)
+    theta = excess[rho - 1, np.arange(columns.shape[1])] / rho
+    return np.maximum(columns - theta, 0.0)
+
+
+def copula_t(rng: np.random.RandomState, count: int, samples: int, rho: float) -> np.ndarray:
+    """(count, samples) in (0, 1): a t copula with 4 degrees of freedom and equal correlations rho.
+
+    U = T_4(sqrt(4/s) Z),  Z ~ N(0, (1 - rho) I + rho 1 1^T),  s ~ chi^2_4 per sample
+    """
+    from scipy import stats
+
+    correlation = (1 - rho) * np.eye(count) + rho * np.ones((count, count))
+    s = stats.chi2.rvs(4, size=samples, random_state=rng)
+    z = rng.multivariate_normal(np.zeros(count), correlation, samples)
+    return np.asarray(stats.t.cdf(np.sqrt(4 / s)[:, None] * z, 4)).T
+
+
+def _antisparse(rng: np.random.RandomState, count: int, samples: int, rho: float) -> np.ndarray:
+    return 2 * copula_t(rng, count, samples, rho) - 1
+
+
+def _sparse(rng: np.random.RandomState, count: int, samples: int, rho: float) -> np.ndarray:
+    return project_l1_ball(rng.uniform(-4, 4, (count, samples)))
+
+
+def _nnsparse(rng: np.random.RandomState, count: int, samples: int, rho: float) -> np.ndarray:
+    return np.maximum(project_l1_ball(rng.uniform(-2, 2, (count, samples))), 0.0)
+
+
+def _simplex(rng: np.random.RandomState, count: int, samples: int, rho: float) -> np.ndarray:
+    return project_simplex(rng.uniform(-4, 4, (count, samples)))
+
+
+@dataclass(frozen=True)
+class Domain:
+    """Where sources live. `correlated` says whether a correlation rho can be asked for."""
+
+    name: str
+    draw: Callable[[np.random.RandomState, int, int, float], np.ndarray]
+    correlated: bool
+    text: str
+
+
+_TABLE = (
+    Domain("antisparse", _antisparse, True, "-1 <= s_i <= 1; t copula, uniform margins"),
+    Domain("nnantisparse", copula_t, True, "0 <= s_i <= 1; t copula, uniform margins"),
+    Domain("sparse", _sparse, False, "|s|_1 <= 1; uniform in [-4, 4), projected"),
+    Domain("nnsparse", _nnsparse, False, "s >= 0, sum s <= 1; uniform in [-2, 2), projected"),
+    Domain("simplex", _simplex, False, "s >= 0, sum s = 1; uniform in [-4, 4), projected"),
+)
+
+DOMAINS: Mapping[str, Domain] = MappingProxyType({domain.name: domain for domain in _TABLE})
+
+
+@dataclass(frozen=True, eq=False)
+class Mixture:
+    """Sources (n, N), mixing (m, n) and noisy mixtures (m, N), as the papers write them."""
+
+    sources: np.ndarray
+    mixing: np.ndarray
+    mixtures: np.ndarray
+
+
+def mix(
+    domain: str = "antisparse",
+    *,
+    sources: int = 5,
+    mixtures: int = 10,
+    samples: int = 100_000,
+    rho: float = 0.0,
+    snr: float = 30.0,
+    seed: int = 0,
+) -> Mixture:
+    """Sources of a domain, mixed, with noise of `snr` dB per mixture.
+
+        X = A S + sqrt(10^(-snr/10) mean_t (A S)^2) N(0, 1)
+
+    Raises KeyError for an unknown domain, ValueError for a correlation that the domain cannot have.
+    """
+    where = DOMAINS[domain]
+    if rho and not where.correlated:
+        raise ValueError(f"sources of the domain {domain} are drawn without correlation, rho = 0")
+    rng = np.random.RandomState(seed)
+    s = where.draw(rng, sources, samples, rho)
+    a = rng.randn(mixtures, sources)
+    clean = a @ s
+    scale = np.sqrt(10 ** (-snr / 10) * np.mean(clean**2, axis=1, keepdims=True))
+    return Mixture(s, a, clean + scale * rng.randn(mixtures, samples))
+
+
+def start_weights(sources: int = 5, mixtures: int = 10, seed: int = 0) -> np.ndarray:
+    """The published first feed-forward weights: eye + 0.01 N(0, 1), (source, mixture)."""
+    noise = np.random.default_rng(seed + 123456).standard_normal((sources, mixtures))
+    return np.eye(sources, mixtures) + 0.01 * noise
+
+
+def separation(domain: str = "antisparse", **options: float) -> Task:
+    """The task "separation": stream mixture (sample, m), to be presented once and in order.
+
+    Options as for `mix`. There is no test part of its own (`test` is `train`); `extras` holds
+    `sources` (n, N), `mixing` (m, n) and the published `start_weights` (n, m).
+    """
+    drawn = mix(domain, **options)  # pyright: ignore[reportArgumentType]
+    m, n = drawn.mixing.shape
+    samples = Samples({"mixture": np.ascontiguousarray(drawn.mixtures.T)})
+    return Task(
+        name="separation",
+        train=samples,
+        test=samples,
+        about=f"blind separation of {n} {domain} sources from {m} mixtures",
+        extras={
+            "sources": drawn.sources,
+            "mixing": drawn.mixing,
+            "start_weights": start_weights(n, m, int(options.get("seed", 0))),
+        },
+    )
