@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -101,7 +102,7 @@ def check(
             except CircuitError as error:
                 found, good = error.diagnostics, False
         wrong |= not good
-        report.append({"file": file, "ok": good, "diagnostics": [_diagnostic(d) for d in found]})
+        report.append({"file": file, "ok": good, "diagnostics": [asdict(d) for d in found]})
         if not as_json:
             for diagnostic in found:
                 typer.echo(str(diagnostic))
@@ -140,18 +141,24 @@ def run(
     """Train a circuit on a task, print the test accuracy, write traces."""
     with _refusals(as_json):
         _check_run(task, engine, dtype, out, record)
-        from . import Simulator
+        from .engines.simulator import Simulator
+        from .models.tasks.sizes import check_sizes
+        from .traces.recording import recordings
 
         circuit = _load(file, sets, variant)
         for warning in circuit.warnings:
             typer.echo(str(warning), err=True)
         images = _task(task, data)
+        check_sizes(circuit, images)
+        records = recordings(record, circuit)
         simulator = Simulator(circuit, engine=engine, seed=seed, dtype=dtype)
         if epochs:
             simulator.fit(images.train, epochs=epochs, batch=batch, validate=images.test)
         score = {name: _number(v) for name, v in simulator.evaluate(images.test).items()}
         if out is not None:
-            _trace(simulator, circuit, images, trace_samples, record).save(out)
+            protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
+            few = images.test.first(trace_samples)
+            simulator.run(protocol, **few, learn=False, record=records).save(out)
         settings = {"circuit": circuit.name, "task": task, "epochs": epochs, "batch": batch}
         settings |= {"engine": engine, "seed": seed}
         if as_json:
@@ -184,20 +191,13 @@ def _refusals(as_json: bool) -> Iterator[None]:
     try:
         yield
     except CircuitError as error:
-        _refuse(str(error), CIRCUIT_WRONG, as_json, [_diagnostic(d) for d in error.diagnostics])
-    except FloatingPointError as error:
-        _refuse(str(error), NUMERICAL, as_json)
-    except (Usage, OSError, ImportError, ValueError, KeyError, TypeError) as error:
+        _refuse(str(error), CIRCUIT_WRONG, as_json, [asdict(d) for d in error.diagnostics])
+    except Exception as error:
         if _is_divergence(error):
             _refuse(str(error), NUMERICAL, as_json)
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        _refuse(f"apical: {text}", USAGE, as_json)
-    except ArithmeticError as error:
-        _refuse(str(error), NUMERICAL, as_json)
-    except RuntimeError as error:
-        if not _is_divergence(error):
+        if not isinstance(error, (Usage, OSError, ImportError, ValueError)):
             raise
-        _refuse(str(error), NUMERICAL, as_json)
+        _refuse(f"apical: {error}", USAGE, as_json)
 
 
 def _is_divergence(error: Exception) -> bool:
@@ -234,19 +234,13 @@ def _assignment(text: str) -> tuple[str, Any]:
 
 
 def _value(text: str) -> Any:
-    if text.startswith("["):
-        if not text.endswith("]"):
-            raise ValueError(text)
-        inside = text[1:-1].strip()
-        return [_value(item.strip()) for item in inside.split(",")] if inside else []
-    kinds: tuple[Callable[[str], Any], ...] = (int, float)
-    for kind in kinds:
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    if not text:
+    if text.startswith("[") and text.endswith("]"):
+        return [_value(item.strip()) for item in text[1:-1].split(",")]
+    if not text or "[" in text or "]" in text:
         raise ValueError(text)
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
     return text
 
 
@@ -282,13 +276,6 @@ def _task(name: str, folder: str | None) -> Any:
     return getattr(tasks, name)(folder)
 
 
-def _trace(simulator: Any, circuit: Any, images: Any, count: int, record: list[str] | None) -> Any:
-    """Traces of the first protocol for `count` test samples, without learning."""
-    streams = {name: values[:count] for name, values in images.test.items()}
-    protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
-    return simulator.run(protocol, **streams, learn=False, record=record or None)
-
-
 def _summary(circuit: Any) -> dict[str, Any]:
     return {
         "name": circuit.name,
@@ -298,12 +285,6 @@ def _summary(circuit: Any) -> dict[str, Any]:
         "synapses": {name: list(s.shape) for name, s in circuit.synapses.items()},
         "protocols": {n: [ph.name for ph in p.phases] for n, p in circuit.protocols.items()},
     }
-
-
-def _diagnostic(diagnostic: Any) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    return asdict(diagnostic)
 
 
 def _bundled() -> list[Any]:

@@ -66,7 +66,7 @@ def main() -> None:
             f"{settings.circuit} {sizes}: test accuracy {accuracy:.4f} after {settings.epochs} "
             f"epochs, batch {settings.batch}, {settings.optimizer}, {settings.rate} ({spent:.0f} s)"
         )
-        few = {name: values[:20] for name, values in task.test.items()}
+        few = task.test.first(20)
         traces = simulator.run("train", **few, learn=False, record=list(settings.record))
         traces.to_netcdf(f"digits_{settings.circuit}.nc")
         traces.plot(f"digits_{settings.circuit}.png")

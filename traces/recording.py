@@ -74,12 +74,11 @@ def _targets(
     entry: RecordEntry, circuit: Circuit, values: Mapping[str, float], line: str
 ) -> list[Variable | str]:
     reference = entry.reference
-    attributes: tuple[str, ...] = reference.attributes
-    if not attributes:
+    if not reference.attributes:
         return [_energy(reference, circuit, entry.reduce, line)]
-    if len(attributes) > 1:
+    variable, *more = reference.attributes
+    if more:
         _refuse(line, "expected POPULATION.VARIABLE")
-    variable = attributes[0]
     found: list[Variable | str] = []
     for member in _members(entry, values, line):
         if member not in circuit.populations:
@@ -100,7 +99,7 @@ def _energy(reference: Reference, circuit: Circuit, reduce: str | None, line: st
     if any(name in (s.base, s.name) for s in circuit.synapses.values()):
         _refuse(line, f"{name!r} is a synapse; its weights are read from `sim.weights`")
     if any(name in (p.base, p.name) for p in circuit.populations.values()):
-        _refuse(line, f"{name!r} is a population; say which variable, as in {name}.x")
+        _refuse(line, f"{name!r} is a population; say which of its variables")
     _refuse(line, _nearest(f"no energy {name!r}", name, circuit.energies))
 
 

@@ -37,9 +37,8 @@ def test_yaml_blocks_are_circuits_that_learn(text):
     assert not circuit.warnings
     task = apical.tasks.digits()
     simulator = apical.Simulator(circuit, engine="numpy", seed=0)
-    few = {name: values[:500] for name, values in task.train.items()}
     before = simulator.evaluate(task.test)["accuracy"]
-    simulator.fit(few, epochs=2, batch=20)
+    simulator.fit(task.train.first(500), epochs=2, batch=20)
     assert simulator.evaluate(task.test)["accuracy"] > max(before, 0.5)
 
 

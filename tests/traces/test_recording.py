@@ -1,0 +1,140 @@
+"""Lines of `record=` on a circuit made by hand."""
+
+import pytest
+
+from apical.graphs.circuit import (
+    Circuit,
+    Equation,
+    ParameterValue,
+    Phase,
+    Population,
+    Protocol,
+    Record,
+    Source,
+    Synapse,
+    Update,
+)
+from apical.graphs.expression import Number, Variable
+from apical.traces.recording import RecordingError, is_due, name_of, recordings
+
+ZERO = Number(0.0)
+
+
+def layer(k: int) -> Population:
+    return Population(
+        name=f"layer[{k}]",
+        base="layer",
+        index=k,
+        size=3,
+        cell="c",
+        compartments=("soma",),
+        equations=(Equation("x", ZERO, "state"), Equation("v_A", ZERO, "algebraic")),
+        after_step=(Update("a", ":=", ZERO),),
+        slow={"mu": ZERO},
+        states=("x", "a"),
+    )
+
+
+@pytest.fixture
+def circuit():
+    populations = {p.name: p for p in (layer(1), layer(2), layer(3))}
+    synapse = Synapse(
+        "W[1]", "W", 1, ("layer[1]", "x"), ("layer[2]", "soma", None), "dense", (3, 3), ZERO
+    )
+    return Circuit(
+        name="hand",
+        title="",
+        cite="",
+        time_unit=None,
+        parameters={"L": ParameterValue("L", Number(3.0), 3.0, True)},
+        streams={},
+        populations=populations,
+        synapses={"W[1]": synapse},
+        energies={"F": ZERO},
+        predicts={},
+        record=(Record("F"),),
+        protocols={"train": Protocol("train", (Phase("free"), Phase("nudged")))},
+        source=Source("hand.yaml", {"hand.yaml": "name: hand\n"}),
+    )
+
+
+def v(k, name="v_A", phase=None):
+    return Variable(f"layer[{k}]", name, phase)
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("layer[1].v_A", [Record(v(1))]),
+        ("F", [Record("F")]),
+        ("layer[L-1].x", [Record(v(2, "x"))]),
+        ("layer[1].a", [Record(v(1, "a"))]),
+        ("layer[1].mu", [Record(v(1, "mu"))]),
+        ("layer[2].x@free", [Record(v(2, "x", "free"))]),
+        ("layer[1..L].v_A", [Record(v(1)), Record(v(2)), Record(v(3))]),
+        ("layer[k].v_A for k = 2..L", [Record(v(2)), Record(v(3))]),
+        ("layer[k-1].v_A for k = 3..2", [Record(v(2)), Record(v(1))]),
+        ("layer[1].v_A in nudged every 5", [Record(v(1), "nudged", 5)]),
+        ("layer[1].v_A every 2 norm", [Record(v(1), None, 2, "norm")]),
+        ("layer[1].v_A mean", [Record(v(1), None, 1, "mean")]),
+    ],
+)
+def test_a_line_is_a_value(circuit, line, expected):
+    assert recordings([line], circuit) == tuple(expected)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("layer[1].v_a", "'layer[1]' has no variable 'v_a'; did you mean 'v_A'?"),
+        ("layer[4].v_A", "no population 'layer[4]'; did you mean"),
+        ("G", "no energy 'G'; there are: F"),
+        ("W", "'W' is a synapse; its weights are read from `sim.weights`"),
+        ("layer[1]", "'layer' is a population"),
+        ("layer[1].x in nudge", "no phase 'nudge'; did you mean 'nudged'?"),
+        ("layer[1].x every 0", "at least 1"),
+        ("layer[k].x", "no number 'k'"),
+        ("F mean", "has no units to take the mean of"),
+        ("layer[1", "at character"),
+        ("", "at character 1"),
+    ],
+)
+def test_a_wrong_line_says_what_there_is(circuit, line, message):
+    with pytest.raises(RecordingError) as caught:
+        recordings([line], circuit)
+    assert str(caught.value).startswith(f"record {line!r}: ") and message in str(caught.value)
+
+
+def test_none_is_what_the_file_says_and_lines_count_once(circuit):
+    assert recordings(None, circuit) == circuit.record
+    assert recordings(["F", Record("F"), "F"], circuit) == (Record("F"),)
+    assert recordings("F", circuit) == (Record("F"),)
+
+
+def test_names_in_the_traces():
+    assert name_of(Record(v(1))) == "layer[1].v_A"
+    assert name_of(Record(v(1, "x", "free"), None, 1, "norm")) == "norm(layer[1].x@free)"
+    assert name_of(Record("F")) == "F"
+
+
+def test_which_rows_are_due():
+    record = Record("F", "nudged", 5)
+    assert [s for s in range(12) if is_due(record, "nudged", s)] == [0, 5, 10]
+    assert not is_due(record, "free", 0)
+
+
+def test_the_manifest_says_enough_to_run_again(circuit):
+    import json
+    from dataclasses import replace
+
+    import numpy as np
+
+    from apical.traces.manifest import circuit_hash, manifest
+
+    told = manifest(circuit, engine="numpy", seed=3, protocol="train", epochs=np.int64(2))
+    assert json.loads(json.dumps(told)) == told
+    assert told["texts"] == {"hand.yaml": "name: hand\n"} and told["epochs"] == 2
+    assert told["seed"] == 3 and told["versions"]["numpy"] == np.__version__
+    moved = replace(circuit, source=replace(circuit.source, path="b", texts={"b": "name: hand\n"}))
+    other = replace(circuit, source=replace(circuit.source, overrides={"L": 2}))
+    assert circuit_hash(moved) == circuit_hash(circuit) != circuit_hash(other)
