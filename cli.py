@@ -42,16 +42,22 @@ class Usage(Exception):
     """The command line is wrong; the message says what was expected."""
 
 
-@app.callback()
-def options(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    """Circuits of multi-compartment neurons, from a YAML file to training and traces."""
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from . import __version__
 
         typer.echo(__version__)
         raise typer.Exit
+
+
+Version = Annotated[
+    bool, typer.Option("--version", callback=_print_version, is_eager=True, help="The version.")
+]
+
+
+@app.callback()
+def options(version: Version = False) -> None:
+    """Circuits of multi-compartment neurons, from a YAML file to training and traces."""
 
 
 @app.command("list")
