@@ -26,10 +26,10 @@ def digits(seed: int = 0, test_fraction: float = 0.2, dtype: Any = np.float64) -
             "the task digits needs scikit-learn; install it with: pip install 'apical[demo]'",
             name=error.name,
         ) from error
-    images, labels = load_digits(return_X_y=True)
-    held_out = _stratified(np.asarray(labels), test_fraction, seed)
+    images, labels = (np.asarray(part) for part in load_digits(return_X_y=True))
+    held_out = _stratified(labels, test_fraction, seed)
     streams = {
-        "image": (np.asarray(images) / 16.0).astype(dtype),
+        "image": (images / 16.0).astype(dtype),
         "label": one_hot(labels, dtype=dtype),
     }
     every = Samples(streams, {"label": "accuracy"})
