@@ -1,0 +1,266 @@
+"""Loading: a text becomes a `Circuit`. The front page of the front end.
+
+1. `read`          text -> tree with places (also of the files it extends)
+2. `schema.check`  keys and kinds of values, variants included
+3. `merge`         extends, then variants in order
+4. declare         parameters, functions, streams, populations, synapses, protocols: who is there
+5. finish          every text parsed and resolved, families expanded, user functions inlined
+6. `checks`        what only the whole can tell
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping as Dictionary
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ..compartments.library import CELLS, library_text
+from . import populations, protocols, readouts, synapses
+from .checks import check_latches, check_ports, check_sets, check_unused
+from .circuit import Circuit, Source
+from .diagnostics import CircuitError, Diagnostic, Place
+from .merge import merge
+from .names import Names
+from .problems import Problems, Skip, listed, nearest
+from .read import Mapping, Scalar, read
+from .schema import TOP, check, is_null, required
+
+FORMAT = 1
+
+
+@dataclass
+class Reading:
+    """One load under way."""
+
+    path: str
+    variants: tuple[str, ...]
+    overrides: Dictionary[str, Any]
+    problems: Problems = field(default_factory=Problems)
+
+
+def load(
+    name_or_path: str | Path, /, variants: str | Iterable[str] = (), **overrides: Any
+) -> Circuit:
+    """The circuit of a bundled name or a path, with variants laid over it, in order.
+
+    Args:
+        name_or_path: a bundled name ("pc") or the path of a file.
+        variants: names of variants of the file.
+        **overrides: parameters by base name: a number, a list, or a text in the language.
+
+    Raises:
+        CircuitError: anything is wrong with the file; all of it is listed.
+    """
+    text, path = _text_of(str(name_or_path))
+    return load_text(text, path, variants, **overrides)
+
+
+def load_text(
+    text: str, path: str = "<text>", /, variants: str | Iterable[str] = (), **overrides: Any
+) -> Circuit:
+    """The circuit that a text describes; `path` stands in its diagnostics. See `load`."""
+    chosen = (variants,) if isinstance(variants, str) else tuple(variants)
+    reading = Reading(path, chosen, dict(overrides))
+    root = _root(text, path, reading)
+    reading.problems.raise_errors()
+    merged = _with_variants(root, reading)
+    reading.problems.raise_errors()
+    return _circuit(merged, root, reading)
+
+
+def bundled() -> tuple[str, ...]:
+    """The names of the circuits that come with the package."""
+    folder = files(__name__.rpartition(".")[0].rpartition(".")[0]) / "yaml_models"
+    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+
+
+def variants_of(name_or_path: str | Path) -> tuple[str, ...]:
+    """The names of the variants of a file."""
+    text, path = _text_of(str(name_or_path))
+    section = _root(text, path, Reading(path, (), {})).get("variants")
+    return section.keys() if isinstance(section, Mapping) else ()
+
+
+# --- texts ---
+
+
+def _text_of(name: str, near: str | None = None) -> tuple[str, str]:
+    """The text and the path of a bundled name or a path; `near` is a file it stands beside."""
+    if name in bundled():
+        folder = files(__name__.rpartition(".")[0].rpartition(".")[0]) / "yaml_models"
+        return (folder / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml"
+    path = Path(name)
+    if near is not None and not path.is_absolute():
+        path = Path(near).parent / path
+    try:
+        return path.read_text(encoding="utf-8"), str(path)
+    except UnicodeDecodeError:
+        raise _no_file(name, "is no text in UTF-8") from None
+    except IsADirectoryError:
+        raise _no_file(name, "is a folder") from None
+    except (OSError, ValueError):
+        raise _no_file(name, "is no file, and no bundled circuit has this name") from None
+
+
+def _no_file(name: str, why: str) -> CircuitError:
+    known = bundled()
+    return CircuitError(
+        [
+            Diagnostic(
+                Place(name, 1, 1),
+                f"'{name}' {why}",
+                expected=f"a path, or one of {listed(known, 20)}",
+                suggestion=nearest(name, known),
+            )
+        ]
+    )
+
+
+def _root(text: str, path: str, reading: Reading, chain: tuple[str, ...] = ()) -> Mapping:
+    """The tree of a text, laid over the file it extends."""
+    problems = reading.problems
+    problems.texts[path] = text
+    root = read(text, path)
+    check(root, problems)
+    if not chain:
+        _format(root, problems)
+    extends = root.get("extends")
+    if not isinstance(extends, Scalar) or is_null(extends):
+        return root
+    try:
+        lower_text, lower_path = _text_of(extends.text, path)
+    except CircuitError as error:
+        first = error.diagnostics[0]
+        problems.add(extends.place, first.message, expected=first.expected)
+        return root
+    if lower_path in (*chain, path):
+        circle = " -> ".join((*chain, path, lower_path))
+        problems.add(extends.place, f"files extend each other in a circle: {circle}")
+        return root
+    lower = _root(lower_text, lower_path, reading, (*chain, path))
+    own = Mapping(tuple((k, n) for k, n in root.entries if k.text != "extends"), root.place)
+    return merge(lower, own, problems)
+
+
+def _format(root: Mapping, problems: Problems) -> None:
+    version = root.get("apical")
+    if version is None:
+        problems.add(
+            root.place, "a circuit file begins with the format of its language",
+            suggestion=f"apical: {FORMAT}",
+        )  # fmt: skip
+    elif not isinstance(version, Scalar) or version.value != FORMAT:
+        problems.add(
+            version.place, "this version of apical reads format 1", suggestion=f"apical: {FORMAT}"
+        )
+
+
+def _with_variants(root: Mapping, reading: Reading) -> Mapping:
+    """The file with its chosen variants laid over it."""
+    section, problems = root.get("variants"), reading.problems
+    known = section.keys() if isinstance(section, Mapping) else ()
+    base = Mapping(tuple((k, n) for k, n in root.entries if k.text != "variants"), root.place)
+    for name in reading.variants:
+        if name not in known:
+            key = root.key("variants")
+            place = key.place if key is not None else Place(reading.path, 1, 1)
+            problems.add(
+                place, f"there is no variant '{name}'", expected=listed(known, 20) or "none",
+                suggestion=nearest(name, known),
+            )  # fmt: skip
+            continue
+        assert isinstance(section, Mapping)
+        upper = section.get(name)
+        if isinstance(upper, Mapping):
+            base = merge(base, upper, problems)
+    return base
+
+
+# --- the circuit ---
+
+
+def _library() -> dict[str, Mapping]:
+    found: dict[str, Mapping] = {}
+    for name in CELLS:
+        cells = read(library_text(name), f"compartments/{name}.yaml").get("cells")
+        cell = cells.get(name) if isinstance(cells, Mapping) else None
+        if isinstance(cell, Mapping):
+            found[name] = cell
+    return found
+
+
+def _circuit(merged: Mapping, root: Mapping, reading: Reading) -> Circuit:
+    problems = reading.problems
+    required(merged, TOP, None, problems)
+    for name in CELLS:
+        problems.texts[f"compartments/{name}.yaml"] = library_text(name)
+    names = Names(problems)
+
+    def section(name: str) -> Mapping:
+        node = merged.get(name)
+        return node if isinstance(node, Mapping) else Mapping((), merged.place)
+
+    names.parameters.declare(section("parameters"), reading.overrides)
+    names.functions.declare(section("functions"))
+    names.parameters.evaluate_all()
+    _streams(section("data"), names)
+    cells = populations.Cells(section("cells"), _library(), problems)
+    populations.declare(section("populations"), cells, names)
+    draft = protocols.declare(section("protocols"), names)
+    synapses.declare(section("synapses"), names)
+    names.functions.check()
+    cells.check()
+    made_populations = populations.finish(names)
+    made_synapses = synapses.finish(names)
+    made_protocols = protocols.finish(draft, names)
+    energies = readouts.energies(section("energy"), names)
+    predicts = readouts.predicts(section("predicts"), names)
+    record = readouts.records(merged.get("record"), energies, names)
+    if not problems.errors:
+        check_ports(names)
+        check_latches(names, made_protocols)
+        check_sets(names)
+    problems.raise_errors()
+    check_unused(root, names)
+    return Circuit(
+        name=_text(merged, "name"),
+        title=_text(merged, "title"),
+        cite=_text(merged, "cite"),
+        time_unit=_text(merged, "time_unit") or None,
+        parameters=names.parameters.all(),
+        streams=dict(names.streams),
+        populations=made_populations,
+        synapses=made_synapses,
+        energies=energies,
+        predicts=predicts,
+        record=record,
+        protocols=made_protocols,
+        source=Source(
+            reading.path,
+            {p: t for p, t in problems.texts.items() if not p.startswith("<override")},
+            reading.variants,
+            dict(reading.overrides),
+        ),
+        set_names=frozenset(names.set_places),
+        warnings=problems.warnings,
+    )
+
+
+def _text(root: Mapping, key: str) -> str:
+    node = root.get(key)
+    return node.text if isinstance(node, Scalar) else ""
+
+
+def _streams(section: Mapping, names: Names) -> None:
+    for key, node in section.entries:
+        with names.problems.guard():
+            if not key.text.isidentifier():
+                names.problems.fail(key.place, f"'{key.text}' is no name for a stream")
+            if names.parameters.has(key.text):
+                names.problems.fail(key.place, f"'{key.text}' is a parameter as well")
+            if not isinstance(node, Scalar):
+                raise Skip
+            names.streams[key.text] = 1
+            names.streams[key.text] = names.integer(node, None, "the size of a stream")

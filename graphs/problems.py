@@ -1,0 +1,141 @@
+"""Problems: what has been found wrong with a file so far, gathered until all has been read."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NoReturn, TypeVar
+
+from .diagnostics import CircuitError, Diagnostic, Place
+from .parse import ParseProblem
+from .read import Scalar
+
+T = TypeVar("T")
+
+
+class Skip(Exception):  # noqa: N818 - not an error: the error has been written down already
+    """The statement at hand is wrong, its problem is written down, go on with the next."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like `name`, None if none is."""
+    names = list(dict.fromkeys(known))
+    found = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    if found:
+        return found[0]
+    folded = {n.casefold(): n for n in names}
+    found = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    return folded[found[0]] if found else None
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """`a, b, c`, cut after `most`."""
+    found = list(dict.fromkeys(names))
+    more = f", ... ({len(found)} in all)" if len(found) > most else ""
+    return ", ".join(found[:most]) + more
+
+
+@dataclass
+class Problems:
+    """Diagnostics of one load. `texts` maps a path to its text, for the lines that are shown."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    found: dict[tuple[Place, bool], Diagnostic] = field(default_factory=dict)
+    count: int = 0  # errors so far, also those at a place that has one already
+
+    def line(self, place: Place) -> str:
+        """The line of the file at a place, "" if there is none."""
+        lines = self.texts.get(place.path, "").splitlines()
+        return lines[place.line - 1] if 0 < place.line <= len(lines) else ""
+
+    def add(
+        self,
+        place: Place,
+        message: str,
+        *,
+        expected: str | None = None,
+        got: str | None = None,
+        suggestion: str | None = None,
+        warning: bool = False,
+    ) -> None:
+        """Write one problem down; of several at one place the first one stays."""
+        diagnostic = Diagnostic(
+            place, message, self.line(place), expected, got, suggestion, warning
+        )
+        self.found.setdefault((place, warning), diagnostic)
+        self.count += not warning
+
+    def fail(
+        self,
+        place: Place,
+        message: str,
+        *,
+        expected: str | None = None,
+        got: str | None = None,
+        suggestion: str | None = None,
+    ) -> NoReturn:
+        """Write one problem down and leave the statement at hand."""
+        self.add(place, message, expected=expected, got=got, suggestion=suggestion)
+        raise Skip
+
+    def unknown(
+        self, place: Place, what: str, name: str, known: Iterable[str], among: str | None = None
+    ) -> None:
+        """`there is no WHAT 'name'`, with the nearest known name or all of them."""
+        known = list(known)
+        near = nearest(name, known)
+        self.add(
+            place,
+            f"{what} '{name}'",
+            expected=among or (listed(known) if known else None),
+            suggestion=self.corrected(place, name, near) if near else None,
+        )
+
+    def corrected(self, place: Place, wrong: str, right: str) -> str:
+        """The line with one word put right; the word alone if it does not stand there."""
+        line = self.line(place)
+        start = place.column - 1
+        if line[start : start + len(wrong)] == wrong:
+            return (line[:start] + right + line[start + len(wrong) :]).strip()
+        return right
+
+    def parsed(self, scalar: Scalar, parse: Callable[[str], T]) -> T:
+        """`parse(scalar.text)`; what it finds wrong is written down at its place in the file."""
+        try:
+            return parse(scalar.text)
+        except ParseProblem as problem:
+            self.fail(
+                scalar.place_at(problem.offset),
+                problem.message,
+                expected=problem.expected,
+                suggestion=problem.suggestion,
+            )
+
+    @contextmanager
+    def guard(self) -> Iterator[None]:
+        """What is inside may leave early by `fail`; what follows goes on."""
+        try:
+            yield
+        except Skip:
+            pass
+
+    @property
+    def warnings(self) -> tuple[Diagnostic, ...]:
+        """The warnings, in file order."""
+        return tuple(sorted((d for d in self.found.values() if d.warning), key=_order))
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        """The errors, in file order."""
+        return tuple(sorted((d for d in self.found.values() if not d.warning), key=_order))
+
+    def raise_errors(self) -> None:
+        """Raise `CircuitError` if anything is wrong."""
+        if self.errors:
+            raise CircuitError(self.errors)
+
+
+def _order(diagnostic: Diagnostic) -> Place:
+    return diagnostic.place
