@@ -80,7 +80,7 @@ def check_sets(names: Names) -> None:
         if name in names.parameters.structural:
             names.problems.add(
                 scalar.place,
-                f"'{name}' is fixed before the run: sizes, index bounds or step counts depend on it",
+                f"'{name}' is fixed before the run: a size, an index or a step count needs it",
                 expected="a parameter that only equations, rules, `dt` or `until` read",
             )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .expression import Reference
 from .parse import ParseProblem, parse_statement
-from .problems import Problems, Skip, nearest
+from .problems import Problems, nearest
 from .read import Mapping, Node, Scalar, Sequence
 from .schema import CELL_WORDS, is_null, texts
 

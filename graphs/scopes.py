@@ -238,9 +238,9 @@ class WeightScope(Scope):
         super().__init__(names, scalar, indices)
         self.source, self.target, self.live = source, target, live
         self.where = "`weight`" if live else "`init`"
-        calls = {"transpose": (1, 1), "copy": (1, 1)}
-        if not live:
-            calls |= {n: (len(i.arguments),) * 2 for n, i in INITIALISERS.items()}
+        calls: dict[str, tuple[int, int]] = {"transpose": (1, 1), "copy": (1, 1)}
+        for name, initialiser in () if live else INITIALISERS.items():
+            calls[name] = (len(initialiser.arguments), len(initialiser.arguments))
         self.calls = calls
 
     def own_names(self) -> Iterable[str]:
