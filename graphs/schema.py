@@ -109,7 +109,7 @@ def is_null(node: Node) -> bool:
 
 def check(root: Mapping, problems: Problems) -> None:
     """Write down every key that is no key and every value of the wrong kind."""
-    _section(root, TOP, problems, partial=False)
+    _section(root, TOP, problems, partial=root.get("extends") is not None)
     variants = root.get("variants")
     if isinstance(variants, Mapping):
         for _, entry in variants.entries:
