@@ -36,6 +36,7 @@ class Cell:
     slow: dict[str, tuple[Scalar, Expr]] = field(default_factory=dict)
     domain: list[tuple[Scalar, Scalar, Scalar]] = field(default_factory=list)  # name, low, high
     kinds: dict[str, str] = field(default_factory=dict)
+    broken: bool = False  # a line cannot be read, so that not all variables are known
 
     def mentioned(self) -> set[str]:
         """Every name that a statement of the cell has."""
@@ -102,9 +103,23 @@ def cell_of(name: str, text: Mapping, problems: Problems) -> Cell:
     return cell
 
 
+def _line(cell: Cell, scalar: Scalar, compartment: str | None, problems: Problems) -> Line:
+    """A statement, read; where it cannot be, the cell has a variable that nobody knows."""
+    try:
+        line = Line(scalar, problems.parsed(scalar, parse_statement), compartment)
+        _check_target(line, problems)
+    except Skip:
+        cell.broken = True
+        raise
+    return line
+
+
 def _equation(cell: Cell, compartment: Scalar, scalar: Scalar, problems: Problems) -> None:
-    line = Line(scalar, problems.parsed(scalar, parse_statement), compartment.text)
-    kind, name = line.statement.kind, _target(line, problems)
+    line = _line(cell, scalar, compartment.text, problems)
+    kind, name = line.statement.kind, line.statement.target.name
+    if name in cell.kinds:
+        problems.fail(scalar.place, f"the variable '{name}' has two equations in this cell")
+    cell.kinds[name] = kind if kind == "state" else "algebraic"
     if kind not in ("state", "algebraic"):
         problems.fail(
             scalar.place,
@@ -113,9 +128,6 @@ def _equation(cell: Cell, compartment: Scalar, scalar: Scalar, problems: Problem
         )
     if line.statement.loop is not None:
         problems.fail(scalar.place, "an equation of a cell has no `for`")
-    if name in cell.kinds:
-        problems.fail(scalar.place, f"the variable '{name}' has two equations in this cell")
-    cell.kinds[name] = kind
     cell.equations.append(line)
 
 
@@ -132,10 +144,10 @@ def _slow(cell: Cell, text: Mapping, problems: Problems) -> None:
 
 
 def _after_step(cell: Cell, scalar: Scalar, problems: Problems) -> None:
-    line = Line(scalar, problems.parsed(scalar, parse_statement))
-    name = _target(line, problems)
-    _must_update(line, "after_step", problems)
+    line = _line(cell, scalar, None, problems)
+    name = line.statement.target.name
     kind = cell.kinds.setdefault(name, "assigned")
+    _must_update(line, "after_step", problems)
     if kind == "algebraic":
         problems.fail(
             scalar.place, f"'{name}' has the equation `{name} = ...`; after_step cannot change it"
@@ -146,8 +158,8 @@ def _after_step(cell: Cell, scalar: Scalar, problems: Problems) -> None:
 
 
 def _rule(cell: Cell, scalar: Scalar, problems: Problems) -> None:
-    line = Line(scalar, problems.parsed(scalar, parse_statement))
-    name = _target(line, problems)
+    line = _line(cell, scalar, None, problems)
+    name = line.statement.target.name
     _must_update(line, "rules", problems)
     if cell.kinds.get(name) != "slow":
         problems.unknown(scalar.place, "there is no slow variable", name, cell.slow)
@@ -186,8 +198,8 @@ def _domain(cell: Cell, text: Mapping, problems: Problems) -> None:
             cell.domain.append((key, bounds[0], bounds[1]))
 
 
-def _target(line: Line, problems: Problems) -> str:
-    """The variable on the left of a statement of a cell."""
+def _check_target(line: Line, problems: Problems) -> None:
+    """The left side of a statement of a cell is a bare name."""
     target = line.statement.target
     start = target.span[0] if target.span else 0
     place = line.scalar.place_at(start)
@@ -197,4 +209,3 @@ def _target(line: Line, problems: Problems) -> str:
         )
     if target.name in RESERVED:
         problems.fail(place, f"'{target.name}' is a word of the language, no name for a variable")
-    return target.name

@@ -12,7 +12,7 @@ from .expression import Call, Expr, Reference, transform
 from .parse import parse_expression, parse_signature
 from .problems import Skip
 from .read import Mapping, Scalar
-from .resolve import NOTHING, Scope, resolve
+from .resolve import NOTHING, Scope, arity_holds, resolve
 
 if TYPE_CHECKING:
     from .names import Names
@@ -113,14 +113,8 @@ class Functions:
             return (
                 self._inline(renamed, scope) if target in self._known else _checked(renamed, scope)
             )
-        if len(call.arguments) != len(definition.arguments):
-            count = len(definition.arguments)
-            scope.fail(
-                call,
-                f"'{call.function}' takes {count} argument{'s' if count != 1 else ''}, "
-                f"not {len(call.arguments)}",
-                expected=definition.key.text,
-            )
+        count = len(definition.arguments)
+        if not arity_holds(call, (count, count), scope, definition.key.text):
             return NOTHING
         body = self._body(call.function)
         if call.primed:
@@ -182,9 +176,7 @@ class Functions:
 
 def _checked(call: Call, scope: Scope) -> Expr:
     """A call of a function of the table that came about by an alias."""
-    few, most = FUNCTIONS[call.function].arity
-    if not few <= len(call.arguments) <= most:
-        scope.fail(call, f"'{call.function}' takes {few} arguments, not {len(call.arguments)}")
+    if not arity_holds(call, FUNCTIONS[call.function].arity, scope):
         return NOTHING
     if call.primed and call.function not in DERIVATIVES:
         scope.fail(call, f"'{call.function}' has no derivative")

@@ -60,6 +60,7 @@ class Names:
         self.families: dict[str, dict[int | None, str]] = {}
         self.synapses: dict[str, Link] = {}
         self.synapse_families: dict[str, dict[int | None, str]] = {}
+        self.broken: set[str] = set()  # populations and synapses whose declaration is wrong
         self.phases: tuple[str, ...] = ()
         self.latches: list[Latch] = []
         self.inputs: list[InputRead] = []
@@ -141,6 +142,8 @@ class Names:
         self, node: Reference, scope: Scope, index: int, members: Iterable[int | None]
     ) -> None:
         """Write down that a family has no such member."""
+        if node.name in self.broken:
+            self.problems.echo()
         scope.fail(node, f"there is no {node.name}[{index}]", expected=member_list(members))
 
     def population(self, node: Reference, scope: Scope) -> Member:
@@ -148,6 +151,8 @@ class Names:
         members = self._family(node, scope, self.families, "population")
         if node.index is None:
             if None not in members:
+                if node.name in self.broken:
+                    self.problems.echo()
                 scope.fail(
                     node,
                     f"'{node.name}' is a family of populations",
@@ -179,6 +184,8 @@ class Names:
         what: str,
     ) -> dict[int | None, str]:
         if node.name not in families:
+            if node.name in self.broken:
+                self.problems.echo()
             scope.unknown(node, f"there is no {what}", node.name, families)
             raise Skip
         return families[node.name]

@@ -134,12 +134,13 @@ class Parameters:
         if several:
             scalars = scalars[skip : skip + len(indices)]
         if len(scalars) != len(indices):
-            bounds = f", {family.name}[{min(indices)}] to [{max(indices)}]" if indices else ""
+            which = [f"{family.name}[{i}]" for i in (min(indices), max(indices))] if indices else []
+            bounds = f", for {' to '.join(dict.fromkeys(which))}" if which else ""
             self._names.problems.fail(
                 node.place,
-                f"'{family.name}' has {len(scalars)} values for {len(indices)} members",
-                expected=f"{len(indices)} values{bounds}",
-                got=f"{len(scalars)} values",
+                f"'{family.name}' has {_counted(len(scalars), 'value')} "
+                f"for {_counted(len(indices), 'member')}",
+                expected=f"{_counted(len(indices), 'value')}{bounds}",
             )
         pairs = zip(indices.items(), scalars, strict=True)
         return {i: Definition(key, (s,), False, bound) for (i, bound), s in pairs}
@@ -196,6 +197,7 @@ class Parameters:
         try:
             return self._refer(node, scope)
         except Skip:
+            self._names.problems.count += 1
             return NOTHING
 
     def _refer(self, node: Reference, scope: Scope) -> Expr:
@@ -290,6 +292,10 @@ class Parameters:
         """A list that belongs to one population: "y.period"."""
         values = tuple(self._names.number(e) for e in expression)
         self._values[name] = ParameterValue(name, expression, values)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _member(base: str, index: int | None) -> str:

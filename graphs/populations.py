@@ -8,7 +8,7 @@ from .cells import Cell, Line, cell_of, expanded
 from .circuit import Equation, Population, Update
 from .constants import NotConstantError, evaluate
 from .expression import Call, Expr, Parameter, Variable
-from .families import expand
+from .families import base_name, expand
 from .names import Names
 from .parameters import ConstantScope
 from .parse import parse_expression, parse_family
@@ -50,7 +50,7 @@ class Cells:
             self._known[name.text] = cell_of(name.text, text, self._problems)
         cell = self._known[name.text]
         if cell is None:
-            raise Skip
+            self._problems.echo()
         return cell
 
     def check(self) -> None:
@@ -63,7 +63,7 @@ class Cells:
 def declare(section: Mapping, cells: Cells, names: Names) -> None:
     """Fill `names.populations` and `names.families`."""
     for key, node in section.entries:
-        with names.problems.guard():
+        with names.problems.guard(names.broken, base_name(key)):
             family = names.problems.parsed(key, parse_family)
             members = names.families.setdefault(family.name, {})
             if not isinstance(node, Mapping) or not required(node, POPULATION, key, names.problems):
@@ -75,7 +75,7 @@ def declare(section: Mapping, cells: Cells, names: Names) -> None:
                     key.place, f"the population '{family.name}' is declared with and without index"
                 )
             for index, bound in every.items():
-                with names.problems.guard():
+                with names.problems.guard(names.broken, family.name):
                     _member(key, node, family.name, index, bound, cells, names)
 
 

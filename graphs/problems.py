@@ -22,11 +22,11 @@ class Skip(Exception):  # noqa: N818 - not an error: the error has been written 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that is most like `name`, None if none is."""
     names = list(dict.fromkeys(known))
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
     if found:
         return found[0]
     folded = {n.casefold(): n for n in names}
-    found = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.6)
+    found = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.65)
     return folded[found[0]] if found else None
 
 
@@ -80,6 +80,11 @@ class Problems:
         self.add(place, message, expected=expected, got=got, suggestion=suggestion)
         raise Skip
 
+    def echo(self) -> NoReturn:
+        """Leave the statement at hand: what it needs is wrong itself, and written down there."""
+        self.count += 1
+        raise Skip
+
     def unknown(
         self, place: Place, what: str, name: str, known: Iterable[str], among: str | None = None
     ) -> None:
@@ -114,12 +119,13 @@ class Problems:
             )
 
     @contextmanager
-    def guard(self) -> Iterator[None]:
-        """What is inside may leave early by `fail`; what follows goes on."""
+    def guard(self, broken: set[str] | None = None, name: str = "") -> Iterator[None]:
+        """What is inside may leave early by `fail` (`name` is then `broken`); the rest goes on."""
         try:
             yield
         except Skip:
-            pass
+            if broken is not None:
+                broken.add(name)
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:

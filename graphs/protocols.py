@@ -381,6 +381,8 @@ def _loop_turns(scalar: Scalar, loop: Loop, names: Names) -> tuple[tuple[str, ..
     for bound in repeat(names, scalar, loop):
         index = bound[loop.index]
         found = [(m.name,) for m in names.populations.values() if m.index == index]
+        if not found and names.broken:
+            names.problems.echo()
         if not found:
             names.problems.fail(scalar.place, f"no population has a member {index}")
         turns += found

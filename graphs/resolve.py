@@ -24,7 +24,6 @@ from .expression import (
     Stream,
     transform,
 )
-from .problems import listed
 from .read import Scalar
 
 if TYPE_CHECKING:
@@ -176,9 +175,9 @@ def _call(node: Call, scope: Scope) -> Expr:
     if names.functions.has(node.function):
         return names.functions.inline(call, scope)
     if node.function in scope.calls and not node.primed:
-        return call if _arity_holds(call, scope.calls[node.function], scope) else NOTHING
+        return call if arity_holds(call, scope.calls[node.function], scope) else NOTHING
     if node.function in FUNCTIONS:
-        if not _arity_holds(call, FUNCTIONS[node.function].arity, scope):
+        if not arity_holds(call, FUNCTIONS[node.function].arity, scope):
             return NOTHING
         if node.primed and node.function not in DERIVATIVES:
             scope.fail(node, f"'{node.function}' has no derivative")
@@ -192,19 +191,18 @@ def _call(node: Call, scope: Scope) -> Expr:
     return NOTHING
 
 
-def _arity_holds(call: Call, arity: tuple[int, int], scope: Scope) -> bool:
+def arity_holds(
+    call: Call, arity: tuple[int, int], scope: Scope, signature: str | None = None
+) -> bool:
+    """Whether a call has as many arguments as its function takes; written down if not."""
     few, most = arity
     if few <= len(call.arguments) <= most:
         return True
-    expected = f"{few}" if few == most else f"{few} to {most}"
+    count = f"{few}" if few == most else f"{few} to {most}"
     scope.fail(
         call,
-        f"'{call.function}' takes {expected} argument{'s' if expected != '1' else ''}, "
+        f"'{call.function}' takes {count} argument{'s' if count != '1' else ''}, "
         f"not {len(call.arguments)}",
+        expected=signature,
     )
     return False
-
-
-def allowed(names: Iterable[str]) -> str:
-    """What a scope offers, for `expected`."""
-    return listed(names, 20)

@@ -149,7 +149,7 @@ def _section(root: Mapping, keys: Keys, problems: Problems, partial: bool) -> No
                     _kind(key, entry, "texts", problems)
             elif name.text == "parameters":
                 _kind(key, entry, "texts", problems)
-            else:
+            elif name.text in keys.known:
                 _kind(key, entry, "text", problems)
 
 

@@ -110,6 +110,9 @@ class CellScope(Scope):
             if node.attributes or node.index is not None:
                 self.fail(node, f"'{node.name}' is one variable, it has no parts and no members")
             return found
+        if self.member.cell.broken and not self.names.parameters.has(node.name):
+            self.names.problems.count += 1
+            return NOTHING
         if node.name in ("w", "pre", "post"):
             self.fail(node, f"'{node.name}' stands only in the text of a synapse")
             return NOTHING
@@ -211,6 +214,9 @@ class RuleScope(Scope):
         found = variable_of(node, name, member, self, node.name)
         if found is not None:
             return found
+        if member.cell.broken:
+            self.names.problems.count += 1
+            return NOTHING
         start = (node.span[0] if node.span else 0) + len(node.name) + 1
         self.names.problems.unknown(
             self.scalar.place_at(start),
@@ -417,6 +423,8 @@ def member_variable(node: Reference, member: Member, scope: Scope) -> Expr:
     found = variable_of(node, node.attributes[0], member, scope)
     if found is None:
         problems = scope.names.problems
+        if member.cell.broken:
+            problems.echo()
         name = node.attributes[0]
         start, stop = node.span or (0, len(scope.scalar.text))
         at = scope.scalar.text.find("." + name, start, stop)

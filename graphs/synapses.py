@@ -8,7 +8,7 @@ from ..compartments.connectivity import CONNECTIVITY, weight_shape
 from ..compartments.optimizers import OPTIMIZERS
 from .circuit import Equation, Optimizer, Synapse, Update
 from .expression import Binary, Call, Expr, Number, Reference, Unary, WeightOf, walk
-from .families import expand
+from .families import base_name, expand
 from .names import Names
 from .parameters import ConstantScope
 from .parse import Statement, parse_expression, parse_family, parse_reference, parse_statement
@@ -39,14 +39,14 @@ class Link:
     bias: bool
     shape: tuple[int, ...]
     plastic: bool = False
-    event: bool = False  # has rules that `learn` calls for
+    event: bool = True  # has rules that `learn` calls for
     weights: list[WeightOf] = field(default_factory=list)
 
 
 def declare(section: Mapping, names: Names) -> None:
     """Fill `names.synapses` and `names.synapse_families`: ends and shapes, not yet the texts."""
     for key, node in section.entries:
-        with names.problems.guard():
+        with names.problems.guard(names.broken, base_name(key)):
             family = names.problems.parsed(key, parse_family)
             members = names.synapse_families.setdefault(family.name, {})
             if not isinstance(node, Mapping) or not required(node, SYNAPSE, key, names.problems):
@@ -59,7 +59,7 @@ def declare(section: Mapping, names: Names) -> None:
                 )
             for index, bound in every.items():
                 name = family.name if index is None else f"{family.name}[{index}]"
-                with names.problems.guard():
+                with names.problems.guard(names.broken, family.name):
                     if name in names.synapses:
                         names.problems.fail(key.place, f"the synapse '{name}' is declared twice")
                     names.synapses[name] = _link(key, node, name, family.name, index, bound, names)
@@ -115,6 +115,8 @@ def _source(scalar: Scalar, bound: dict[str, int], names: Names) -> tuple[Member
         )
     variable = node.attributes[0]
     if variable not in member.kinds:
+        if member.cell.broken:
+            names.problems.echo()
         at = scalar.text.rfind(variable)
         place = scalar.place_at(at)
         near = nearest(variable, member.kinds)
@@ -215,8 +217,8 @@ def _finished(link: Link, names: Names) -> Synapse:
     optimizer = None
     with names.problems.guard():
         optimizer = _optimizer(link, rule, names)
-    link.plastic = bool(rule)
-    link.event = any(isinstance(line, Update) for line in rule)
+    link.plastic = entry.get("rule") is not None
+    link.event = link.plastic and (not rule or any(isinstance(line, Update) for line in rule))
     return Synapse(
         name=link.name,
         base=link.base,
