@@ -1,0 +1,179 @@
+"""Circuit: what a file says, checked, expanded and resolved. Frozen; engines never see it.
+
+Families are expanded to members ("layer[1]"), variants and `is` are merged, user functions are
+inlined, names are resolved (see `expression`). Everything is in file order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .diagnostics import Diagnostic
+from .expression import Expr, Variable
+
+
+@dataclass(frozen=True)
+class ParameterValue:
+    """One parameter member: its expression (in `Parameter` leaves), its value, whether structural.
+
+    Structural parameters reach sizes, index bounds, step counts or `connect`: fixed at lowering.
+    """
+
+    name: str
+    expression: Expr | tuple[Expr, ...]
+    value: float | tuple[float, ...]
+    structural: bool = False
+
+
+@dataclass(frozen=True)
+class Equation:
+    """`tau * dx/dt = right` (kind "state") or `x = right` (kind "algebraic"); `tau` None is 1."""
+
+    variable: str
+    right: Expr
+    kind: str
+    tau: Expr | None = None
+    compartment: str | None = None
+
+
+@dataclass(frozen=True)
+class Update:
+    """`target := right`, an event; `x += E` stands here as kind "+=" with right E, "-=" likewise."""
+
+    target: str
+    kind: str
+    right: Expr
+
+
+@dataclass(frozen=True)
+class Population:
+    """One member of a population: `size` cells. `slow` maps per-unit slow variables to their start."""
+
+    name: str
+    base: str
+    index: int | None
+    size: int
+    cell: str
+    compartments: tuple[str, ...]
+    equations: tuple[Equation, ...]
+    after_step: tuple[Update, ...] = ()
+    slow: Mapping[str, Expr] = field(default_factory=dict)
+    rules: tuple[Update, ...] = ()
+    shape: tuple[int, ...] | None = None
+    states: tuple[str, ...] = ()  # with d/dt, or assigned only by after_step or begin
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """`sgd(lr)`, `momentum(lr, mu)`, `nesterov(lr, mu)`, `adam(lr, b1, b2, eps)`, `mq(...)`."""
+
+    kind: str
+    arguments: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Synapse:
+    """One member of a synapse family, from `source` to `target`.
+
+    `shape` is (post, pre), pre counting the bias unit; (n,) for connect "one_to_one". `rule` holds
+    `Update`s of "w" and `Equation`s (`dw/dt = E`, variable "w"); `trace` holds `Equation`s.
+    `weight` is None, or the live expression that stands for the weight (then there is no `init`).
+    """
+
+    name: str
+    base: str
+    index: int | None
+    source: tuple[str, str]  # population, variable
+    target: tuple[str, str, str | None]  # population, compartment, port
+    connect: str  # dense one_to_one all_but_self all_to_one one_to_all
+    shape: tuple[int, ...]
+    init: Expr | None
+    weight: Expr | None = None
+    bias: bool = False
+    current: Expr | None = None
+    filter: tuple[Expr, Expr] | None = None
+    trace: tuple[Equation, ...] = ()
+    rule: tuple[Update | Equation, ...] = ()
+    batch: str = "mean"
+    optimizer: Optimizer | None = None
+    init_stated: bool = True
+
+
+@dataclass(frozen=True)
+class LearnItem:
+    """What a `learn` names: a synapse ("W[1]", None) or a slow variable ("y", "mu")."""
+
+    name: str
+    variable: str | None = None
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One phase of a protocol, expanded over members; keys act in this order."""
+
+    name: str
+    start_from: str | None = None  # `from:`
+    release: tuple[Variable, ...] = ()
+    clamp: tuple[tuple[Variable, Expr], ...] = ()
+    set: tuple[tuple[str, Expr], ...] = ()
+    begin: tuple[tuple[Variable, Expr], ...] = ()
+    steps: Expr | None = None
+    duration: Expr | None = None  # `for:`
+    dt: Expr | None = None
+    method: str = "euler"
+    order: tuple[tuple[str, ...], ...] | None = None  # turns of population members; None: all at once
+    until: Expr | None = None
+    learn_each_step: tuple[tuple[LearnItem, Expr | None], ...] = ()  # item, when
+    plasticity: bool = True  # `plasticity: off` also stops dw/dt and traces
+    learn: tuple[tuple[LearnItem, ...], ...] = ()  # groups, in order
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What happens during one presentation."""
+
+    name: str
+    phases: tuple[Phase, ...]
+
+
+@dataclass(frozen=True)
+class Record:
+    """What to record: a `Variable` or the name of an energy, when, and reduced how."""
+
+    what: Variable | str
+    phase: str | None = None
+    every: int = 1
+    reduce: str | None = None  # mean | norm, over units
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a circuit came from: enough to build it again."""
+
+    path: str
+    texts: Mapping[str, str]  # path -> text of this file and of those it extends
+    variants: tuple[str, ...] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """A checked circuit. `parameters`, `populations`, `synapses` are keyed by member name."""
+
+    name: str
+    title: str
+    cite: str
+    time_unit: str | None
+    parameters: Mapping[str, ParameterValue]
+    streams: Mapping[str, int]
+    populations: Mapping[str, Population]
+    synapses: Mapping[str, Synapse]
+    energies: Mapping[str, Expr]  # over Call("sum" | "mean", (e,)) of unit expressions; members summed
+    predicts: Mapping[str, Variable]
+    record: tuple[Record, ...]
+    protocols: Mapping[str, Protocol]
+    source: Source
+    set_names: frozenset[str] = frozenset()  # parameters that some phase sets
+    warnings: tuple[Diagnostic, ...] = ()

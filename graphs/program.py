@@ -1,0 +1,402 @@
+"""Program: a circuit and a protocol as a flat table of typed instructions over buffers.
+
+Names exist up to here; engines see buffers only. Axes: unit variables (replica, batch, units), rows
+(replica, 1, units), matrices (replica, post, pre), per-sample numbers (replica, batch, 1), scalars
+(replica, 1, 1). `print(program)` is a listing that states the matrix products of each step.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from .expression import Expr, Load, walk
+from .writing import text
+
+PERSISTENT = ("slow", "weight", "trace", "optimizer")
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """An array of a Program.
+
+    `kind`: state algebraic slow weight trace optimizer latch stream parameter counter scratch.
+    `shape`: ("unit", n), ("row", n), ("matrix", post, pre), ("sample",) or ("scalar",).
+    """
+
+    name: str
+    kind: str
+    shape: tuple[str | int, ...]
+
+    @property
+    def size(self) -> int:
+        """Numbers per replica, and per sample where the shape has a sample axis."""
+        total = 1
+        for n in self.shape[1:]:
+            total *= int(n)
+        return total
+
+
+# --- instructions --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Map:
+    """target := value, element by element; `masked`: only where the sample still runs."""
+
+    target: str
+    value: Expr
+    masked: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """Maps over one shape in sequence, as one loop; `local` targets are read nowhere else."""
+
+    shape: tuple[str | int, ...]
+    maps: tuple[Map, ...]
+    local: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Reduce:
+    """target (per sample) := sum | mean | max | norm of value over `size` units."""
+
+    target: str
+    op: str
+    value: Expr
+    size: int
+
+
+@dataclass(frozen=True)
+class BatchReduce:
+    """target (a row) := the mean (or sum) of value over the samples of the batch."""
+
+    target: str
+    value: Expr
+    average: bool = True
+
+
+@dataclass(frozen=True)
+class Product:
+    """target := source @ weight.T (+ last column where `bias`), or source @ weight if transposed."""
+
+    target: str
+    weight: str
+    source: str
+    transposed: bool = False
+    bias: bool = False
+
+
+@dataclass(frozen=True)
+class Pair:
+    """target_i := sum_j value(w_ij, pre_j, post_i); leaves Weight, Transmitted, Load of post."""
+
+    target: str
+    weight: str
+    source: str
+    value: Expr
+    transposed: bool = False
+
+
+@dataclass(frozen=True)
+class Term:
+    """coefficient * sum over samples of post_i * pre_j."""
+
+    coefficient: Expr
+    post: str
+    pre: str
+
+
+@dataclass(frozen=True)
+class Rank:
+    """target := base + terms, a matrix; base None is target itself; terms averaged or summed.
+
+    `bias`: the last column belongs to a presynaptic unit that always sends 1. `off_diagonal`: the
+    diagonal is 0 afterwards.
+    """
+
+    target: str
+    base: Expr | None
+    terms: tuple[Term, ...] = ()
+    average: bool = True
+    bias: bool = False
+    off_diagonal: bool = False
+
+
+@dataclass(frozen=True)
+class MatrixReduce:
+    """target (a scalar) := the mean of value over all elements of a matrix or row."""
+
+    target: str
+    value: Expr
+
+
+@dataclass(frozen=True)
+class Draw:
+    """target := random numbers from the stream `name`: random_sign, uniform or normal."""
+
+    target: str
+    kind: str
+    name: str
+    arguments: tuple[Expr, ...] = ()
+
+
+@dataclass(frozen=True)
+class Branch:
+    """The body where a scalar condition holds."""
+
+    condition: Expr
+    body: tuple[Instruction, ...]
+
+
+@dataclass(frozen=True)
+class Store:
+    """Copies source to row `row` of a record, for the samples that still run."""
+
+    slot: int
+    source: str
+    row: Expr
+
+
+@dataclass(frozen=True)
+class Output:
+    """Copies source to the output of the presentation."""
+
+    source: str
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Samples for which the condition holds stop moving; the loop ends when none is left."""
+
+    condition: Expr
+
+
+Instruction = (
+    Map | Block | Reduce | BatchReduce | Product | Pair | Rank | MatrixReduce | Draw | Branch
+    | Store | Output | Stop
+)  # fmt: skip
+
+
+# --- program -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Loop:
+    """`steps` times the body; the counter "#step" runs from 0. `stops`: the body holds a Stop."""
+
+    steps: int
+    body: tuple[Instruction, ...]
+    stops: bool = False
+
+
+@dataclass(frozen=True)
+class PhaseProgram:
+    """enter, then the loop, then leave. `first_row` is the row after `begin` in the traces."""
+
+    name: str
+    enter: tuple[Instruction, ...]
+    loop: Loop | None
+    leave: tuple[Instruction, ...]
+    first_row: int = 0
+    dt: Expr | None = None
+
+    @property
+    def steps(self) -> int:
+        """The number of steps, at most."""
+        return self.loop.steps if self.loop else 0
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A recorded quantity: name in the traces, shape, and the rows it takes."""
+
+    name: str
+    shape: tuple[str | int, ...]
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Program:
+    """What an engine runs once per presentation.
+
+    `reset` names the buffers that start a presentation at 0 or at an initial value; `finite` those
+    that are checked at the end of each phase.
+    """
+
+    name: str
+    buffers: Mapping[str, Buffer]
+    phases: tuple[PhaseProgram, ...]
+    reset: tuple[str, ...]
+    finite: tuple[str, ...]
+    slots: tuple[Slot, ...] = ()
+    output: str | None = None
+    starts: Mapping[str, Expr] = field(default_factory=dict)  # optimizer state -> start value
+
+    @property
+    def rows(self) -> int:
+        """Rows of the traces, over all phases."""
+        return sum(phase.steps + 1 for phase in self.phases)
+
+    @property
+    def digest(self) -> str:
+        """A hash of everything that decides what the program does."""
+        return hashlib.sha256(str(self).encode()).hexdigest()
+
+    def __str__(self) -> str:
+        return "\n".join(_listing(self))
+
+    def products(self) -> dict[str, tuple[int, int, int]]:
+        """Matrix products of each phase: on entry, per step, on leaving."""
+        return {
+            p.name: (
+                count_products(p.enter),
+                count_products(p.loop.body if p.loop else ()),
+                count_products(p.leave),
+            )
+            for p in self.phases
+        }
+
+
+def flat(instructions: tuple[Instruction, ...]) -> Iterator[Instruction]:
+    """Every instruction, those of branches included."""
+    for instruction in instructions:
+        yield instruction
+        if isinstance(instruction, Branch):
+            yield from flat(instruction.body)
+
+
+def count_products(instructions: tuple[Instruction, ...]) -> int:
+    """How many of the instructions multiply a matrix with a batch of vectors."""
+    return sum(isinstance(i, Product | Pair) for i in flat(instructions))
+
+
+def loads(expr: Expr) -> set[str]:
+    """The buffers an expression reads."""
+    return {node.buffer for node in walk(expr) if isinstance(node, Load)}
+
+
+def reads(instruction: Instruction) -> set[str]:
+    """The buffers an instruction reads."""
+    match instruction:
+        case Map(target=target, value=value, masked=masked):
+            return loads(value) | ({target} if masked else set())
+        case Block(maps=maps):
+            return set().union(*(reads(m) for m in maps))
+        case Reduce() | BatchReduce() | MatrixReduce():
+            return loads(instruction.value)
+        case Product():
+            return {instruction.weight, instruction.source}
+        case Pair():
+            return {instruction.weight, instruction.source} | loads(instruction.value)
+        case Rank(target=target, base=base, terms=terms):
+            found = {target} if base is None else loads(base)
+            for term in terms:
+                found |= loads(term.coefficient) | {term.post, term.pre}
+            return found
+        case Draw():
+            return set().union(set(), *(loads(a) for a in instruction.arguments)) | {"#step"}
+        case Branch(condition=condition, body=body):
+            return loads(condition).union(*(reads(i) for i in body))
+        case Store():
+            return {instruction.source} | loads(instruction.row)
+        case Output():
+            return {instruction.source}
+        case Stop():
+            return loads(instruction.condition)
+
+
+def writes(instruction: Instruction) -> set[str]:
+    """The buffers an instruction writes."""
+    match instruction:
+        case Block(maps=maps):
+            return {m.target for m in maps}
+        case Branch(body=body):
+            return set().union(set(), *(writes(i) for i in body))
+        case Store() | Output() | Stop():
+            return set()
+        case _:
+            return {instruction.target}
+
+
+# --- listing -------------------------------------------------------------------------------------
+
+
+def _listing(program: Program) -> Iterator[str]:
+    yield f"program {program.name}"
+    for b in program.buffers.values():
+        yield f"  buffer {b.name}: {b.kind} {' '.join(str(s) for s in b.shape)}"
+    if program.reset:
+        yield f"  reset {', '.join(program.reset)}"
+    for name, start in program.starts.items():
+        yield f"  start {name} = {text(start)}"
+    products = program.products()
+    for phase in program.phases:
+        enter, step, leave = products[phase.name]
+        yield f"phase {phase.name}  # products: {enter} on entry, {step} per step, {leave} on leaving"
+        yield from _indented(phase.enter, "  ")
+        if phase.loop:
+            yield f"  loop {phase.loop.steps} steps" + (" or until stopped" if phase.loop.stops else "")
+            yield from _indented(phase.loop.body, "    ")
+        yield from _indented(phase.leave, "  ")
+    for slot in program.slots:
+        yield f"record {slot.name} rows {len(slot.rows)}: {hash(slot.rows) and slot.rows[:3]}..."
+    if program.output:
+        yield f"output {program.output}"
+
+
+def _indented(instructions: tuple[Instruction, ...], indent: str) -> Iterator[str]:
+    for instruction in instructions:
+        for line in _lines(instruction):
+            yield indent + line
+
+
+def _lines(instruction: Instruction) -> Iterator[str]:
+    match instruction:
+        case Map(target=target, value=value, masked=masked):
+            yield f"{target} := {text(value)}" + (" where running" if masked else "")
+        case Block(shape=shape, maps=maps, local=local):
+            if len(maps) == 1:
+                yield from _lines(maps[0])
+                return
+            yield f"each {' '.join(str(s) for s in shape)}:"
+            for m in maps:
+                (line,) = _lines(m)
+                yield "  " + ("local " if m.target in local else "") + line
+        case Reduce():
+            yield f"{instruction.target} := {instruction.op} over units of {text(instruction.value)}"
+        case BatchReduce():
+            how = "mean" if instruction.average else "sum"
+            yield f"{instruction.target} := {how} over samples of {text(instruction.value)}"
+        case Product():
+            matrix = f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
+            bias = ", bias" if instruction.bias else ""
+            yield f"{instruction.target} := product({matrix}, {instruction.source}{bias})"
+        case Pair():
+            matrix = f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
+            yield (
+                f"{instruction.target} := pairs({matrix}, {instruction.source}) "
+                f"of {text(instruction.value)}"
+            )
+        case Rank(target=target, base=base, terms=terms):
+            how = "mean" if instruction.average else "sum"
+            parts = [target if base is None else text(base)]
+            parts += [f"({text(t.coefficient)}) * {how} {t.post} (x) {t.pre}" for t in terms]
+            flags = ", bias" * instruction.bias + ", off diagonal" * instruction.off_diagonal
+            yield f"{target} := {' + '.join(parts)}{flags}"
+        case MatrixReduce():
+            yield f"{instruction.target} := mean over elements of {text(instruction.value)}"
+        case Draw():
+            arguments = ", ".join(text(a) for a in instruction.arguments)
+            yield f"{instruction.target} := draw {instruction.kind}({arguments}) '{instruction.name}'"
+        case Branch(condition=condition, body=body):
+            yield f"if {text(condition)}:"
+            yield from _indented(body, "  ")
+        case Store():
+            yield f"store {instruction.source} as record {instruction.slot} row {text(instruction.row)}"
+        case Output():
+            yield f"output {instruction.source}"
+        case Stop():
+            yield f"stop samples where {text(instruction.condition)}"
