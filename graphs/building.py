@@ -43,6 +43,7 @@ class ExpressionBuilder:
     """The rules of expressions."""
 
     def number(self, pieces: Pieces) -> Expr:
+        """A literal; one that is not finite in double precision is refused."""
         token = pieces[0]
         value = float(token)
         if isinf(value):
@@ -50,54 +51,68 @@ class ExpressionBuilder:
         return Number(value, span=bounds(token))
 
     def rate(self, pieces: Pieces) -> Expr:
+        """`dx/dt`."""
         token = pieces[0]
         return RateReference(str(token)[1:-3], span=bounds(token))
 
     def binary(self, pieces: Pieces) -> Expr:
+        """Two operands and the operator between them."""
         left, op, right = pieces
         return Binary(str(op), left, right, span=over(left, right))
 
     def compare(self, pieces: Pieces) -> Expr:
+        """A comparison."""
         left, op, right = pieces
         return Compare(str(op), left, right, span=over(left, right))
 
     def negative(self, pieces: Pieces) -> Expr:
+        """Unary minus."""
         minus, operand = pieces
         return Unary("-", operand, span=over(minus, operand))
 
     def bracket(self, pieces: Pieces) -> Expr:
+        """What stands in round brackets; its span takes them in."""
         left, inner, right = pieces
         return replace(inner, span=over(left, right))
 
     def bars(self, pieces: Pieces) -> Expr:
+        """`|x|`."""
         left, inner, right = pieces
         return Call("abs", (inner,), span=over(left, right))
 
     def arguments(self, pieces: Pieces) -> tuple[Expr, ...]:
+        """The arguments of a call, without their commas."""
         return tuple(p for p in pieces if isinstance(p, Expr))
 
     def call(self, pieces: Pieces) -> Expr:
+        """`f(x)`."""
         name, _, arguments, last = pieces
         return Call(str(name), arguments or (), span=over(name, last))
 
     def primed(self, pieces: Pieces) -> Expr:
+        """`f'(x)`."""
         name, _, _, arguments, last = pieces
         return Call(str(name), arguments or (), primed=True, span=over(name, last))
 
     def range(self, pieces: Pieces) -> Expr:
+        """`a..b` inside an index."""
         start, _, stop = pieces
         return Range(start, stop, span=over(start, stop))
 
     def index(self, pieces: Pieces) -> Pieces:
+        """`[position]`, with its brackets."""
         return pieces  # [ position ]
 
     def attributes(self, pieces: Pieces) -> Pieces:
+        """The names behind the dots."""
         return pieces[1::2]
 
     def phase(self, pieces: Pieces) -> Any:
+        """The name behind @."""
         return pieces[1]
 
     def reference(self, pieces: Pieces) -> Expr:
+        """A name with its index, attributes and phase."""
         name, index, attributes, phase = pieces
         last = name
         if index is not None:
@@ -119,10 +134,12 @@ class Builder(ExpressionBuilder):
     """The rules of statements and of the small forms."""
 
     def loop(self, pieces: Pieces) -> Loop:
+        """`for k = a..b`."""
         _, index, _, start, _, stop = pieces
         return Loop(str(index), start, stop)
 
     def statement(self, pieces: Pieces) -> Statement:
+        """The left side says which kind of statement it is."""
         left, assign, right, loop = pieces
         op = str(assign)
         if op == "=":
@@ -135,38 +152,49 @@ class Builder(ExpressionBuilder):
         )
 
     def when(self, pieces: Pieces) -> Expr:
+        """The condition of a `learn_each_step`."""
         return pieces[1]
 
     def entry(self, pieces: Pieces) -> LearnEntry:
+        """One item of `learn`."""
         return LearnEntry(*pieces)
 
     def group(self, pieces: Pieces) -> tuple[LearnEntry, ...]:
+        """The items of `learn` between two semicolons."""
         return tuple(pieces[::2])
 
     def learn(self, pieces: Pieces) -> tuple[tuple[LearnEntry, ...], ...]:
+        """The groups of `learn`."""
         return tuple(pieces[::2])
 
     def order_loop(self, pieces: Pieces) -> Loop:
+        """`k = a..b`."""
         index, _, start, _, stop = pieces
         return Loop(str(index), start, stop)
 
     def order_list(self, pieces: Pieces) -> tuple[Reference, ...]:
+        """Names, one after another."""
         return tuple(pieces[::2])
 
     def family_one(self, pieces: Pieces) -> Family:
+        """`name`."""
         return Family(str(pieces[0]))
 
     def family_range(self, pieces: Pieces) -> Family:
+        """`name[k=a..b]`."""
         name, _, index, _, start, _, stop, _ = pieces
         return Family(str(name), str(index), start, stop)
 
     def family_member(self, pieces: Pieces) -> Family:
+        """`name[e]`."""
         return Family(str(pieces[0]), member=pieces[2])
 
     def names(self, pieces: Pieces) -> tuple[Any, ...]:
+        """The argument names of a function."""
         return tuple(pieces[::2])
 
     def signature(self, pieces: Pieces) -> tuple[str, tuple[str, ...]]:
+        """`f` or `f(x, y)`."""
         names = pieces[2] or ()
         for position, name in enumerate(names):
             if name in names[:position]:
@@ -174,12 +202,15 @@ class Builder(ExpressionBuilder):
         return str(pieces[0]), tuple(str(n) for n in names)
 
     def in_phase(self, pieces: Pieces) -> str:
+        """`in PHASE`."""
         return str(pieces[1])
 
     def every(self, pieces: Pieces) -> Expr:
+        """`every n`."""
         return pieces[1]
 
     def record(self, pieces: Pieces) -> RecordEntry:
+        """One line of `record`."""
         reference, loop, phase, every, reduce = pieces
         return RecordEntry(reference, loop, phase, every, None if reduce is None else str(reduce))
 

@@ -173,6 +173,8 @@ def derivative_of(function: str, arguments: Sequence[Expr], position: int) -> Ex
     if function not in DERIVATIVES:
         raise DerivativeError(f"{function} has no derivative")
     names, partials = _table_entry(function)
+    if function == "max" and len(arguments) == 1:
+        raise DerivativeError("max over units has no derivative")
     if len(arguments) != len(names):
         takes, came = len(names), len(arguments)
         raise DerivativeError(f"the derivative of {function} takes {takes} arguments, not {came}")

@@ -21,7 +21,8 @@ MAX_SIZE = 1_000_000  # characters
 MAX_LINE = 20_000
 MAX_DEPTH = 20  # mappings and sequences inside one another
 MAX_VALUES = 50_000
-MAX_ATTEMPTS = 20  # how many broken lines are reported at once
+MAX_ATTEMPTS = 20  # how often reading starts again without the lines that are broken
+MAX_REPORTS = 50  # what is wrong beyond these is not looked for
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ Node: TypeAlias = "Scalar | Mapping | Sequence"
 
 
 def line_text(text: str, line: int) -> str:
-    """Line `line` (from 1) of a text, without its end; "" where there is none or it is very long."""
+    """Line `line` (from 1) of a text, without its end; "" if there is none or it is very long."""
     lines = re.split(r"\r\n|\r|\n", text)
     if not 1 <= line <= len(lines):
         return ""
@@ -148,6 +149,8 @@ class _Reading:
         diagnostic = Diagnostic(place, message, line, expected, None, suggestion)
         if diagnostic not in self.found:
             self.found.append(diagnostic)
+        if len(self.found) >= MAX_REPORTS:
+            raise self.error()
 
     def report_trap(self, line: int, trap: traps.Trap) -> None:
         """Note a trap on a line (from 0)."""
@@ -165,8 +168,6 @@ class _Reading:
         self.lines = re.split(r"\r\n|\r|\n", self.original)
         stop = False
         for number, line in enumerate(self.lines):
-            if len(self.found) >= MAX_ATTEMPTS:
-                break
             stop = self.check_line(number, line) or stop
         if stop:
             raise CircuitError(self.found)
@@ -309,7 +310,7 @@ class _Reading:
         self.refused.add(line)
 
     def report_escape(self) -> None:
-        """An escape such as \\UFFFFFFFF, which is no character."""
+        """An escape of eight digits that stand for no character."""
         for number, line in enumerate(self.source.text.split("\n")):
             found = re.search(r"\\U(?!000|0010)[0-9a-fA-F]{8}", line)
             if found:
@@ -370,7 +371,7 @@ class _Reading:
     # --- nodes
 
     def convert(self, node: Any, inside: str = "") -> Node:
-        """A composed node as one of ours; `inside` is the bracket of the flow style it stands in."""
+        """A composed node as one of ours; `inside` is the bracket of the flow style around it."""
         from yaml import MappingNode, SequenceNode
 
         place = _place_of(node.start_mark, self.path)
@@ -454,6 +455,10 @@ class _Reading:
             self.report(place, f"the text contains the character U+{ord(strange.group()):04X}")
         if plain:
             self.check_plain(node, place, inside)
+        elif node.style in ("|", ">") and not node.value.strip():  # `>3` is a block to YAML
+            trap = traps.wrong_first(traps.take_apart(self.lines[place.line - 1]), block=True)
+            if trap is not None:
+                self.report_trap(place.line - 1, trap)
         return Scalar(node.value, value, place, not plain, offsets)
 
     def check_plain(self, node: Any, place: Place, inside: str) -> None:

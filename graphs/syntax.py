@@ -1,4 +1,4 @@
-"""What a text of the language can be besides an expression, and what is raised where it is neither."""
+"""What a text of the language can be besides an expression, and what is raised if it is neither."""
 
 from __future__ import annotations
 

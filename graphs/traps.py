@@ -79,10 +79,13 @@ def quoted(value: str) -> str:
     return f'"{value}"'
 
 
-def wrong_first(line: Line) -> Trap | None:
-    """A value that begins with a character that means something else to YAML."""
+def wrong_first(line: Line, block: bool = False) -> Trap | None:
+    """A value that begins with a character that means something else to YAML.
+
+    The header of a block of text is none, unless `block` says that nothing follows it.
+    """
     first = line.value[:1]
-    if first not in FIRST or _HEADER.match(line.value) or not first:
+    if first not in FIRST or (_HEADER.match(line.value) and not block):
         return None
     message = f"a value cannot begin with {first}: YAML reads it {FIRST[first]}"
     expected = "an expression that begins otherwise, or quotation marks around it"

@@ -36,8 +36,8 @@ def text(expr: Expr, style: str = "text") -> str:
     """The text of an expression; parsing it gives the same tree back.
 
     `style` "text" is the circuit language, with spaces around operators; "index" leaves them out.
-    That the tree comes back holds for leaves as written and numbers that are not negative; resolved
-    leaves print as a reader knows them: `layer[1].x@free`, `pre.r`, `input.port`, a parameter's name.
+    That the tree comes back holds for leaves as written and numbers that are not negative;
+    resolved leaves print as a reader knows them: `layer[1].x@free`, `pre.r`, `input.port`.
     """
     if style not in ("text", "index"):
         raise ValueError(f"unknown style {style!r}: text or index")
