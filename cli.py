@@ -63,7 +63,15 @@ def options(version: Version = False) -> None:
 @app.command("list")
 def list_command(as_json: Json = False) -> None:
     """Print the bundled circuits, one line each."""
-    rows = [{"name": p.stem, "title": _title(p.read_text("utf-8"))} for p in _bundled()]
+    from importlib.resources import files
+
+    from .graphs.load import bundled
+
+    folder = files(f"{__package__}.yaml_models")
+    rows = [
+        {"name": name, "title": _title((folder / f"{name}.yaml").read_text("utf-8"))}
+        for name in bundled()
+    ]
     if as_json:
         typer.echo(json.dumps(rows))
         return
@@ -291,13 +299,6 @@ def _summary(circuit: Any) -> dict[str, Any]:
         "synapses": {name: list(s.shape) for name, s in circuit.synapses.items()},
         "protocols": {n: [ph.name for ph in p.phases] for n, p in circuit.protocols.items()},
     }
-
-
-def _bundled() -> list[Any]:
-    from importlib.resources import files
-
-    places = (p for p in files(f"{__package__}.yaml_models").iterdir() if p.name.endswith(".yaml"))
-    return sorted((Path(str(p)) for p in places), key=lambda p: p.stem)
 
 
 def _title(text: str) -> str:

@@ -37,7 +37,7 @@ def good(tmp_path):
 
 @pytest.fixture
 def bad(tmp_path):
-    (tmp_path / "bad.yaml").write_text(GOOD.replace("= -v", "= -u").replace("steps", "step"))
+    (tmp_path / "bad.yaml").write_text(GOOD.replace("= -v", "= -u").replace("dt: 0.1", "dt: h"))
     return str(tmp_path / "bad.yaml")
 
 
@@ -61,7 +61,7 @@ def test_check_of_good_and_bad(good, bad):
     done = call("check", good, bad)
     assert done.exit_code == 1
     assert "leak.yaml: fine" in done.output
-    assert "bad.yaml:9:" in done.output and "bad.yaml:17:" in done.output
+    assert "bad.yaml:9:" in done.output and "bad.yaml:18:" in done.output
     report = json.loads(call("check", good, bad, "--json").output)
     assert [entry["ok"] for entry in report] == [True, False]
     assert report[1]["diagnostics"][0]["place"]["line"] == 9
