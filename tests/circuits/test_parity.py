@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib import resources
-
 import numpy as np
 import pytest
 import yaml
 from numpy.testing import assert_allclose
 
 import apical
+from apical.graphs.load import bundled, variants_of
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
 SMALL = {
@@ -27,18 +26,11 @@ SMALL = {
 NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
 
 
-def bundled():
-    """(name, variants) of every bundled circuit, bare and with each of its variants."""
-    for entry in sorted(resources.files("apical.yaml_models").iterdir(), key=lambda e: e.name):
-        if not entry.name.endswith(".yaml"):
-            continue
-        name = entry.name.removesuffix(".yaml")
-        yield name, []
-        for variant in yaml.safe_load(entry.read_text()).get("variants") or {}:
-            yield name, [*NEEDS.get(variant, []), variant]
-
-
-CASES = list(bundled())
+CASES = [
+    (name, [*NEEDS.get(variant, []), variant] if variant else [])
+    for name in bundled()
+    for variant in ("", *variants_of(name))
+]
 
 
 def identify(case):
