@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..compartments.functions import DERIVATIVES, FUNCTIONS
 from .derivative import DerivativeError, differentiate, simplify
-from .expression import Call, Expr, Reference, transform
+from .expression import Call, Expr, Reference, transform, walk
 from .parse import parse_expression, parse_signature
 from .problems import Skip
 from .read import Mapping, Scalar
@@ -16,6 +16,8 @@ from .resolve import NOTHING, Scope, arity_holds, resolve
 
 if TYPE_CHECKING:
     from .names import Names
+
+MOST_NODES = 20_000
 
 
 @dataclass
@@ -126,8 +128,11 @@ class Functions:
             except DerivativeError as error:
                 scope.fail(call, str(error))
                 return NOTHING
+        _must_be_small(body, call, scope)
         values = dict(zip(definition.arguments, call.arguments, strict=True))
-        return transform(body, lambda n: values[n.name] if isinstance(n, Reference) else None)
+        found = transform(body, lambda n: values[n.name] if isinstance(n, Reference) else None)
+        _must_be_small(found, call, scope)
+        return found
 
     def _target(self, name: str) -> str:
         """The function that `f: tanh` stands for, followed to the end."""
@@ -172,6 +177,14 @@ class Functions:
             finally:
                 self._active.pop()
         return self._bodies[name]
+
+
+def _must_be_small(expr: Expr, call: Call, scope: Scope) -> None:
+    """Functions of functions can double at every call: stop before the tree fills the memory."""
+    for count, _ in enumerate(walk(expr)):
+        if count > MOST_NODES:
+            scope.fail(call, f"'{call.function}' becomes more than {MOST_NODES} terms here")
+            raise Skip
 
 
 def _checked(call: Call, scope: Scope) -> Expr:
