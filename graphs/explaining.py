@@ -128,8 +128,9 @@ def operand_missing(text: str, offset: int, rest: str) -> ParseProblem:
     if rest.startswith("=") and before.endswith(("<", ">")):
         return ParseProblem(offset, "a comparison is written without spaces", "`<=` or `>=`")
     if not rest:
-        message = f"the expression ends after {shown(before[-1])}"
-        return ParseProblem(max(len(before) - 1, 0), message, OPERAND)
+        last = re.search(r"\w+$|.$", before)
+        at = last.start() if last else 0
+        return ParseProblem(at, f"the expression ends after {first(before[at:])}", OPERAND)
     return ParseProblem(offset, f"a value is missing before {first(rest)}", OPERAND)
 
 
@@ -151,9 +152,15 @@ def operand_too_many(
         return ParseProblem(0, "this is no statement: nothing is assigned", form)
     if word and word.group() == "for":
         return ParseProblem(offset, "`for` repeats whole statements; none stands here", form)
+    if start == "family" and rest.startswith(".."):
+        at = text.find("[") + 1
+        message = "the index of a family needs a name"
+        return ParseProblem(at, message, form, f"{text[:at]}k={text[at:]}")
     for begins, problem in TOO_MANY:
         if rest.startswith(begins):
             return problem(text, offset, expected, form)
+    if text[:offset].rstrip().endswith("'"):
+        return ParseProblem(text.rindex("'", 0, offset), "a prime stands only in a call", "`f'(x)`")
     if "BAR" in expected and text.count("|") % 2:
         return ParseProblem(text.index("|"), "this `|` is never closed", "a second `|`")
     if not rest:
@@ -194,10 +201,6 @@ def _dots(text: str, offset: int, expected: set[str], form: str) -> ParseProblem
     return ParseProblem(offset, message, "`sum(layer[a..b].e)` or `... for k = a..b`")
 
 
-def _prime(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
-    return ParseProblem(offset, "a prime stands only in a call", "`f'(x)`")
-
-
 def _index(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
     message = "an index stands right behind the first name, once"
     return ParseProblem(offset, message, "`layer[k].x`")
@@ -216,7 +219,6 @@ TOO_MANY = (
     (">", _comparison),
     ("!=", _comparison),
     ("..", _dots),
-    ("'", _prime),
     ("[", _index),
     ("+=", _update),
     ("-=", _update),

@@ -45,7 +45,7 @@ class Offsets:
         self.style = style
 
     def place(self, offset: int) -> Place:
-        """The position of `value[offset]`; the end of the value is the place behind its last one."""
+        """The position of `value[offset]`; at the end of the value, the one behind its last."""
         indices = self.indices
         if not indices:
             return self.lines.place(self.start)

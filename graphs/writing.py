@@ -92,7 +92,7 @@ def number_text(value: float) -> str:
 def _leaf(expr: Expr) -> str:
     match expr:
         case Reference():
-            index = "" if expr.index is None else f"[{text(expr.index, 'index')}]"
+            index = "" if expr.index is None else f"[{_write(expr.index, _SUM, '')}]"
             return _at("".join([expr.name, index, *("." + a for a in expr.attributes)]), expr.phase)
         case RateReference():
             return f"d{expr.name}/dt"
