@@ -1,4 +1,4 @@
-"""The parser: precedence, spans, small forms, problems and hostile texts; writing is its inverse."""
+"""The parser: precedence, spans, small forms, problems, hostile texts; writing is its inverse."""
 
 import math
 import operator
