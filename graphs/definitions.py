@@ -146,6 +146,7 @@ class Functions:
             if target in self._broken:
                 raise Skip
             if target in seen:
+                self._broken.update(seen)
                 problems.fail(
                     definition.key.place, "functions in a circle: " + " -> ".join([*seen, target])
                 )

@@ -20,6 +20,7 @@ from ..compartments.library import CELLS, library_text
 from . import populations, protocols, readouts, synapses
 from .checks import check_latches, check_ports, check_sets, check_unused
 from .circuit import Circuit, Source
+from .cycles import check_cycles
 from .diagnostics import CircuitError, Diagnostic, Place
 from .merge import merge
 from .names import Names
@@ -63,7 +64,15 @@ def load_text(
     """The circuit that a text describes; `path` stands in its diagnostics. See `load`."""
     chosen = (variants,) if isinstance(variants, str) else tuple(variants)
     reading = Reading(path, chosen, dict(overrides))
-    root = _root(text, path, reading)
+    try:
+        return _loaded(text, reading)
+    except RecursionError:
+        message = "one thing is made of another here more often than can be followed"
+        raise CircuitError([Diagnostic(Place(path, 1, 1), message)]) from None
+
+
+def _loaded(text: str, reading: Reading) -> Circuit:
+    root = _root(text, reading.path, reading)
     reading.problems.raise_errors()
     merged = _with_variants(root, reading)
     reading.problems.raise_errors()
@@ -222,6 +231,7 @@ def _circuit(merged: Mapping, root: Mapping, reading: Reading) -> Circuit:
         check_ports(names)
         check_latches(names, made_protocols)
         check_sets(names)
+        check_cycles(names, made_populations, made_synapses, made_protocols)
     problems.raise_errors()
     check_unused(root, names)
     return Circuit(

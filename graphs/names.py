@@ -64,6 +64,7 @@ class Names:
         self.phases: tuple[str, ...] = ()
         self.latches: list[Latch] = []
         self.inputs: list[InputRead] = []
+        self.equation_places: dict[tuple[str, str], Scalar] = {}
         self.set_places: dict[str, Scalar] = {}
 
     # --- constants ---

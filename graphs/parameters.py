@@ -207,7 +207,7 @@ class Parameters:
                 scope.fail(
                     node,
                     f"'{node.name}' is a family of parameters",
-                    expected=f"one of them, such as {_member(node.name, next(iter(members), 1))}",
+                    expected=f"one of them, such as {_example(node.name, members, scope)}",
                 )
                 return NOTHING
             index = self._names.index(node.index, scope)
@@ -292,6 +292,12 @@ class Parameters:
         """A list that belongs to one population: "y.period"."""
         values = tuple(self._names.number(e) for e in expression)
         self._values[name] = ParameterValue(name, expression, values)
+
+
+def _example(base: str, members: Dictionary[int | None, Definition], scope: Scope) -> str:
+    """`eta[k]` where an index is bound, else `eta[1]`."""
+    index = next(iter(scope.indices), next(iter(members), 1))
+    return f"{base}[{index}]"
 
 
 def _counted(count: int, what: str) -> str:

@@ -164,6 +164,7 @@ def _equation(line: Line, member: Member, names: Names) -> Equation:
     statement = line.statement
     scope = CellScope(names, line.scalar, member, line.compartment, statement.kind == "state")
     names.reading(line.scalar, statement.right, "equation", member.name)
+    names.equation_places[member.name, statement.target.name] = line.scalar
     right = resolve(statement.right, scope)
     check_units(right, member, scope)
     tau = None

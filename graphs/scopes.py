@@ -193,10 +193,14 @@ class RuleScope(Scope):
             return Transmitted(span=node.span) if node.name == "pre" else Trace(node.name)
         for side, member in (("post", self.target), ("pre", self.source)):
             if node.name in member.kinds and not self.names.parameters.has(node.name):
+                place = self.scalar.place_at(node.span[0] if node.span else 0)
                 self.fail(
                     node,
                     f"{self.where} is written for one synapse: say whose '{node.name}' it is",
                     expected=f"`{side}.{node.name}`",
+                    suggestion=self.names.problems.corrected(
+                        place, node.name, f"{side}.{node.name}"
+                    ),
                 )
                 return NOTHING
         if node.name in self.names.families and not self.names.parameters.has(node.name):

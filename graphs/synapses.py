@@ -355,6 +355,7 @@ def _weight(link: Link, word: str, names: Names) -> Expr | None:
             node.place,
             f"the {word} of '{link.name}' has the shape {_text(shape)}",
             expected=f"{_text(link.shape)}, from {link.source.size} to {link.target.size} units",
+            suggestion=f"{word}: transpose({node.text})" if shape[::-1] == link.shape else None,
         )
     return found
 

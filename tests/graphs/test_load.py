@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+
 from apical.graphs.circuit import Equation, LearnItem, Update
 from apical.graphs.constants import evaluate
 from apical.graphs.diagnostics import CircuitError
@@ -316,8 +317,8 @@ def test_what_rules_and_traces_name():
 
 def test_input_noise_and_rates():
     text = with_cell("y = dx/dt + input.more", "dz/dt = -z + xi")
-    text = text.replace("    init: eye\n", "    init: eye\n  V:\n    from: a.y\n    to: b.soma.more\n"
-                        "  U:\n    from: b.y\n    to: a.soma.more\n")  # fmt: skip
+    text += "  V:\n    from: a.x\n    to: b.soma.more\n"
+    text += "  U:\n    from: b.x\n    to: a.soma.more\n"
     circuit = load_text(text)
     assert right(circuit, "y") == Binary("+", Rate("a", "x"), Input("a", "soma", "more"))
     assert Noise() in list(walk(right(circuit, "z")))
@@ -436,13 +437,11 @@ def test_turns():
 def test_learning():
     zil = load("pc", variants=["zil"]).protocols["train"].phases[1]
     assert zil.learn == ()
-    wanted = [
-        (LearnItem(f"W[{k}]"), Compare("==", Counter("step"), Binary("-", Parameter("L"), Number(k))))
+    assert [item for item, _ in zil.learn_each_step] == [LearnItem(f"W[{k}]") for k in (1, 2, 3)]
+    assert [when for _, when in zil.learn_each_step] == [
+        Compare("==", Counter("step"), Binary("-", Parameter("L"), Number(k)))
         for k in (1.0, 2.0, 3.0)
-    ]  # fmt: skip
-    names = [f"W[{k}]" for k in (1, 2, 3)]
-    assert [item.name for item, _ in zil.learn_each_step] == names
-    assert [when for _, when in zil.learn_each_step] == [when for _, when in wanted]
+    ]
     (settle,) = load("pem").protocols["train"].phases
     assert settle.learn == (
         (LearnItem("W"),),
@@ -478,7 +477,9 @@ def test_what_only_a_protocol_or_after_step_assigns_is_a_state():
 
 
 def test_a_domain_is_a_clip_after_the_step():
-    population = load_text(with_cell("y = x", extra="    domain:\n      x: [0, n]\n")).populations["a"]
+    population = load_text(with_cell("y = x", extra="    domain:\n      x: [0, n]\n")).populations[
+        "a"
+    ]
     clip = Call("clip", (X, Number(0.0), Parameter("n")))
     assert population.after_step == (Update("x", ":=", clip),)
 
@@ -488,17 +489,17 @@ def test_a_domain_is_a_clip_after_the_step():
 
 def test_energies_sum_over_members():
     circuit = load("pc", sizes=[4, 3, 2])
-    terms = [
-        Call("sum", (Binary("^", Variable(f"layer[{k}]", "e"), Number(2.0)),)) for k in (1, 2)
-    ]
+    terms = [Call("sum", (Binary("^", Variable(f"layer[{k}]", "e"), Number(2.0)),)) for k in (1, 2)]
     assert circuit.energies["F"] == Binary("/", Binary("+", *terms), Number(2.0))
     loss = Call("sum", (Binary("^", Variable("layer[2]", "e"), Number(2.0)),))
     assert circuit.energies["loss"] == Binary("/", loss, Number(2.0))
 
 
 def test_a_mean_over_members_counts_their_units():
-    text = load("pc").source.texts["pc.yaml"].replace(
-        "  loss: sum(layer[L].e^2) / 2\n", "  loss: mean(layer[1..L].e)\n", 1
+    text = (
+        load("pc")
+        .source.texts["pc.yaml"]
+        .replace("  loss: sum(layer[L].e^2) / 2\n", "  loss: mean(layer[1..L].e)\n", 1)
     )
     energy = load_text(text, sizes=[4, 3, 2]).energies["loss"]
     assert isinstance(energy, Binary) and energy.right == Number(5.0)
