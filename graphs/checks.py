@@ -56,16 +56,17 @@ def check_latches(names: Names, protocols: Dictionary[str, Protocol]) -> None:
 def _too_early(latch: Latch, protocol: Protocol) -> str | None:
     """The phase of a protocol in which a latch is read before it has a value, if any."""
     ended: set[str] = set()
+    rule = latch.reader in ("synapse", "slow")
     for phase in protocol.phases:
         steps = phase.steps is not None or phase.duration is not None
         if latch.reader == "equation" and steps and latch.phase not in ended:
             return phase.name
         each = {_item(i.name, i.variable) for i, _ in phase.learn_each_step}
-        if latch.name in each and latch.phase not in ended:
+        if rule and latch.name in each and latch.phase not in ended:
             return phase.name
         ended.add(phase.name)
         learnt = {_item(i.name, i.variable) for group in phase.learn for i in group}
-        if latch.name in learnt and latch.reader != "equation" and latch.phase not in ended:
+        if rule and latch.name in learnt and latch.phase not in ended:
             return phase.name
     return None
 
