@@ -243,7 +243,8 @@ class Program:
     @property
     def digest(self) -> str:
         """A hash of everything that decides what the program does."""
-        return hashlib.sha256(str(self).encode()).hexdigest()
+        rows = [(slot.name, slot.rows) for slot in self.slots]
+        return hashlib.sha256(f"{self}\n{rows}".encode()).hexdigest()
 
     def __str__(self) -> str:
         return "\n".join(_listing(self))
@@ -342,7 +343,7 @@ def _listing(program: Program) -> Iterator[str]:
             yield from _indented(phase.loop.body, "    ")
         yield from _indented(phase.leave, "  ")
     for slot in program.slots:
-        yield f"record {slot.name} rows {len(slot.rows)}: {hash(slot.rows) and slot.rows[:3]}..."
+        yield f"record {slot.name} ({len(slot.rows)} rows)"
     if program.output:
         yield f"output {program.output}"
 

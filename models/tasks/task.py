@@ -58,6 +58,16 @@ class Samples(Mapping[str, np.ndarray]):
         streams = {name: array[which] for name, array in self._streams.items()}
         return Samples(streams, self.metrics)
 
+    def score(self, predictions: Mapping[str, np.ndarray]) -> dict[str, Any]:
+        """The scores of predictions (sample, unit) of these streams, by name of the metric."""
+        from ..metrics import METRICS
+
+        return {
+            metric: METRICS[metric](predictions[name], self._streams[name])
+            for name, metric in self.metrics.items()
+            if name in predictions
+        }
+
     def first(self, count: int) -> Samples:
         """The first `count` samples."""
         return self.take(slice(count))

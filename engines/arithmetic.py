@@ -1,0 +1,60 @@
+"""The value of an expression over numpy arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..compartments.functions import FUNCTIONS
+from ..graphs.expression import Binary, Call, Compare, Expr, Load, Number, Unary
+
+
+def phi1(z: Any) -> Any:
+    """(e^z - 1) / z, 1 at 0."""
+    z = np.asarray(z)
+    small = np.abs(z) < 1e-5
+    safe = np.where(small, 1.0, z)
+    return np.where(small, 1 + z / 2 + z * z / 6, np.expm1(safe) / safe)
+
+
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "^": np.power,
+}
+_COMPARE: dict[str, Callable[[Any, Any], Any]] = {
+    "<": np.less,
+    "<=": np.less_equal,
+    ">": np.greater,
+    ">=": np.greater_equal,
+    "==": np.equal,
+    "!=": np.not_equal,
+}
+
+
+def value(expr: Expr, load: Callable[[Load], Any], leaf: Callable[[Expr], Any] | None = None) -> Any:
+    """The value of `expr`, elementwise; `load` gives buffers, `leaf` any other leaf."""
+    match expr:
+        case Number(value=number):
+            return number
+        case Load():
+            return load(expr)
+        case Unary(operand=operand):
+            return -value(operand, load, leaf)
+        case Binary(op="^", left=left, right=Number(value=2.0)):
+            return np.square(value(left, load, leaf))
+        case Binary(op=op, left=left, right=right):
+            return _BINARY[op](value(left, load, leaf), value(right, load, leaf))
+        case Compare(op=op, left=left, right=right):
+            return _COMPARE[op](value(left, load, leaf), value(right, load, leaf)) * 1.0
+        case Call(function="phi1", arguments=(argument,)):
+            return phi1(value(argument, load, leaf))
+        case Call(function=function, arguments=arguments):
+            return FUNCTIONS[function].numpy(*(value(a, load, leaf) for a in arguments))
+    if leaf is not None:
+        return leaf(expr)
+    raise TypeError(f"no value for {expr!r}")

@@ -1,0 +1,287 @@
+"""The numpy engine: walks the table, one array operation after another. Slow, obvious, the referee."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..graphs.expression import Expr, Load, Transmitted, Weight
+from ..graphs.program import (
+    BatchReduce,
+    Block,
+    Branch,
+    Draw,
+    Instruction,
+    Map,
+    MatrixReduce,
+    Output,
+    Pair,
+    PhaseProgram,
+    Product,
+    Program,
+    Rank,
+    Reduce,
+    Stop,
+    Store,
+)
+from . import philox
+from .arithmetic import value
+from .presentation import Arrays, Failure, Presentations, row_map
+
+_REDUCE = {
+    "sum": np.sum,
+    "mean": np.mean,
+    "max": np.max,
+    "norm": lambda x, axis, keepdims: np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims)),
+}
+
+
+class NumpyExecutable:
+    """A Program that numpy walks. All replicas and samples advance together."""
+
+    def __init__(self, program: Program, dtype: np.dtype, check_steps: bool = False):
+        self.program = program
+        self.dtype = dtype
+        self.check_steps = check_steps
+        self.rows = [row_map(program, slot) for slot in range(len(program.slots))]
+
+    def run(self, memory: Arrays, work: Presentations, start: int, stop: int) -> Failure | None:
+        """Presents batches `start` to `stop`."""
+        with np.errstate(all="ignore"):
+            for number in range(start, stop):
+                failure = _Presentation(self, memory, work, number).run()
+                if failure is not None:
+                    return failure
+        return None
+
+
+class _Presentation:
+    """One presentation of one batch."""
+
+    def __init__(self, parent: NumpyExecutable, memory: Arrays, work: Presentations, number: int):
+        self.parent, self.memory, self.work, self.number = parent, memory, work, number
+        self.program = parent.program
+        self.order = work.order[:, number]
+        self.replicas, self.batch = self.order.shape
+        self.active = np.ones((self.replicas, self.batch, 1), dtype=bool)
+        self.arrays: Arrays = {}
+        self._prepare()
+
+    def _prepare(self) -> None:
+        work, dtype = self.work, self.parent.dtype
+        lead = {"unit": (self.replicas, self.batch), "sample": (self.replicas, self.batch)}
+        for name, buffer in self.program.buffers.items():
+            kind = str(buffer.shape[0])
+            if buffer.kind == "stream":
+                self.arrays[name] = work.streams[name[1:]][self.order].astype(dtype, copy=False)
+            elif buffer.kind == "parameter" and buffer.shape[0] == "scalar":
+                self.arrays[name] = self.memory[name].copy()
+            elif name in self.memory and (buffer.kind != "state" or work.carry):
+                self.arrays[name] = self.memory[name]
+            elif kind in lead:
+                shape = (*lead[kind], buffer.size)
+                self.arrays[name] = np.zeros(shape, dtype=dtype)
+            elif kind == "row":
+                self.arrays[name] = np.zeros((self.replicas, 1, buffer.size), dtype=dtype)
+            elif kind == "matrix":
+                self.arrays[name] = np.zeros((self.replicas, *map(int, buffer.shape[1:])), dtype=dtype)
+            else:
+                self.arrays[name] = np.zeros((self.replicas, 1, 1), dtype=np.float64)
+        for name, start in work.initial.items():
+            if name in self.arrays and not (work.carry and self.number):
+                chosen = start[:, self.order[0]] if start.shape[0] == 1 else np.stack(
+                    [s[o] for s, o in zip(start, self.order, strict=True)]
+                )
+                self.arrays[name] = np.broadcast_to(chosen, self.arrays[name].shape).astype(dtype)
+        counters = {
+            "#presentation": work.presentation + self.number,
+            "#sample": work.sample + self.number * self.batch,
+            "#epoch": work.epoch,
+        }
+        for name, count in counters.items():
+            self.arrays[name] = np.full((1, 1, 1), float(count))
+        if not (work.carry and "#t" in self.memory):
+            self.arrays["#t"] = np.zeros((1, 1, 1))
+
+    def run(self) -> Failure | None:
+        for phase in self.program.phases:
+            failure = self._phase(phase)
+            if failure is not None:
+                return failure
+        for name, buffer in self.program.buffers.items():
+            if buffer.kind in ("state", "slow", "weight", "trace", "optimizer", "algebraic"):
+                self.memory[name] = self.arrays[name]
+        self.memory["#t"] = self.arrays["#t"]
+        return None
+
+    def _phase(self, phase: PhaseProgram) -> Failure | None:
+        self._do(phase.enter)
+        if phase.loop is not None:
+            self.active[:] = True
+            for step in range(phase.loop.steps):
+                self.arrays["#step"] = np.full((1, 1, 1), float(step))
+                self.stopping = (phase.name, step)
+                self._do(phase.loop.body)
+                if self.parent.check_steps and not self._finite():
+                    return self._failed(phase, step + 1)
+                if not self.active.any():
+                    break
+            self.active[:] = True
+        if not self._finite():
+            return self._failed(phase, None)
+        self._do(phase.leave)
+        return None
+
+    def _finite(self) -> bool:
+        return all(np.isfinite(self.arrays[name]).all() for name in self.program.finite)
+
+    def _failed(self, phase: PhaseProgram, step: int | None) -> Failure:
+        bad = [~np.isfinite(self.arrays[n]).all(axis=(1, 2)) for n in self.program.finite]
+        replica = int(np.argmax(np.any(bad, axis=0)))
+        for name in self.program.finite:
+            self.memory[name] = self.arrays[name]
+        return Failure(replica, self.number, phase.name, step)
+
+    # --- instructions --------------------------------------------------------------------------
+
+    def _load(self, node: Load) -> np.ndarray:
+        array = self.arrays[node.buffer]
+        if node.axis == "post":
+            return array.reshape(self.replicas, -1, 1)
+        return array
+
+    def _value(self, expr: Expr) -> Any:
+        return value(expr, self._load)
+
+    def _do(self, code: tuple[Instruction, ...]) -> None:
+        for instruction in code:
+            self._perform(instruction)
+
+    def _perform(self, instruction: Instruction) -> None:
+        match instruction:
+            case Block(maps=maps):
+                for m in maps:
+                    self._map(m)
+            case Map():
+                self._map(instruction)
+            case Reduce(target=target, op=op, value=expr, size=size):
+                units = np.broadcast_to(
+                    self._value(expr), (self.replicas, self.batch, size)
+                )
+                self.arrays[target] = _REDUCE[op](units, axis=-1, keepdims=True)
+            case BatchReduce(target=target, value=expr, average=average):
+                size = self.arrays[target].shape[-1]
+                units = np.broadcast_to(self._value(expr), (self.replicas, self.batch, size))
+                how = np.mean if average else np.sum
+                self.arrays[target] = how(units, axis=1, keepdims=True).astype(self.parent.dtype)
+            case Product():
+                self._product(instruction)
+            case Pair():
+                self._pair(instruction)
+            case Rank():
+                self._rank(instruction)
+            case MatrixReduce(target=target, value=expr):
+                mean = np.mean(self._value(expr), axis=(1, 2), keepdims=True)
+                self.arrays[target] = mean.astype(np.float64)
+            case Draw():
+                self._draw(instruction)
+            case Branch(condition=condition, body=body):
+                if np.all(self._value(condition) != 0):
+                    self._do(body)
+            case Store(slot=slot, source=source, row=row):
+                self._store(slot, source, int(np.ravel(self._value(row))[0]))
+            case Output(source=source):
+                assert self.work.output is not None
+                self.work.output[:, self.number] = self.arrays[source].swapaxes(1, 2)
+            case Stop(condition=condition):
+                self._stop(condition)
+
+    def _map(self, m: Map) -> None:
+        old = self.arrays[m.target]
+        new = np.broadcast_to(self._value(m.value), np.broadcast_shapes(old.shape, np.shape(self._value(m.value))))
+        if m.masked:
+            new = np.where(self.active, new, old)
+        self.arrays[m.target] = np.array(new, dtype=old.dtype)
+
+    def _product(self, p: Product) -> None:
+        weight, source = self.arrays[p.weight], self.arrays[p.source]
+        if p.bias and not p.transposed:
+            product = source @ weight[:, :, :-1].swapaxes(1, 2) + weight[:, None, :, -1]
+        elif p.transposed:
+            columns = self.arrays[p.target].shape[-1]
+            product = source @ weight[:, :, :columns]
+        else:
+            product = source @ weight.swapaxes(1, 2)
+        self.arrays[p.target] = product
+
+    def _pair(self, p: Pair) -> None:
+        weight = self.arrays[p.weight]
+        weight = weight.swapaxes(1, 2) if p.transposed else weight
+
+        def leaf(node: Expr) -> np.ndarray:
+            if isinstance(node, Weight):
+                return weight[:, None]
+            assert isinstance(node, Transmitted)
+            return self.arrays[p.source][:, :, None, :]
+
+        def load(node: Load) -> np.ndarray:
+            return self.arrays[node.buffer][..., None]
+
+        self.arrays[p.target] = np.sum(value(p.value, load, leaf), axis=-1)
+
+    def _rank(self, r: Rank) -> None:
+        target = self.arrays[r.target]
+        base = target if r.base is None else self._value(r.base)
+        new = np.array(np.broadcast_to(base, target.shape), dtype=target.dtype)
+        scale = 1.0 / self.batch if r.average else 1.0
+        for term in r.terms:
+            coefficient = np.asarray(self._value(term.coefficient) * scale, dtype=target.dtype)
+            post = self.arrays[term.post] * coefficient
+            pre = self.arrays[term.pre]
+            columns = pre.shape[-1]
+            new[:, :, :columns] += post.swapaxes(1, 2) @ pre
+            if r.bias:
+                new[:, :, -1] += post.sum(axis=1)
+        if r.off_diagonal:
+            index = np.arange(min(new.shape[1:]))
+            new[:, index, index] = 0
+        self.arrays[r.target] = new
+
+    def _draw(self, d: Draw) -> None:
+        target = self.program.buffers[d.target]
+        arguments = [np.ravel(self._value(a)) for a in d.arguments]
+        drawn = [self._drawn(d, target.shape, seed, r, arguments) for r, seed in enumerate(self.work.seeds)]
+        self.arrays[d.target] = np.stack(drawn)
+
+    def _drawn(self, d: Draw, shape: Any, seed: int, replica: int, arguments: list[Any]) -> np.ndarray:
+        presentation = self.work.presentation + self.number
+        if shape[0] == "unit":
+            units = np.arange(int(shape[1]))[None, :]
+            step = int(self.arrays["#step"].flat[0])
+            place = presentation * self.batch + np.arange(self.batch)[:, None]
+            return philox.normal(seed, d.name, units, step, place).astype(self.parent.dtype)
+        a = [float(x[replica if len(x) > 1 else 0]) for x in arguments]
+        if d.kind == "random_sign":
+            number = philox.random_sign(seed, d.name, 0, 0, presentation)
+        elif d.kind == "uniform":
+            low, high = a or (0.0, 1.0)
+            number = low + (high - low) * philox.uniform(seed, d.name, 0, 0, presentation)
+        else:
+            mean, deviation = a or (0.0, 1.0)
+            number = mean + deviation * philox.normal(seed, d.name, 0, 0, presentation)
+        return np.reshape(np.asarray(number, dtype=np.float64), (1, 1))
+
+    def _store(self, slot: int, source: str, row: int) -> None:
+        place = self.parent.rows[slot][row]
+        if place < 0:
+            return
+        values = np.where(self.active, self.arrays[source], np.nan)
+        self.work.records[slot][:, self.number, place] = values.swapaxes(1, 2)
+
+    def _stop(self, condition: Expr) -> None:
+        met = np.broadcast_to(self._value(condition) != 0, self.active.shape) & self.active
+        phase, step = self.stopping
+        stopped = self.work.stopped[phase][:, self.number]
+        stopped[met[..., 0]] = step + 1
+        self.active &= ~met

@@ -1,0 +1,476 @@
+"""What a value means at one moment of a protocol, and the instructions that make it current.
+
+Every algebraic variable, synaptic current, derivative and population sum has one buffer and one
+recipe. A recipe depends on the *view*: which variables are clamped and which parameters a phase set
+to 0. `Evaluator.need` emits what is not current yet, in order; `Evaluator.write` notes that a buffer
+changed, so that all that depends on it has to be made again before it is next read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from .circuit import Circuit, Population, Synapse
+from .derivative import expand_primes, simplify
+from .expression import (
+    Binary,
+    Call,
+    Counter,
+    Expr,
+    Input,
+    Load,
+    Noise,
+    Number,
+    Parameter,
+    Rate,
+    Residual,
+    Stream,
+    Transmitted,
+    Trace,
+    Unary,
+    Variable,
+    Weight,
+    WeightOf,
+    transform,
+    walk,
+)
+from .program import (
+    Buffer,
+    Draw,
+    Instruction,
+    Map,
+    Pair,
+    Product,
+    Reduce,
+    reads,
+    writes,
+)
+
+REDUCTIONS = ("sum", "mean", "max", "norm")
+
+
+class LoweringError(ValueError):
+    """A circuit that reads well but cannot be run; the message names what and why."""
+
+
+@dataclass
+class View:
+    """What holds in a phase: clamps, and the parameters set to a literal 0."""
+
+    clamps: dict[tuple[str, str], Expr] = field(default_factory=dict)
+    zeros: frozenset[str] = frozenset()
+
+
+def summed(terms: Iterable[Expr]) -> Expr:
+    """The sum of expressions; 0 if there are none."""
+    total: Expr | None = None
+    for term in terms:
+        total = term if total is None else Binary("+", total, term)
+    return Number(0.0) if total is None else total
+
+
+class Evaluator:
+    """Emits instructions that make buffers current, each no sooner and no more often than needed."""
+
+    def __init__(self, circuit: Circuit):
+        self.circuit = circuit
+        self.buffers: dict[str, Buffer] = {}
+        self.view = View()
+        self.valid: set[str] = set()
+        self.emitted: list[Instruction] = []
+        self.ended: set[str] = set()
+        self.latched: dict[tuple[str, str, str], str] = {}
+        self.assumed: set[str] | None = None  # in a dry run: invariants taken as current
+        self.asked: list[str] = []
+        self._recipes: dict[str, tuple[Instruction, ...]] = {}
+        self._reach: dict[str, frozenset[str]] = {}
+        self._temporaries: dict[tuple[object, ...], str] = {}
+        self._fixed: dict[str, tuple[Instruction, ...]] = {}
+        self._open: list[str] = []
+        self._arriving: dict[tuple[str, str, str | None], list[Synapse]] = {}
+        for synapse in circuit.synapses.values():
+            self._arriving.setdefault(synapse.target, []).append(synapse)
+
+    # --- buffers -------------------------------------------------------------------------------
+
+    def buffer(self, name: str, kind: str, *shape: str | int) -> str:
+        """Declares a buffer, once, and returns its name."""
+        self.buffers.setdefault(name, Buffer(name, kind, shape))
+        return name
+
+    def variable(self, population: str, name: str) -> str:
+        """The buffer of a population's variable."""
+        member = self.circuit.populations[population]
+        key = f"{population}.{name}"
+        if name in member.slow:
+            return self.buffer(key, "slow", "row", member.size)
+        return self.buffer(key, "state" if name in member.states else "algebraic", "unit", member.size)
+
+    def weight(self, synapse: Synapse) -> str:
+        """The buffer of a synapse's own weight."""
+        shape = ("row", *synapse.shape) if synapse.connect == "one_to_one" else ("matrix", *synapse.shape)
+        return self.buffer(synapse.name, "weight", *shape)
+
+    def sent(self, synapse: Synapse) -> str:
+        """The buffer of what a synapse transmits: the source, or the end of its filter."""
+        if synapse.filter is None:
+            return self.variable(*synapse.source)
+        size = self.circuit.populations[synapse.source[0]].size
+        return self.buffer(f"{synapse.name}.p", "state", "unit", size)
+
+    def latch(self, population: str, name: str, phase: str) -> str:
+        """The buffer that holds `population.name@phase`."""
+        key = f"{population}.{name}@{phase}"
+        self.latched[population, name, phase] = key
+        return self.buffer(key, "latch", "unit", self.circuit.populations[population].size)
+
+    def scalar(self, name: str, kind: str = "counter") -> str:
+        """A scalar buffer."""
+        return self.buffer(name, kind, "scalar")
+
+    def parameter(self, name: str, axis: str | None = None) -> Expr:
+        """A parameter as an operand: a number if structural, a scalar, or a row for a list."""
+        entry = self.circuit.parameters[name]
+        if isinstance(entry.value, tuple):
+            return Load(self.buffer(f"${name}", "parameter", "row", len(entry.value)), axis)
+        if name in self.view.zeros:
+            return Number(0.0)
+        if entry.structural and name not in self.circuit.set_names:
+            return Number(float(entry.value))
+        return Load(self.scalar(f"${name}", "parameter"))
+
+    # --- expressions ---------------------------------------------------------------------------
+
+    def translate(self, expr: Expr, current: Synapse | None = None) -> Expr:
+        """An expression of the circuit over buffers; sums over units become buffers of their own.
+
+        `current`: the synapse whose weight and signal `w` and `pre` mean.
+        """
+        return simplify(transform(simplify(expand_primes(expr)), lambda n: self._leaf(n, current)))
+
+    def _leaf(self, node: Expr, synapse: Synapse | None) -> Expr | None:
+        match node:
+            case Variable(population=population, name=name, phase=phase):
+                if phase is None:
+                    return Load(self.variable(population, name))
+                if phase not in self.ended:
+                    raise LoweringError(
+                        f"{population}.{name}@{phase} is read before the phase {phase!r} has ended"
+                    )
+                return Load(self.latch(population, name, phase))
+            case Parameter(name=name):
+                return self.parameter(name)
+            case Input(population=population, compartment=compartment, port=port):
+                arriving = self._arriving.get((population, compartment, port), [])
+                return summed(Load(self.arrival(s)) for s in arriving)
+            case Stream(name=name):
+                return Load(self.buffer(f"@{name}", "stream", "unit", self.circuit.streams[name]))
+            case Counter(name=name):
+                return Load(self.scalar(f"#{name}"))
+            case Rate(population=population, name=name):
+                return Load(self.rate(population, name))
+            case Call(function="random_sign" | "uniform" | "normal") if synapse is None:
+                raise LoweringError(f"{node.function}() can only stand in `set` and `init`")
+            case Call(function="identity", arguments=(argument,)):
+                return self._inner(argument, synapse)
+            case Call(function="softmax", arguments=(argument,)):
+                return self._softmax(argument, synapse)
+            case Call(function=function, arguments=(argument,)) if function in REDUCTIONS:
+                return self._reduction(function, self._inner(argument, synapse))
+            case Weight() if synapse is not None and synapse.connect == "one_to_one":
+                return Load(self.weight(synapse))
+            case Transmitted() if synapse is not None and synapse.connect == "one_to_one":
+                return Load(self.sent(synapse))
+            case Trace(name=name) if synapse is not None:
+                return Load(self.trace(synapse, name))
+            case Noise():
+                return self._noise(node)
+        return None
+
+    def _inner(self, expr: Expr, synapse: Synapse | None) -> Expr:
+        return simplify(transform(expr, lambda n: self._leaf(n, synapse)))
+
+    def _noise(self, node: Expr) -> Expr:
+        raise LoweringError("`xi` can only stand in the derivative of a state")
+
+    def trace(self, synapse: Synapse, name: str) -> str:
+        """The buffer of a synaptic trace."""
+        kind = "row" if synapse.connect == "one_to_one" else "matrix"
+        return self.buffer(f"{synapse.name}.{name}", "trace", kind, *synapse.shape)
+
+    def units(self, expr: Expr) -> int:
+        """The number of units of the vectors in an expression."""
+        sizes = {
+            int(self.buffers[n.buffer].shape[1])
+            for n in walk(expr)
+            if isinstance(n, Load) and self.buffers[n.buffer].shape[0] in ("unit", "row")
+        }
+        if len(sizes) > 1:
+            raise LoweringError(f"vectors of different lengths meet: {sorted(sizes)}")
+        return sizes.pop() if sizes else 1
+
+    def _temporary(self, key: tuple[object, ...], label: str, kind: str, *shape: str | int) -> tuple[str, bool]:
+        known = key in self._temporaries
+        if not known:
+            self._temporaries[key] = f"{label}#{len(self._temporaries)}"
+        return self.buffer(self._temporaries[key], kind, *shape), known
+
+    def _reduction(self, op: str, value: Expr) -> Expr:
+        size = self.units(value)
+        name, known = self._temporary((op, value), op, "algebraic", "sample")
+        if not known:
+            self._fixed[name] = (Reduce(name, op, value, size),)
+        return Load(name)
+
+    def _softmax(self, argument: Expr, synapse: Synapse | None) -> Expr:
+        value = self._inner(argument, synapse)
+        largest = self._reduction("max", value)
+        shifted = Call("exp", (Binary("-", value, largest),))
+        name, known = self._temporary(("exp", value), "exp", "algebraic", "unit", self.units(value))
+        if not known:
+            self._fixed[name] = (Map(name, shifted),)
+        return Binary("/", Load(name), self._reduction("sum", Load(name)))
+
+    # --- recipes -------------------------------------------------------------------------------
+
+    def arrival(self, synapse: Synapse) -> str:
+        """The buffer of the current that a synapse makes."""
+        size = self.circuit.populations[synapse.target[0]].size
+        return self.buffer(f"{synapse.name}.I", "algebraic", "unit", size)
+
+    def rate(self, population: str, name: str) -> str:
+        """The buffer of d(population.name)/dt."""
+        size = self.circuit.populations[population].size
+        return self.buffer(f"d({population}.{name})", "algebraic", "unit", size)
+
+    def energy(self, name: str) -> str:
+        """The buffer of a named energy, one number per sample."""
+        return self.buffer(name, "algebraic", "sample")
+
+    def recipe(self, name: str) -> tuple[Instruction, ...]:
+        """The instructions that make an algebraic buffer current in this view; () for sources."""
+        if name not in self._recipes:
+            self._recipes[name] = self._make(name)
+        return self._recipes[name]
+
+    def _make(self, name: str) -> tuple[Instruction, ...]:
+        if name in self._fixed:
+            return self._fixed[name]
+        buffer = self.buffers[name]
+        if name in self.circuit.energies and buffer.shape == ("sample",):
+            return (Map(name, self.translate(self.circuit.energies[name])),)
+        if name.startswith("d(") and name.endswith(")"):
+            population, variable = name[2:-1].rsplit(".", 1)
+            return (Map(name, self.derivative(population, variable)),)
+        if name.endswith(".I") and name[:-2] in self.circuit.synapses:
+            return self._current(self.circuit.synapses[name[:-2]], name)
+        if name.endswith(".w") and name[:-2] in self.circuit.synapses:
+            return self._live_weight(self.circuit.synapses[name[:-2]], name)
+        owner, _, variable = name.rpartition(".")
+        if owner in self.circuit.populations and buffer.kind in ("algebraic", "state"):
+            clamp = self.view.clamps.get((owner, variable))
+            if clamp is not None:
+                return (Map(name, self.translate(clamp)),)
+            for equation in self.circuit.populations[owner].equations:
+                if equation.variable == variable and equation.kind == "algebraic":
+                    return (Map(name, self.translate(equation.right)),)
+        return ()
+
+    def derivative(self, population: str, variable: str) -> Expr:
+        """E / tau of a state's equation, over buffers; 0 for a state that has none."""
+        for equation in self.circuit.populations[population].equations:
+            if equation.variable == variable and equation.kind == "state":
+                right = self._with_noise(equation.right, population, variable)
+                right = self.translate(right)
+                if equation.tau is None:
+                    return right
+                return simplify(Binary("/", right, self.translate(equation.tau)))
+        return Number(0.0)
+
+    def _with_noise(self, right: Expr, population: str, variable: str) -> Expr:
+        """`xi` as a normal number over sqrt(dt): times dt it is the Euler-Maruyama increment."""
+        if not any(isinstance(n, Noise) for n in walk(right)):
+            return right
+        size = self.circuit.populations[population].size
+        name = self.buffer(f"xi({population}.{variable})", "algebraic", "unit", size)
+        self._fixed[name] = (Draw(name, "normal", name),)
+        number = Binary("/", Load(name), Call("sqrt", (Counter("dt"),)))
+        return transform(right, lambda n: number if isinstance(n, Noise) else None)
+
+    def _current(self, synapse: Synapse, name: str) -> tuple[Instruction, ...]:
+        source = self.sent(synapse)
+        if synapse.connect == "one_to_one":
+            weight = self._weight_operand(synapse)
+            current = synapse.current or Binary("*", Weight(), Transmitted())
+            swap = transform(current, lambda n: weight if isinstance(n, Weight) else None)
+            return (Map(name, self.translate(swap, synapse)),)
+        weight, transposed, factor = self._matrix(synapse)
+        if synapse.current is not None:
+            value = transform(
+                self.translate(synapse.current, synapse),
+                lambda n: Binary("*", factor, n) if isinstance(n, Weight) and factor else None,
+            )
+            return (Pair(name, weight, source, value, transposed),)
+        product = Product(name, weight, source, transposed, synapse.bias)
+        if factor is None:
+            return (product,)
+        return (product, Map(name, Binary("*", factor, Load(name))))
+
+    def _weight_operand(self, synapse: Synapse) -> Expr:
+        """The weight of a one-to-one synapse as a row."""
+        if synapse.weight is None:
+            return Load(self.weight(synapse))
+        return self._weight_expression(synapse.weight)
+
+    def _weight_expression(self, expr: Expr) -> Expr:
+        def leaf(node: Expr) -> Expr | None:
+            match node:
+                case Call(function="transpose" | "copy", arguments=(inner,)):
+                    return self._weight_expression(inner)
+                case WeightOf(synapse=other):
+                    target = self.circuit.synapses[other]
+                    if target.weight is not None:
+                        return self._weight_expression(target.weight)
+                    return Load(self.weight(target))
+            return None
+
+        return self.translate(transform(expr, leaf))
+
+    def _matrix(self, synapse: Synapse) -> tuple[str, bool, Expr | None]:
+        """The buffer that holds the weight, whether it is transposed, and a factor or None."""
+        if synapse.weight is None:
+            return self.weight(synapse), False, None
+        found = self._plain(synapse.weight)
+        if found is not None:
+            return found
+        shape = ("matrix", *synapse.shape)
+        return self.buffer(f"{synapse.name}.w", "algebraic", *shape), False, None
+
+    def _plain(self, expr: Expr) -> tuple[str, bool, Expr | None] | None:
+        match expr:
+            case WeightOf(synapse=name):
+                return self._matrix(self.circuit.synapses[name])
+            case Call(function="copy", arguments=(inner,)):
+                return self._plain(inner)
+            case Call(function="transpose", arguments=(inner,)):
+                found = self._plain(inner)
+                return found and (found[0], not found[1], found[2])
+            case Unary(operand=inner):
+                found = self._plain(inner)
+                return found and (found[0], found[1], simplify(Unary("-", found[2] or Number(1.0))))
+            case Binary(op="*", left=left, right=right):
+                for scalar, matrix in ((left, right), (right, left)):
+                    found = self._plain(matrix)
+                    if found and not any(isinstance(n, WeightOf) for n in walk(scalar)):
+                        gain = self.translate(scalar)
+                        return found[0], found[1], Binary("*", gain, found[2]) if found[2] else gain
+        return None
+
+    def _live_weight(self, synapse: Synapse, name: str) -> tuple[Instruction, ...]:
+        assert synapse.weight is not None
+        if any(isinstance(n, WeightOf) for n in walk(synapse.weight)):
+            raise LoweringError(
+                f"{synapse.name}: `weight` must be a number, or another synapse's weight or its "
+                f"transpose, times a number"
+            )
+        return (Map(name, self.translate(synapse.weight)),)
+
+    # --- what is current -----------------------------------------------------------------------
+
+    def reach(self, name: str) -> frozenset[str]:
+        """All that a buffer depends on in this view, itself included."""
+        if name not in self._reach:
+            if name in self._open:
+                cycle = [*self._open[self._open.index(name) :], name]
+                raise LoweringError("algebraic loop: " + " -> ".join(cycle))
+            self._open.append(name)
+            try:
+                below = {name}
+                for other in self._reads(name):
+                    below |= self.reach(other)
+            finally:
+                self._open.pop()
+            self._reach[name] = frozenset(below)
+        return self._reach[name]
+
+    def _reads(self, name: str) -> set[str]:
+        recipe = self.recipe(name)
+        made = set().union(set(), *(writes(i) for i in recipe))
+        return set().union(set(), *(reads(i) for i in recipe)) - made
+
+    def need(self, *names: str) -> None:
+        """Makes buffers current, emitting what is missing."""
+        for name in names:
+            recipe = self.recipe(name)
+            if not recipe or name in self.valid:
+                continue
+            self.reach(name)
+            if self.assumed is not None and not (self.reach(name) & self.assumed):
+                self.asked.append(name)
+                self.valid.add(name)
+                continue
+            self.need(*sorted(self._reads(name)))
+            self.emitted += [self._reuse(i) for i in recipe]
+            self.valid.add(name)
+
+    def _reuse(self, instruction: Instruction) -> Instruction:
+        """A function value that a current buffer already holds is read from there."""
+        if not isinstance(instruction, Map):
+            return instruction
+        held = {
+            r[0].value: b
+            for b in self.valid
+            if len(r := self.recipe(b)) == 1 and isinstance(r[0], Map) and isinstance(r[0].value, Call)
+        }
+        if not held:
+            return instruction
+        value = transform(
+            instruction.value,
+            lambda n: Load(held[n]) if isinstance(n, Call) and n in held else None,
+        )
+        return Map(instruction.target, value, instruction.masked)
+
+    def reading(self, expr: Expr) -> Expr:
+        """Makes all that an expression over buffers reads current, and returns it."""
+        self.need(*sorted(n.buffer for n in walk(expr) if isinstance(n, Load)))
+        return expr
+
+    def write(self, name: str) -> None:
+        """Notes that a buffer changed."""
+        self.valid = {v for v in self.valid if v == name or name not in self.reach(v)}
+        if self.recipe(name):
+            self.valid.discard(name)
+
+    def assign(self, target: str, value: Expr, masked: bool = False) -> None:
+        """Emits target := value, after making what value reads current."""
+        self.reading(value)
+        reused = self._reuse(Map(target, value, masked))
+        self.emitted.append(reused)
+        self.write(target)
+
+    def emit(self, instruction: Instruction) -> None:
+        """Emits an instruction as it stands."""
+        self.emitted.append(instruction)
+
+    def take(self) -> tuple[Instruction, ...]:
+        """What was emitted since the last call."""
+        done, self.emitted = tuple(self.emitted), []
+        return done
+
+    def look(self, view: View) -> None:
+        """Changes the view; what means something else from now on is no longer current."""
+        old = {name: self.recipe(name) for name in self.valid}
+        self.view = view
+        self._recipes, self._reach = {}, {}
+        changed = {name for name in old if self.recipe(name) != old[name]}
+        self.valid = {name for name in self.valid if not (self.reach(name) & changed)}
+
+    def population(self, name: str) -> Population:
+        """A population by member name."""
+        return self.circuit.populations[name]
+
+
+def has_residual(expr: Expr) -> bool:
+    """Whether a stop rule reads `residual`."""
+    return any(isinstance(n, Residual) for n in walk(expr))

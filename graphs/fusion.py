@@ -1,0 +1,184 @@
+"""Fusion: neighbouring elementwise instructions over the same units become one loop.
+
+What nobody reads is dropped. Within straight-line code, instructions that are no Map first move up
+as far as what they read and write allows; then each Map joins the nearest earlier Map of the same
+shape that it may follow directly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from .program import (
+    Block,
+    Branch,
+    Buffer,
+    Instruction,
+    Map,
+    PhaseProgram,
+    flat,
+    loads,
+    reads,
+    writes,
+)
+
+TRANSIENT = ("algebraic", "scratch", "latch")
+REACH = 60
+
+
+def fuse(
+    phases: tuple[PhaseProgram, ...], buffers: Mapping[str, Buffer]
+) -> tuple[PhaseProgram, ...]:
+    """The phases with unread instructions dropped and Maps joined into Blocks."""
+    phases = _drop(phases, buffers)
+    phases = tuple(_each(p, lambda code: _join(_raise(list(code)), buffers)) for p in phases)
+    used = _readers(phases)
+    return tuple(_each(p, lambda code: _localise(code, used, buffers)) for p in phases)
+
+
+def _each(phase: PhaseProgram, function) -> PhaseProgram:
+    loop = phase.loop and replace(phase.loop, body=function(phase.loop.body))
+    return replace(phase, enter=function(phase.enter), loop=loop, leave=function(phase.leave))
+
+
+def _all(phases: tuple[PhaseProgram, ...]) -> list[Instruction]:
+    code: list[Instruction] = []
+    for phase in phases:
+        body = phase.loop.body if phase.loop else ()
+        code += [*flat(phase.enter), *flat(body), *flat(phase.leave)]
+    return code
+
+
+def _drop(phases: tuple[PhaseProgram, ...], buffers: Mapping[str, Buffer]) -> tuple[PhaseProgram, ...]:
+    """Drops instructions whose result no instruction reads, until none is left."""
+    while True:
+        read = set().union(
+            set(), *(reads(i) for i in _all(phases) if not isinstance(i, Branch))
+        )
+        for phase in phases:
+            for i in flat((*phase.enter, *(phase.loop.body if phase.loop else ()), *phase.leave)):
+                if isinstance(i, Branch):
+                    read |= loads(i.condition)
+
+        def dead(instruction: Instruction) -> bool:
+            made = writes(instruction)
+            if not made or isinstance(instruction, Branch):
+                return False
+            return all(
+                (buffers[w].kind in TRANSIENT or w in ("#t", "#t0", "#elapsed", "#dt")) and w not in read
+                for w in made
+            )
+
+        def keep(code: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
+            kept: list[Instruction] = []
+            for i in code:
+                if isinstance(i, Branch):
+                    i = replace(i, body=keep(i.body))
+                    if not i.body:
+                        continue
+                if not dead(i):
+                    kept.append(i)
+            return tuple(kept)
+
+        fewer = tuple(_each(p, keep) for p in phases)
+        if fewer == phases:
+            return phases
+        phases = fewer
+
+
+def _conflict(first: Instruction, second: Instruction) -> bool:
+    """Whether the order of two instructions matters."""
+    made, makes = writes(first), writes(second)
+    return bool(made & reads(second) or makes & reads(first) or made & makes)
+
+
+def _raise(code: list[Instruction]) -> list[Instruction]:
+    """Moves what is no Map up over Maps that it does not depend on."""
+    ordered: list[Instruction] = []
+    for instruction in code:
+        place = len(ordered)
+        if not isinstance(instruction, Map):
+            while place and isinstance(ordered[place - 1], Map):
+                if _conflict(ordered[place - 1], instruction):
+                    break
+                place -= 1
+        ordered.insert(place, instruction)
+    return ordered
+
+
+def _join(code: list[Instruction], buffers: Mapping[str, Buffer]) -> tuple[Instruction, ...]:
+    out: list[Instruction] = []
+    for instruction in code:
+        if isinstance(instruction, Branch):
+            body = _join(_raise(list(instruction.body)), buffers)
+            out.append(replace(instruction, body=body))
+            continue
+        if not isinstance(instruction, Map):
+            out.append(instruction)
+            continue
+        shape = buffers[instruction.target].shape
+        block = _home(out, instruction, shape)
+        if block is None:
+            out.append(Block(shape, (instruction,)))
+        else:
+            joined = out[block]
+            assert isinstance(joined, Block)
+            out[block] = replace(joined, maps=(*joined.maps, instruction))
+    return tuple(out)
+
+
+def _home(out: list[Instruction], instruction: Map, shape: tuple[str | int, ...]) -> int | None:
+    """The earlier Block that a Map may join: the one that makes what it reads, else the nearest."""
+    nearest: int | None = None
+    for place in range(len(out) - 1, max(-1, len(out) - REACH), -1):
+        candidate = out[place]
+        if isinstance(candidate, Block) and candidate.shape == shape:
+            if writes(candidate) & reads(instruction):
+                return place
+            nearest = place if nearest is None else nearest
+        if _conflict(candidate, instruction):
+            break
+    return nearest
+
+
+def exposed(instruction: Instruction) -> set[str]:
+    """What an instruction reads of the values from before it."""
+    if not isinstance(instruction, Block):
+        return reads(instruction)
+    found: set[str] = set()
+    written: set[str] = set()
+    for m in instruction.maps:
+        found |= reads(m) - written
+        written.add(m.target)
+    return found
+
+
+def _readers(phases: tuple[PhaseProgram, ...]) -> set[str]:
+    """The buffers that some instruction reads from before it."""
+    found: set[str] = set()
+    for instruction in _all(phases):
+        if isinstance(instruction, Branch):
+            found |= loads(instruction.condition)
+        else:
+            found |= exposed(instruction)
+    return found
+
+
+def _localise(
+    code: tuple[Instruction, ...], used: set[str], buffers: Mapping[str, Buffer]
+) -> tuple[Instruction, ...]:
+    """Marks targets that only their own Block reads, after it wrote them."""
+    out: list[Instruction] = []
+    for instruction in code:
+        if isinstance(instruction, Branch):
+            instruction = replace(instruction, body=_localise(instruction.body, used, buffers))
+        elif isinstance(instruction, Block):
+            local = {
+                name
+                for name in writes(instruction)
+                if name not in used and buffers[name].kind in TRANSIENT
+            }
+            instruction = replace(instruction, local=frozenset(local))
+        out.append(instruction)
+    return tuple(out)

@@ -1,0 +1,170 @@
+"""The compiler's front page: Circuit -> Program.
+
+1. `_latches`   which `x@phase` the protocol mentions
+2. `PhaseLowering.lower`, phase after phase: enter, loop, leave, over buffers (see `evaluation`)
+3. `fuse`       neighbouring elementwise instructions become one loop; what nobody reads is dropped
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .circuit import Circuit, Protocol, Record
+from .constants import evaluate
+from .evaluation import Evaluator, LoweringError
+from .expression import Expr, Load, Variable, walk
+from .fusion import fuse
+from .phases import PhaseLowering
+from .plasticity import RuleCompiler
+from .program import PhaseProgram, Program, Slot, flat, reads, writes
+
+__all__ = ["LoweringError", "lower"]
+
+
+def lower(
+    circuit: Circuit,
+    protocol: str = "train",
+    *,
+    learn: bool = True,
+    record: tuple[Record, ...] = (),
+    output: str | None = None,
+) -> Program:
+    """Lowers one protocol of a circuit to a Program.
+
+    Args:
+        circuit: The circuit.
+        protocol: Name of the protocol.
+        learn: Whether rules act.
+        record: What to record.
+        output: The stream of `predicts` whose prediction is returned, or None.
+
+    Raises:
+        LoweringError: An algebraic loop, `@` of a phase that has not ended, a population without a
+            turn, a rule that is not separable.
+        KeyError: No such protocol.
+    """
+    script = circuit.protocols[protocol]
+    at = Evaluator(circuit)
+    _declare(at, circuit)
+    rules = RuleCompiler(at)
+    latches = _latches(circuit, script, record, learn)
+
+    def number(expr: Expr) -> float:
+        value = evaluate(expr, lambda name: circuit.parameters[name].value)
+        if isinstance(value, tuple):
+            raise LoweringError(f"expected a number, got a list: {value}")
+        return value
+
+    lowering = PhaseLowering(at, rules, record, latches, learn, number)
+    kept = {phase.start_from for phase in script.phases}
+    predicted = None
+    if output is not None:
+        variable = circuit.predicts[output]
+        predicted = at.variable(variable.population, variable.name)
+    phases: list[PhaseProgram] = []
+    for number, phase in enumerate(script.phases):
+        last = number == len(script.phases) - 1
+        phases.append(lowering.lower(phase, phase.name in kept, predicted if last else None))
+    fused = fuse(tuple(phases), at.buffers)
+    return _program(circuit, protocol, at, rules, fused, record, predicted)
+
+
+def _declare(at: Evaluator, circuit: Circuit) -> None:
+    """Declares what an engine always holds: states, slow variables, weights, parameters."""
+    for name in ("#t", "#presentation", "#sample", "#epoch"):
+        at.scalar(name)
+    for population in circuit.populations.values():
+        for variable in (*population.states, *population.slow):
+            at.variable(population.name, variable)
+    for synapse in circuit.synapses.values():
+        if synapse.weight is None:
+            at.weight(synapse)
+        if synapse.filter is not None:
+            at.sent(synapse)
+            size = circuit.populations[synapse.source[0]].size
+            at.buffer(f"{synapse.name}.s", "state", "unit", size)
+        for trace in synapse.trace:
+            at.trace(synapse, trace.variable)
+
+
+def _expressions(circuit: Circuit, script: Protocol, learn: bool) -> Iterator[Expr]:
+    for population in circuit.populations.values():
+        yield from (e.right for e in population.equations)
+        yield from (u.right for u in population.after_step)
+        if learn:
+            yield from (u.right for u in population.rules)
+    for synapse in circuit.synapses.values():
+        yield from (synapse.current,) if synapse.current else ()
+        if learn:
+            yield from (r.right for r in (*synapse.rule, *synapse.trace))
+    yield from circuit.energies.values()
+    for phase in script.phases:
+        yield from (e for _, e in (*phase.clamp, *phase.begin, *phase.set))
+        yield from (phase.until,) if phase.until else ()
+
+
+def _latches(
+    circuit: Circuit, script: Protocol, record: tuple[Record, ...], learn: bool
+) -> set[tuple[str, str, str]]:
+    """Every (population, variable, phase) whose value at the end of a phase is read later."""
+    nodes = [n for e in _expressions(circuit, script, learn) for n in walk(e)]
+    nodes += [r.what for r in record if isinstance(r.what, Variable)]
+    return {
+        (n.population, n.name, n.phase) for n in nodes if isinstance(n, Variable) and n.phase
+    }
+
+
+def _program(
+    circuit: Circuit,
+    protocol: str,
+    at: Evaluator,
+    rules: RuleCompiler,
+    phases: tuple[PhaseProgram, ...],
+    record: tuple[Record, ...],
+    predicted: str | None,
+) -> Program:
+    used = _used(phases)
+    kinds = ("state", "slow", "weight", "trace", "optimizer")
+    buffers = {n: b for n, b in at.buffers.items() if b.kind in kinds or n in used or n[0] == "#"}
+    states = tuple(n for n, b in buffers.items() if b.kind == "state")
+    slots = tuple(_slot(r, at, phases) for r in record)
+    starts = {name: start for name, start in rules.starts.items() if name in buffers}
+    for start in starts.values():
+        for node in walk(start):
+            if isinstance(node, Load):
+                buffers.setdefault(node.buffer, at.buffers[node.buffer])
+    for name in circuit.set_names:
+        at.scalar(f"${name}", "parameter")
+        buffers.setdefault(f"${name}", at.buffers[f"${name}"])
+    title = f"{circuit.name}.{protocol}"
+    return Program(title, buffers, phases, states, states, slots, predicted, starts)
+
+
+def _used(phases: tuple[PhaseProgram, ...]) -> set[str]:
+    used: set[str] = set()
+    for phase in phases:
+        body = phase.loop.body if phase.loop else ()
+        for instruction in flat((*phase.enter, *body, *phase.leave)):
+            used |= reads(instruction) | writes(instruction)
+        if phase.dt is not None:
+            used |= {n.buffer for n in walk(phase.dt) if isinstance(n, Load)}
+    return used
+
+
+def _slot(record: Record, at: Evaluator, phases: tuple[PhaseProgram, ...]) -> Slot:
+    rows: list[int] = []
+    for phase in phases:
+        if record.phase in (None, phase.name):
+            rows += [phase.first_row + s for s in range(0, phase.steps + 1, record.every)]
+    if isinstance(record.what, str) or record.reduce:
+        name = record.what if isinstance(record.what, str) else _label(record)
+        return Slot(name, ("sample",), tuple(rows))
+    size = at.population(record.what.population).size
+    return Slot(_label(record), ("unit", size), tuple(rows))
+
+
+def _label(record: Record) -> str:
+    assert isinstance(record.what, Variable)
+    at = f"@{record.what.phase}" if record.what.phase else ""
+    name = f"{record.what.population}.{record.what.name}{at}"
+    return f"{record.reduce}({name})" if record.reduce else name

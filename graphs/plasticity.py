@@ -1,0 +1,384 @@
+"""The rule compiler: a plasticity rule as matrix products, without anything of size batch x post x pre.
+
+A right side is brought to a sum of terms
+
+    coefficient * f(post) * g(pre) * h(w)
+
+in which f and g are functions of the variables at one end and h of the weight and its traces. The
+average over the samples of f(post) g(pre) is one matrix product for the whole batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from ..compartments.optimizers import OPTIMIZERS
+from .circuit import Equation, LearnItem, Synapse, Update
+from .derivative import simplify
+from .evaluation import Evaluator, LoweringError, summed
+from .expression import (
+    Binary,
+    Call,
+    Expr,
+    Load,
+    Number,
+    Parameter,
+    Reference,
+    Trace,
+    Transmitted,
+    Unary,
+    Variable,
+    Weight,
+    transform,
+    walk,
+)
+from .parse import parse_expression, parse_statement
+from .program import BatchReduce, Map, MatrixReduce, Rank, Term
+from .writing import text
+
+ONE = Number(1.0)
+Apply = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Factors:
+    """One term of a separated right side; None stands for 1."""
+
+    scalar: Expr = ONE
+    post: Expr | None = None
+    pre: Expr | None = None
+    matrix: Expr | None = None
+
+
+def _times(left: Expr | None, right: Expr | None) -> Expr | None:
+    if left is None or right is None:
+        return left if right is None else right
+    return simplify(Binary("*", left, right))
+
+
+def _ends(expr: Expr) -> set[str]:
+    """Which of "post", "pre", "matrix" an expression depends on."""
+    found: set[str] = set()
+    for node in walk(expr):
+        match node:
+            case Variable(side=side) | Parameter(side=side) if side:
+                found.add(side)
+            case Transmitted():
+                found.add("pre")
+            case Weight() | Trace():
+                found.add("matrix")
+    return found
+
+
+def separate(expr: Expr) -> list[Factors]:
+    """The terms of a right side.
+
+    Raises:
+        LoweringError: A function of both ends at once, which no matrix product can average.
+    """
+    ends = _ends(expr)
+    if not ends:
+        return [Factors(scalar=expr)]
+    if len(ends) == 1 and not _scaled(expr):
+        return [replace(Factors(), **{ends.pop(): expr})]
+    match expr:
+        case Unary(operand=operand):
+            return [replace(f, scalar=simplify(Unary("-", f.scalar))) for f in separate(operand)]
+        case Binary(op="+", left=left, right=right):
+            return separate(left) + separate(right)
+        case Binary(op="-", left=left, right=right):
+            return separate(left) + separate(Unary("-", right))
+        case Binary(op="*", left=left, right=right):
+            return [_product(a, b) for a in separate(left) for b in separate(right)]
+        case Binary(op="/", left=left, right=right) if len(separate(right)) == 1:
+            (below,) = separate(right)
+            inverse = Factors(
+                simplify(Binary("/", ONE, below.scalar)),
+                *(e and Binary("/", ONE, e) for e in (below.post, below.pre, below.matrix)),
+            )
+            return [_product(a, inverse) for a in separate(left)]
+        case Binary(op="^", left=left, right=Number(value=power)) if power in (2.0, 3.0, 4.0):
+            terms = separate(left)
+            result = terms
+            for _ in range(int(power) - 1):
+                result = [_product(a, b) for a in result for b in terms]
+            return result
+    raise LoweringError(
+        f"the rule part {text(expr)} mixes both ends of the synapse in a way that is no sum of "
+        f"products f(post) * g(pre) * h(w); write it as such a sum"
+    )
+
+
+def _scaled(expr: Expr) -> bool:
+    """Whether an expression is a number times, or over a number, of something else."""
+    match expr:
+        case Binary(op="*", left=left, right=right):
+            return not _ends(left) or not _ends(right)
+        case Binary(op="/", right=right):
+            return not _ends(right)
+        case Unary():
+            return True
+    return False
+
+
+def _product(a: Factors, b: Factors) -> Factors:
+    return Factors(
+        simplify(Binary("*", a.scalar, b.scalar)),
+        _times(a.post, b.post),
+        _times(a.pre, b.pre),
+        _times(a.matrix, b.matrix),
+    )
+
+
+class RuleCompiler:
+    """Compiles the rules of one protocol; each rule is first read, then applied."""
+
+    def __init__(self, evaluator: Evaluator):
+        self.at = evaluator
+        self.starts: dict[str, Expr] = {}
+        self._count = 0
+
+    def read(self, item: LearnItem, keep: bool = False) -> Apply:
+        """Emits what a rule reads; the returned function emits its application.
+
+        `keep`: states move between reading and applying, so factors are copied.
+        """
+        if item.variable is not None:
+            return self._read_slow(item.name, item.variable)
+        synapse = self.at.circuit.synapses[item.name]
+        updates = [r for r in synapse.rule if isinstance(r, Update)]
+        if not updates:
+            raise LoweringError(f"`learn` names {item.name}, which has no `rule` for an event")
+        if synapse.optimizer is not None:
+            return self._read_optimized(synapse, updates, keep)
+        weight = self.at.weight(synapse)
+        steps = [self._read_update(synapse, u, weight, keep) for u in updates]
+        return lambda: self._apply(steps, weight)
+
+    def _apply(self, steps: list[Apply], *written: str) -> None:
+        for step in steps:
+            step()
+        for name in written:
+            self.at.write(name)
+
+    def _scratch(self, label: str, *shape: str | int) -> str:
+        self._count += 1
+        return self.at.buffer(f"{label}~{self._count}", "scratch", *shape)
+
+    # --- slow variables ------------------------------------------------------------------------
+
+    def _read_slow(self, population: str, variable: str) -> Apply:
+        target = self.at.variable(population, variable)
+        size = self.at.population(population).size
+        rules = [r for r in self.at.population(population).rules if r.target == variable]
+        if not rules:
+            raise LoweringError(f"{population}.{variable} has no entry in the `rules` of its cell")
+        steps = [self._read_row(target, r, self.at.translate(r.right), size, True) for r in rules]
+        return lambda: self._apply(steps, target)
+
+    def _read_row(self, target: str, rule: Update, right: Expr, size: int, average: bool) -> Apply:
+        """A rule of one number per unit: averaged over the samples, then added or put in place."""
+        mean = self._scratch(f"mean({target})", "row", size)
+        self.at.emit(BatchReduce(mean, self.at.reading(right), average))
+        value = _updated(rule.kind, Load(target), Load(mean))
+        return lambda: self.at.emit(Map(target, value))
+
+    # --- synapses ------------------------------------------------------------------------------
+
+    def _read_update(self, synapse: Synapse, rule: Update, weight: str, keep: bool) -> Apply:
+        average = synapse.batch == "mean"
+        if synapse.connect == "one_to_one":
+            swapped = transform(rule.right, lambda n: Load(weight) if isinstance(n, Weight) else None)
+            right = self.at.translate(swapped, synapse)
+            return self._read_row(weight, rule, right, synapse.shape[0], average)
+        base, terms = self._split(synapse, rule.right, weight, keep)
+        if rule.kind == "-=":
+            base = base and Unary("-", base)
+            terms = [replace(t, coefficient=simplify(Unary("-", t.coefficient))) for t in terms]
+        if rule.kind != ":=":
+            base = base and Binary("+", Load(weight), base)
+        elif base is None:
+            base = Number(0.0)
+        diagonal = synapse.connect == "all_but_self"
+        rank = Rank(weight, base and simplify(base), tuple(terms), average, synapse.bias, diagonal)
+        return lambda: self.at.emit(rank)
+
+    def _split(
+        self, synapse: Synapse, right: Expr, weight: str, keep: bool
+    ) -> tuple[Expr | None, list[Term]]:
+        """The part in w alone (None if there is none), and the terms averaged over samples."""
+        base: list[Expr] = []
+        terms: list[Term] = []
+        for factors in separate(right):
+            scalar = self.at.reading(self.at.translate(factors.scalar))
+            matrix = factors.matrix and self.at.translate(
+                transform(factors.matrix, lambda n: Load(weight) if isinstance(n, Weight) else None),
+                synapse,
+            )
+            post = self._end(synapse, factors.post, "post")
+            pre = self._end(synapse, factors.pre, "pre")
+            if post is None and pre is None:
+                base.append(_times(scalar, matrix) or ONE)
+            elif post is not None and pre is not None:
+                term = Term(scalar, self._held(post, "post", synapse, keep), self._held(pre, "pre", synapse, keep))
+                if matrix is None:
+                    terms.append(term)
+                else:
+                    product = self._scratch(f"product({synapse.name})", "matrix", *synapse.shape)
+                    average = synapse.batch == "mean"
+                    self.at.emit(Rank(product, Number(0.0), (term,), average, synapse.bias))
+                    base.append(Binary("*", matrix, Load(product)))
+            else:
+                side = "post" if post is not None else "pre"
+                if side == "pre" and synapse.bias:
+                    raise LoweringError(
+                        f"{synapse.name}: a rule part that reads only `pre` has no meaning for the "
+                        f"bias; write it as a product with a variable of `post`"
+                    )
+                row = self._row(post or pre or ONE, side, synapse)
+                base.append(_times(_times(scalar, matrix), row) or ONE)
+        return (summed(base) if base else None), terms
+
+    def _end(self, synapse: Synapse, factor: Expr | None, side: str) -> Expr | None:
+        """A factor of one end over buffers."""
+        if factor is None:
+            return None
+        if side == "pre":
+            sent = Load(self.at.sent(synapse))
+            factor = transform(factor, lambda n: sent if isinstance(n, Transmitted) else None)
+        return self.at.reading(self.at.translate(factor, synapse))
+
+    def _size(self, synapse: Synapse, side: str) -> int:
+        end = synapse.target[0] if side == "post" else synapse.source[0]
+        return self.at.population(end).size
+
+    def _held(self, factor: Expr, side: str, synapse: Synapse, keep: bool) -> str:
+        """A buffer that holds a factor until the rule is applied."""
+        if isinstance(factor, Load) and not keep and self.at.buffers[factor.buffer].shape[0] == "unit":
+            return factor.buffer
+        name = self._scratch(f"{side}({synapse.name})", "unit", self._size(synapse, side))
+        self.at.assign(name, factor)
+        return name
+
+    def _row(self, factor: Expr, side: str, synapse: Synapse) -> Expr:
+        """A factor of one end without a partner, averaged over the samples, along the matrix."""
+        name = self._scratch(f"{side}({synapse.name})", "row", self._size(synapse, side))
+        self.at.emit(BatchReduce(name, factor, synapse.batch == "mean"))
+        return Load(name, side)
+
+    # --- optimizers ----------------------------------------------------------------------------
+
+    def _read_optimized(self, synapse: Synapse, updates: list[Update], keep: bool) -> Apply:
+        weight = self.at.weight(synapse)
+        shape = self.at.buffers[weight].shape
+        changed = self._scratch(f"new({synapse.name})", *shape)
+        row = shape[0] == "row"
+        steps = [self._read_update(synapse, u, changed, keep) for u in updates]
+
+        def put(target: str, value: Expr) -> None:
+            self.at.emit(Map(target, value) if row else Rank(target, value))
+
+        def apply() -> None:
+            put(changed, Load(weight))
+            for step in steps:
+                step()
+            put(changed, Binary("-", Load(changed), Load(weight)))
+            self._optimize(synapse, changed, put)
+            if synapse.connect == "all_but_self":
+                self.at.emit(Rank(weight, Load(weight), off_diagonal=True))
+            self.at.write(weight)
+
+        return apply
+
+    def _optimize(self, synapse: Synapse, change: str, put: Callable[[str, Expr], None]) -> None:
+        assert synapse.optimizer is not None
+        rule = OPTIMIZERS[synapse.optimizer.kind]
+        weight = self.at.weight(synapse)
+        shape = self.at.buffers[weight].shape
+        names: dict[str, Expr] = {"w": Load(weight), "g": Load(change)}
+        given = list(synapse.optimizer.arguments)
+        for (name, default), argument in zip(
+            rule.parameters.items(), [*given, *[None] * (len(rule.parameters) - len(given))], strict=True
+        ):
+            if argument is None and default is None:
+                raise LoweringError(f"{synapse.name}: {rule.name} needs {name}")
+            names[name] = Number(float(default or 0.0)) if argument is None else self.at.translate(argument)
+        for name, start in rule.states.items():
+            buffer = self.at.buffer(f"{synapse.name}.{rule.name}.{name}", "optimizer", *shape)
+            self.starts[buffer] = _over(parse_expression(start), names)
+            names[name] = Load(buffer)
+        scalars: dict[str, str] = {}
+        for name, start in rule.scalars.items():
+            buffer = self.at.buffer(f"{synapse.name}.{rule.name}.{name}", "optimizer", "scalar")
+            self.starts[buffer] = _over(parse_expression(start), names)
+            scalars[name] = buffer
+        names |= {name: Load(buffer) for name, buffer in scalars.items()}
+        for line in rule.statements:
+            statement = parse_statement(line)
+            value = self._means(_over(statement.right, names))
+            target = names[statement.target.name]
+            assert isinstance(target, Load)
+            if statement.target.name in scalars:
+                self.at.emit(Map(target.buffer, value))
+            else:
+                put(target.buffer, value)
+
+    def _means(self, value: Expr) -> Expr:
+        """`mean(E)` over all elements of a weight, as a scalar of its own."""
+
+        def leaf(node: Expr) -> Expr | None:
+            if isinstance(node, Call) and node.function == "mean":
+                name = self._scratch("mean", "scalar")
+                self.at.emit(MatrixReduce(name, node.arguments[0]))
+                return Load(name)
+            return None
+
+        return transform(value, leaf)
+
+    # --- continuous plasticity -----------------------------------------------------------------
+
+    def rates(self, synapse: Synapse) -> list[tuple[str, str, Expr]]:
+        """Emits d/dt of a synapse's traces and weight: (buffer, buffer of its rate, own slope)."""
+        found: list[tuple[str, str, Expr]] = []
+        for equation in (*synapse.trace, *(r for r in synapse.rule if isinstance(r, Equation))):
+            if equation.variable == "w":
+                target = self.at.weight(synapse)
+            else:
+                target = self.at.trace(synapse, equation.variable)
+            right = equation.right if equation.tau is None else Binary("/", equation.right, equation.tau)
+            found.append((target, *self._rate(synapse, target, right)))
+        return found
+
+    def _rate(self, synapse: Synapse, target: str, right: Expr) -> tuple[str, Expr]:
+        weight = self.at.weight(synapse)
+        shape = self.at.buffers[target].shape
+        rate = self.at.buffer(f"d({target})", "scratch", *shape)
+        own = Load(target)
+        if synapse.connect == "one_to_one":
+            swapped = transform(right, lambda n: Load(weight) if isinstance(n, Weight) else None)
+            value = self.at.reading(self.at.translate(swapped, synapse))
+            self.at.emit(BatchReduce(rate, value, synapse.batch == "mean"))
+            return rate, _slope(value, own)
+        base, terms = self._split(synapse, right, weight, keep=False)
+        base = simplify(base) if base is not None else Number(0.0)
+        diagonal = synapse.connect == "all_but_self"
+        average = synapse.batch == "mean"
+        self.at.emit(Rank(rate, base, tuple(terms), average, synapse.bias, diagonal))
+        return rate, _slope(base, own)
+
+
+def _slope(value: Expr, own: Load) -> Expr:
+    from .derivative import differentiate
+
+    return simplify(differentiate(value, own))
+
+
+def _updated(kind: str, old: Expr, right: Expr) -> Expr:
+    """The new value of `old` after an update `old KIND right`."""
+    return right if kind == ":=" else Binary(kind[0], old, right)
+
+
+def _over(expr: Expr, names: dict[str, Expr]) -> Expr:
+    """An expression of an update rule, its names replaced by operands."""
+    return transform(expr, lambda n: names[n.name] if isinstance(n, Reference) else None)
