@@ -253,6 +253,8 @@ class Interpreter:
                 right = self.over_samples(synapse, self.value(line.right, synapse))
                 self.w = updated(self.w, line.kind, right)
         change, self.w = self.w - old, None
+        if synapse.connect == "all_but_self":
+            np.fill_diagonal(change, 0)
         return self.weights, item.name, old + self.optimized(synapse, change)
 
     def optimized(self, synapse, change):
