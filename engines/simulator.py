@@ -175,20 +175,12 @@ class Simulator:
         return {n: self._memory[n][:, 0] if squeeze else self._memory[n] for n in names}
 
     def _states(self) -> Arrays:
-        found: Arrays = {}
-        for name, array in self._memory.items():
-            owner, _, variable = name.rpartition(".")
-            if owner in self.circuit.populations and variable not in self.circuit.populations[owner].slow:
-                found[name] = array
-            elif owner in self.circuit.synapses and variable in ("s", "p"):
-                found[name] = array
-            elif any(f"{owner}.{t.variable}" == name for t in self._traces_of(owner)):
-                found[name] = array
+        names = [f"{p.name}.{v}" for p in self.circuit.populations.values() for v in p.states]
+        for synapse in self.circuit.synapses.values():
+            names += [f"{synapse.name}.{v}" for v in ("s", "p") if synapse.filter is not None]
+            names += [f"{synapse.name}.{trace.variable}" for trace in synapse.trace]
+        found = {n: self._memory[n] for n in names if n in self._memory}
         return found | self._kind("slow", squeeze=True)
-
-    def _traces_of(self, owner: str) -> Iterable[Any]:
-        synapse = self.circuit.synapses.get(owner)
-        return synapse.trace if synapse else ()
 
     # --- programs ------------------------------------------------------------------------------
 

@@ -54,6 +54,10 @@ class LoweringError(ValueError):
     """A circuit that reads well but cannot be run; the message names what and why."""
 
 
+class NotYetError(LoweringError):
+    """`x@p` is read before the phase p has ended."""
+
+
 @dataclass
 class View:
     """What holds in a phase: clamps, and the parameters set to a literal 0."""
@@ -155,7 +159,7 @@ class Evaluator:
                 if phase is None:
                     return Load(self.variable(population, name))
                 if phase not in self.ended:
-                    raise LoweringError(
+                    raise NotYetError(
                         f"{population}.{name}@{phase} is read before the phase {phase!r} has ended"
                     )
                 return Load(self.latch(population, name, phase))
@@ -258,9 +262,11 @@ class Evaluator:
         if name in self._fixed:
             return self._fixed[name]
         buffer = self.buffers[name]
+        if buffer.kind not in ("algebraic", "state"):
+            return ()
         if name in self.circuit.energies and buffer.shape == ("sample",):
             return (Map(name, self.translate(self.circuit.energies[name])),)
-        if name.startswith("d(") and name.endswith(")"):
+        if name.startswith("d(") and name.endswith(")") and buffer.kind == "algebraic":
             population, variable = name[2:-1].rsplit(".", 1)
             return (Map(name, self.derivative(population, variable)),)
         if name.endswith(".I") and name[:-2] in self.circuit.synapses:
@@ -268,7 +274,7 @@ class Evaluator:
         if name.endswith(".w") and name[:-2] in self.circuit.synapses:
             return self._live_weight(self.circuit.synapses[name[:-2]], name)
         owner, _, variable = name.rpartition(".")
-        if owner in self.circuit.populations and buffer.kind in ("algebraic", "state"):
+        if owner in self.circuit.populations:
             clamp = self.view.clamps.get((owner, variable))
             if clamp is not None:
                 return (Map(name, self.translate(clamp)),)
@@ -431,6 +437,14 @@ class Evaluator:
         )
         return Map(instruction.target, value, instruction.masked)
 
+    def readable(self, name: str) -> bool:
+        """Whether a buffer can be made current now: every `x@p` below it has its value."""
+        try:
+            self.reach(name)
+        except NotYetError:
+            return False
+        return True
+
     def reading(self, expr: Expr) -> Expr:
         """Makes all that an expression over buffers reads current, and returns it."""
         self.need(*sorted(n.buffer for n in walk(expr) if isinstance(n, Load)))
@@ -460,7 +474,8 @@ class Evaluator:
 
     def look(self, view: View) -> None:
         """Changes the view; what means something else from now on is no longer current."""
-        old = {name: self.recipe(name) for name in self.valid}
+        below = set().union(set(), *(self.reach(name) for name in self.valid))
+        old = {name: self.recipe(name) for name in below}
         self.view = view
         self._recipes, self._reach = {}, {}
         changed = {name for name in old if self.recipe(name) != old[name]}

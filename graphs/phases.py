@@ -469,6 +469,8 @@ class PhaseLowering:
             reduced = at.translate(Call(record.reduce, (Load(source),)))
             assert isinstance(reduced, Load)
             source = reduced.buffer
+        if not at.readable(source):
+            return  # the row stays NaN
         at.need(source)
         at.emit(Store(slot, source, row))
 
