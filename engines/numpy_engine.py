@@ -8,6 +8,7 @@ import numpy as np
 
 from ..graphs.expression import Expr, Load, Transmitted, Weight
 from ..graphs.program import (
+    PERSISTENT,
     BatchReduce,
     Block,
     Branch,
@@ -77,7 +78,7 @@ class _Presentation:
                 self.arrays[name] = work.streams[name[1:]][self.order].astype(dtype, copy=False)
             elif buffer.kind == "parameter" and buffer.shape[0] == "scalar":
                 self.arrays[name] = self.memory[name].copy()
-            elif name in self.memory and (buffer.kind != "state" or work.carry):
+            elif buffer.kind in PERSISTENT or buffer.kind == "parameter" or self._carried(name):
                 self.arrays[name] = self.memory[name]
             elif kind in lead:
                 shape = (*lead[kind], buffer.size)
@@ -104,13 +105,19 @@ class _Presentation:
         if not (work.carry and "#t" in self.memory):
             self.arrays["#t"] = np.zeros((1, 1, 1))
 
+    def _carried(self, name: str) -> bool:
+        """Whether a state goes on where the last presentation left it."""
+        if not self.work.carry or self.program.buffers[name].kind != "state":
+            return False
+        return name in self.memory and self.memory[name].shape[:2] == self.order.shape
+
     def run(self) -> Failure | None:
         for phase in self.program.phases:
             failure = self._phase(phase)
             if failure is not None:
                 return failure
         for name, buffer in self.program.buffers.items():
-            if buffer.kind in ("state", "slow", "weight", "trace", "optimizer", "algebraic"):
+            if buffer.kind == "state" or buffer.kind in PERSISTENT:
                 self.memory[name] = self.arrays[name]
         self.memory["#t"] = self.arrays["#t"]
         return None
