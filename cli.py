@@ -1,4 +1,4 @@
-"""The command line: `apical list | show | check | run`.
+"""The command line: `apical list | show | check | audit | run`.
 
 Exit codes: 0 fine, 1 the circuit is wrong, 2 usage, 3 numerical failure.
 """
@@ -125,6 +125,28 @@ def check(
     if as_json:
         typer.echo(json.dumps(report))
     if wrong:
+        raise typer.Exit(CIRCUIT_WRONG)
+
+
+@app.command()
+def audit(
+    file: File,
+    sets: Sets = None,
+    variant: Variants = None,
+    require: Annotated[
+        str | None,
+        typer.Option(metavar="LEVEL", help="local, two-cell or no-transport; else exit with 1."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print what every synapse and rule reads, and whether that is local."""
+    with _refusals(as_json):
+        report = _load(file, sets, variant).audit()
+        failing = report.fails(require) if require is not None else ()
+    typer.echo(report.to_json() if as_json else str(report))
+    for finding in failing:
+        typer.echo(f"{finding.name} is {finding.verdict}, not {require}", err=True)
+    if failing:
         raise typer.Exit(CIRCUIT_WRONG)
 
 
