@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .diagnostics import Diagnostic
 from .expression import Expr, Variable
+
+if TYPE_CHECKING:
+    from .audit import Audit
 
 
 @dataclass(frozen=True)
@@ -177,3 +180,9 @@ class Circuit:
     source: Source
     set_names: frozenset[str] = frozenset()  # parameters that some phase sets
     warnings: tuple[Diagnostic, ...] = ()
+
+    def audit(self) -> Audit:
+        """What every synapse and rule reads, and whether that is local (see `audit`)."""
+        from .audit import audit
+
+        return audit(self)
