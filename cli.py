@@ -102,17 +102,21 @@ def check(
     variant: Variants = None,
     as_json: Json = False,
 ) -> None:
-    """Print what is wrong with circuit files; exit 0 or 1."""
+    """Print what is wrong with circuit files, in any variant; exit 0 or 1."""
     from .graphs.diagnostics import CircuitError
+    from .graphs.variants import check_variants
 
     report: list[dict[str, Any]] = []
     wrong = False
     for file in files:
         found: tuple[Any, ...] = ()
+        tried = 0
         with _refusals(as_json):
             try:
-                circuit = _load(file, sets, variant)
-                found, good = circuit.warnings, True
+                found, good = _load(file, sets, variant).warnings, True
+                if not variant:
+                    errors, tried = check_variants(file, **dict(map(_assignment, sets or [])))
+                    found, good = (*found, *errors), not errors
             except CircuitError as error:
                 found, good = error.diagnostics, False
         wrong |= not good
@@ -121,7 +125,9 @@ def check(
             for diagnostic in found:
                 typer.echo(str(diagnostic))
             if good:
-                typer.echo(f"{file}: fine" + (f", {len(found)} warning(s)" if found else ""))
+                extra = f", {tried} variant(s) too" if tried else ""
+                extra += f", {len(found)} warning(s)" if found else ""
+                typer.echo(f"{file}: fine{extra}")
     if as_json:
         typer.echo(json.dumps(report))
     if wrong:

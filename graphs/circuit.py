@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .diagnostics import Diagnostic
 from .expression import Expr, Variable
 
 if TYPE_CHECKING:
+    import networkx
+
     from .audit import Audit
 
 
@@ -43,7 +46,7 @@ class Equation:
 
 @dataclass(frozen=True)
 class Update:
-    """`target := right`, an event; `x += E` stands here as kind "+=" with right E, "-=" likewise."""
+    """`target := right`, an event; `x += E` stands here as kind "+=" with right E, "-=" too."""
 
     target: str
     kind: str
@@ -52,7 +55,7 @@ class Update:
 
 @dataclass(frozen=True)
 class Population:
-    """One member of a population: `size` cells. `slow` maps per-unit slow variables to their start."""
+    """One member of a population: `size` cells. `slow` maps slow variables to their start."""
 
     name: str
     base: str
@@ -126,7 +129,7 @@ class Phase:
     duration: Expr | None = None  # `for:`
     dt: Expr | None = None
     method: str = "euler"
-    order: tuple[tuple[str, ...], ...] | None = None  # turns of population members; None: all at once
+    order: tuple[tuple[str, ...], ...] | None = None  # turns of populations; None: all at once
     until: Expr | None = None
     learn_each_step: tuple[tuple[LearnItem, Expr | None], ...] = ()  # item, when
     plasticity: bool = True  # `plasticity: off` also stops dw/dt and traces
@@ -173,7 +176,7 @@ class Circuit:
     streams: Mapping[str, int]
     populations: Mapping[str, Population]
     synapses: Mapping[str, Synapse]
-    energies: Mapping[str, Expr]  # over Call("sum" | "mean", (e,)) of unit expressions; members summed
+    energies: Mapping[str, Expr]  # over Call("sum" | "mean", (e,)) of units; members summed
     predicts: Mapping[str, Variable]
     record: tuple[Record, ...]
     protocols: Mapping[str, Protocol]
@@ -181,8 +184,25 @@ class Circuit:
     set_names: frozenset[str] = frozenset()  # parameters that some phase sets
     warnings: tuple[Diagnostic, ...] = ()
 
+    @cached_property
+    def graph(self) -> networkx.MultiDiGraph:
+        """Compartments as nodes; synapses, autapses and couplings as edges (see `network`)."""
+        from .network import graph
+
+        return graph(self)
+
     def audit(self) -> Audit:
         """What every synapse and rule reads, and whether that is local (see `audit`)."""
         from .audit import audit
 
         return audit(self)
+
+    def __str__(self) -> str:
+        from .show import summary
+
+        return summary(self)
+
+    def _repr_html_(self) -> str:
+        from .show import html
+
+        return html(self)

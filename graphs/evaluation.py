@@ -51,7 +51,9 @@ REDUCTIONS = ("sum", "mean", "max", "norm")
 
 
 class LoweringError(ValueError):
-    """A circuit that reads well but cannot be run; the message names what and why."""
+    """A circuit that reads well but cannot be run; the message names what and why, `phase` where."""
+
+    phase: str | None = None
 
 
 class NotYetError(LoweringError):

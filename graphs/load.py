@@ -6,6 +6,7 @@
 4. declare         parameters, functions, streams, populations, synapses, protocols: who is there
 5. finish          every text parsed and resolved, families expanded, user functions inlined
 6. `checks`        what only the whole can tell
+7. `trial`         every protocol is lowered once
 """
 
 from __future__ import annotations
@@ -27,17 +28,19 @@ from .names import Names
 from .problems import Problems, Skip, listed, nearest
 from .read import Mapping, Scalar, read
 from .schema import TOP, check, is_null, required
+from .trial import check_lowering
 
 FORMAT = 1
 
 
 @dataclass
 class Reading:
-    """One load under way."""
+    """One load under way; `texts`, if given, stand for the files."""
 
     path: str
     variants: tuple[str, ...]
     overrides: Dictionary[str, Any]
+    texts: Dictionary[str, str] | None = None
     problems: Problems = field(default_factory=Problems)
 
 
@@ -63,12 +66,15 @@ def load_text(
 ) -> Circuit:
     """The circuit that a text describes; `path` stands in its diagnostics. See `load`."""
     chosen = (variants,) if isinstance(variants, str) else tuple(variants)
-    reading = Reading(path, chosen, dict(overrides))
+    return _guarded(text, Reading(path, chosen, dict(overrides)))
+
+
+def _guarded(text: str, reading: Reading) -> Circuit:
     try:
         return _loaded(text, reading)
     except RecursionError:
         message = "one thing is made of another here more often than can be followed"
-        raise CircuitError([Diagnostic(Place(path, 1, 1), message)]) from None
+        raise CircuitError([Diagnostic(Place(reading.path, 1, 1), message)]) from None
 
 
 def _loaded(text: str, reading: Reading) -> Circuit:
@@ -83,6 +89,24 @@ def bundled() -> tuple[str, ...]:
     """The names of the circuits that come with the package."""
     folder = files(__name__.rpartition(".")[0].rpartition(".")[0]) / "yaml_models"
     return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+
+
+def rebuild(facts: Dictionary[str, Any]) -> Circuit:
+    """The circuit that `Source` facts describe: "path", "texts", "variants", "overrides".
+
+    Its files are read from `texts` alone, so that a run can be repeated where they no longer are.
+
+    Raises:
+        CircuitError: the texts are no circuit, or one of them is missing.
+        ValueError: the facts are not those of a circuit.
+    """
+    try:
+        path, texts = str(facts["path"]), dict(facts["texts"])
+        variants, overrides = tuple(facts["variants"]), dict(facts["overrides"])
+        text = texts[path]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"these facts do not describe a circuit: {error} is missing") from None
+    return _guarded(text, Reading(path, variants, overrides, texts))
 
 
 def variants_of(name_or_path: str | Path) -> tuple[str, ...]:
@@ -113,6 +137,16 @@ def _text_of(name: str, near: str | None = None) -> tuple[str, str]:
         raise _no_file(name, "is no file, and no bundled circuit has this name") from None
 
 
+def _extended(name: str, near: str, reading: Reading) -> tuple[str, str]:
+    """The text and the path of a file that another extends."""
+    if reading.texts is None:
+        return _text_of(name, near)
+    for path in (f"{name}.yaml", str(Path(near).parent / name), name):
+        if path in reading.texts:
+            return reading.texts[path], path
+    raise _no_file(name, "is not among the texts of this run")
+
+
 def _no_file(name: str, why: str) -> CircuitError:
     known = bundled()
     return CircuitError(
@@ -139,7 +173,7 @@ def _root(text: str, path: str, reading: Reading, chain: tuple[str, ...] = ()) -
     if not isinstance(extends, Scalar) or is_null(extends):
         return root
     try:
-        lower_text, lower_path = _text_of(extends.text, path)
+        lower_text, lower_path = _extended(extends.text, path, reading)
     except CircuitError as error:
         first = error.diagnostics[0]
         problems.add(extends.place, first.message, expected=first.expected)
@@ -234,7 +268,7 @@ def _circuit(merged: Mapping, root: Mapping, reading: Reading) -> Circuit:
         check_cycles(names, made_populations, made_synapses, made_protocols)
     problems.raise_errors()
     check_unused(root, names)
-    return Circuit(
+    circuit = Circuit(
         name=_text(merged, "name"),
         title=_text(merged, "title"),
         cite=_text(merged, "cite"),
@@ -256,6 +290,9 @@ def _circuit(merged: Mapping, root: Mapping, reading: Reading) -> Circuit:
         set_names=frozenset(names.set_places),
         warnings=problems.warnings,
     )
+    check_lowering(circuit, section("protocols"), names)
+    problems.raise_errors()
+    return circuit
 
 
 def _text(root: Mapping, key: str) -> str:

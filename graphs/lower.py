@@ -62,9 +62,13 @@ def lower(
         variable = circuit.predicts[output]
         predicted = at.variable(variable.population, variable.name)
     phases: list[PhaseProgram] = []
-    for number, phase in enumerate(script.phases):
-        last = number == len(script.phases) - 1
-        phases.append(lowering.lower(phase, phase.name in kept, predicted if last else None))
+    for position, phase in enumerate(script.phases):
+        last = position == len(script.phases) - 1
+        try:
+            phases.append(lowering.lower(phase, phase.name in kept, predicted if last else None))
+        except LoweringError as error:
+            error.phase = phase.name
+            raise
     fused = fuse(tuple(phases), at.buffers)
     return _program(circuit, protocol, at, rules, fused, record, predicted)
 
@@ -109,9 +113,7 @@ def _latches(
     """Every (population, variable, phase) whose value at the end of a phase is read later."""
     nodes = [n for e in _expressions(circuit, script, learn) for n in walk(e)]
     nodes += [r.what for r in record if isinstance(r.what, Variable)]
-    return {
-        (n.population, n.name, n.phase) for n in nodes if isinstance(n, Variable) and n.phase
-    }
+    return {(n.population, n.name, n.phase) for n in nodes if isinstance(n, Variable) and n.phase}
 
 
 def _program(

@@ -210,7 +210,11 @@ class RuleCompiler:
         """The part in w alone (None if there is none), and the terms averaged over samples."""
         base: list[Expr] = []
         terms: list[Term] = []
-        for factors in separate(right):
+        try:
+            parts = separate(right)
+        except LoweringError as error:
+            raise LoweringError(f"{synapse.name}: {error}") from None
+        for factors in parts:
             scalar = self.at.reading(self.at.translate(factors.scalar))
             matrix = factors.matrix and self.at.translate(
                 transform(factors.matrix, lambda n: Load(weight) if isinstance(n, Weight) else None),

@@ -107,7 +107,7 @@ def test_sizes_that_do_not_fit_print_the_ones_that_do():
 def test_run_trains_and_writes_traces(tmp_path, ending):
     out = tmp_path / f"run.{ending}"
     done = call(
-        "run", "pc", "--set", "sizes=[64,16,10]", "--set", "eta=0.05", "--engine", "numpy",
+        "run", "pc", "--set", "sizes=[64,16,10]", "--set", "eta=0.2", "--engine", "numpy",
         "--epochs", "1", "--record", "F", "--trace-samples", "3", "--out", str(out), "--json",
     )  # fmt: skip
     assert done.exit_code == 0, done.output

@@ -1,0 +1,93 @@
+"""What cannot be lowered is told at load, with its place; a circuit can be built from its texts."""
+
+import json
+
+import pytest
+
+import apical
+from apical.graphs.load import bundled, rebuild
+from apical.graphs.variants import check_variants
+
+
+def text_of(name: str) -> str:
+    return apical.load(name).source.texts[f"{name}.yaml"]
+
+
+def told(name: str, right: str, wrong: str) -> apical.Diagnostic:
+    text = text_of(name)
+    assert text.count(right) >= 1
+    with pytest.raises(apical.CircuitError) as caught:
+        apical.load_text(text.replace(right, wrong), "file.yaml")
+    return caught.value.diagnostics[0]
+
+
+def test_a_rule_that_mixes_both_ends():
+    one = told("pc", "w += eta * post.d * pre.x", "w += eta * tanh(post.d * pre.x)")
+    assert one.message.startswith("W[1]: the rule part tanh(post.d * pre.x) mixes both ends")
+    assert "'infer' of 'train'" in one.message
+    assert one.line_text.strip() == "rule: w += eta * tanh(post.d * pre.x)"
+    assert one.place.column == 5
+
+
+def test_dividing_by_both_ends():
+    one = told("pc", "w += eta * post.d * pre.x", "w += eta / (post.d + pre.x)")
+    assert one.line_text.strip().startswith("rule:")
+
+
+def test_an_algebraic_loop():
+    one = told("pc", "basal: u = input ", "basal: u = input + e ")
+    assert "loop" in one.message and one.line_text.strip().startswith("basal")
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_a_circuit_is_built_again_from_its_facts(name):
+    circuit = apical.load(name)
+    source = circuit.source
+    facts = {
+        "path": source.path,
+        "texts": dict(source.texts),
+        "variants": list(source.variants),
+        "overrides": dict(source.overrides),
+    }
+    assert rebuild(json.loads(json.dumps(facts))) == circuit
+
+
+def test_rebuild_keeps_variants_overrides_and_needs_no_file(tmp_path):
+    (tmp_path / "mine.yaml").write_text("apical: 1\nname: mine\nextends: pc\n")
+    (tmp_path / "yours.yaml").write_text("apical: 1\nname: yours\nextends: mine.yaml\n")
+    circuit = apical.load(tmp_path / "yours.yaml", variants=["zil"], sizes=[4, 3, 2])
+    source = circuit.source
+    facts = {
+        "path": source.path,
+        "texts": dict(source.texts),
+        "variants": list(source.variants),
+        "overrides": json.loads(json.dumps(dict(source.overrides))),
+    }
+    for path in tmp_path.glob("*.yaml"):
+        path.unlink()
+    assert rebuild(facts) == circuit
+    del facts["texts"][str(tmp_path / "mine.yaml")]
+    with pytest.raises(apical.CircuitError, match="not among the texts"):
+        rebuild(facts)
+
+
+def test_rebuild_refuses_other_facts():
+    with pytest.raises(ValueError, match="do not describe a circuit"):
+        rebuild({"path": "x"})
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_every_variant_of_every_circuit_loads(name):
+    assert check_variants(name)[0] == ()
+
+
+def test_a_variant_that_is_wrong_is_told(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        text_of("ep").replace(
+            "variants:\n", "variants:\n  odd:\n    parameters:\n      eta: nothing + 1\n", 1
+        )
+    )
+    wrong, tried = check_variants(str(path))
+    assert tried == 2
+    assert [d for d in wrong if "nothing" in d.message and "variant 'odd'" in d.message]
