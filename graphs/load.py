@@ -15,12 +15,13 @@ from collections.abc import Iterable, Mapping as Dictionary
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from ..compartments.library import CELLS, library_text
 from . import populations, protocols, readouts, synapses
 from .checks import check_latches, check_ports, check_sets, check_unused
 from .circuit import Circuit, Source
+from .consequences import wrong_entries
 from .cycles import check_cycles
 from .diagnostics import CircuitError, Diagnostic, Place
 from .merge import merge
@@ -79,10 +80,25 @@ def _guarded(text: str, reading: Reading) -> Circuit:
 
 def _loaded(text: str, reading: Reading) -> Circuit:
     root = _root(text, reading.path, reading)
-    reading.problems.raise_errors()
+    if reading.problems.errors:
+        _raise_all(root, reading)
     merged = _with_variants(root, reading)
     reading.problems.raise_errors()
     return _circuit(merged, root, reading)
+
+
+def _raise_all(root: Mapping, reading: Reading) -> NoReturn:
+    """Raise what is wrong with keys, and what is wrong with names in spite of that."""
+    errors = reading.problems.errors
+    wrong = wrong_entries(root, errors)
+    if wrong is None:
+        raise CircuitError(errors)
+    try:
+        _circuit(_with_variants(root, reading), root, reading)
+    except Exception:
+        pass  # of a file that is wrong anyway; what was found so far is told
+    more = [d for d in reading.problems.errors if d not in errors and not wrong.causes(d)]
+    raise CircuitError(sorted((*errors, *more), key=lambda d: d.place))
 
 
 def bundled() -> tuple[str, ...]:
