@@ -8,7 +8,7 @@ import numpy as np
 
 from ..graphs.program import Program
 
-ENGINES = ("numpy", "numba")
+ENGINES = ("numpy", "numba", "torch")
 
 
 def compile_program(
@@ -27,6 +27,10 @@ def compile_program(
         from .numpy_engine import NumpyExecutable
 
         return NumpyExecutable(program, dtype)
+    if engine == "torch":
+        from .torch_engine import TorchExecutable
+
+        return TorchExecutable(program, dtype, device)
     from .numba_engine import NumbaExecutable
 
     return NumbaExecutable(program, dtype)

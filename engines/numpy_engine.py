@@ -56,6 +56,9 @@ class NumpyExecutable:
                     return failure
         return None
 
+    def settle(self, memory: Arrays) -> None:
+        """Nothing: `run` keeps `memory` up to date."""
+
 
 class _Presentation:
     """One presentation of one batch."""

@@ -72,6 +72,10 @@ class Executable(Protocol):
         """Presents batches `start` to `stop`; changes `memory` and the results in `work`."""
         ...
 
+    def settle(self, memory: Arrays) -> None:
+        """Brings `memory` up to date after the last call of `run`."""
+        ...
+
 
 def row_map(program: Program, slot: int) -> np.ndarray:
     """Row of the traces -> row of a record, -1 where it takes none."""

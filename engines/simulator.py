@@ -22,7 +22,7 @@ from .arithmetic import value
 from .engine import compile_program
 from .presentation import Arrays, Executable, Failure, Presentations, allocate
 from .progress import progress
-from .starts import initial_slow, initial_weights, parameter_values
+from .starts import initial_slow, initial_weights, parameter_values, warn_of_precision
 from .views import ArrayView
 
 CHUNK_SECONDS = 0.1
@@ -120,6 +120,7 @@ class Simulator:
             values = parameter_values(self.circuit, given)
             weights.append(initial_weights(self.circuit, values, seed))
             slows.append(initial_slow(self.circuit, values))
+        warn_of_precision(self.circuit, weights[0], self._given[0], str(self.dtype))
         for name in weights[0]:
             stacked = np.stack([w[name] for w in weights]).astype(self.dtype)
             self._memory[name] = stacked[:, None, :] if stacked.ndim == 2 else stacked
@@ -460,6 +461,7 @@ class Simulator:
                 chunk = max(1, min(chunk * 8, int((stop - at) * CHUNK_SECONDS / max(spent, 1e-9))))
                 at = stop
         finally:
+            executable.settle(self._memory)
             if learning:
                 self.presentation += at
                 self.sample += at * work.batch
