@@ -44,6 +44,9 @@ class NumbaExecutable:
                 return failed
         return None
 
+    def settle(self, memory: Arrays) -> None:
+        """Nothing: `run` keeps `memory` up to date."""
+
     def space(self, replica: int, batch: int) -> Arrays:
         """The unit variables and other arrays that live from call to call."""
         key = (replica, batch)
