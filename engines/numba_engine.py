@@ -71,6 +71,9 @@ class NumbaExecutable:
             else:
                 array = np.zeros(tuple(int(n) for n in buffer.shape[1:]), dtype=self.dtype)
             arrays[name] = array
+        for name in layout.products if batch > 1 else ():
+            shape = self.program.buffers[name].shape[1:]
+            arrays[f"product {name}"] = np.zeros(tuple(int(n) for n in shape), dtype=self.dtype)
         return arrays
 
 
@@ -98,6 +101,14 @@ class _Call:
         array = self.memory[name][self.replica]
         return array[0] if self.program.buffers[name].shape[0] == "row" else array
 
+    def _views(self) -> list[np.ndarray]:
+        """What matrix products of batches need beside the flat arrays."""
+        layout, batch = self.printer.layout, self.work.batch
+        if batch == 1:
+            return []
+        scratch = [self.space[f"product {name}"] for name in layout.products]
+        return [self.space[name].reshape(-1, batch) for name in layout.viewed] + scratch
+
     def present(self, run: Any, start: int, stop: int) -> Failure | None:
         work, program, replica = self.work, self.program, self.replica
         layout = self.printer.layout
@@ -121,6 +132,7 @@ class _Call:
             *self.parent.rows,
             *streams,
             *(self._array(name) for name in layout.arrays),
+            *self._views(),
         )
         if work.initial or work.carry:
             code = -1

@@ -17,8 +17,8 @@ from numba.extending import intrinsic
 
 from . import philox
 
-PLAIN: dict[str, Any] = {"error_model": "numpy", "fastmath": {"contract", "nsz", "arcp"}}
-INLINE: dict[str, Any] = {**PLAIN, "forceinline": True}
+PLAIN: dict[str, Any] = {"cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "arcp"}}
+INLINE: dict[str, Any] = {**PLAIN, "forceinline": True, "no_cfunc_wrapper": True}
 
 
 @intrinsic
@@ -184,6 +184,130 @@ def square(x: Any) -> Any:
 def cube(x: Any) -> Any:
     """x^3."""
     return x * x * x
+
+
+FAST: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz", "arcp"},
+    "no_cfunc_wrapper": True,
+}
+
+
+@njit(**FAST)
+def clear(x: Any, count: int) -> None:
+    """The first `count` numbers := 0."""
+    for k in range(count):
+        x[k] = 0
+
+
+@njit(**FAST)
+def broken(x: Any, count: int) -> bool:
+    """Whether one of the first `count` numbers is not finite."""
+    bad = 0.0
+    for k in range(count):
+        bad += x[k] * 0
+    return bad != bad
+
+
+@njit(**FAST)
+def product(w: Any, x: Any, out: Any) -> None:
+    """out := w x, for one sample."""
+    for i in range(w.shape[0]):
+        e = w[i, 0] * x[0]
+        for j in range(1, w.shape[1]):
+            e += w[i, j] * x[j]
+        out[i] = e
+
+
+@njit(**FAST)
+def product_back(w: Any, x: Any, out: Any) -> None:
+    """out := transpose(w) x, for one sample."""
+    for j in range(w.shape[1]):
+        out[j] = 0
+    for i in range(w.shape[0]):
+        e = x[i]
+        for j in range(w.shape[1]):
+            out[j] += w[i, j] * e
+
+
+@njit(**FAST)
+def add_outer(w: Any, factor: Any, post: Any, pre: Any) -> None:
+    """w += factor * post pre^T, for one sample."""
+    for i in range(w.shape[0]):
+        e = factor * post[i]
+        for j in range(w.shape[1]):
+            w[i, j] += e * pre[j]
+
+
+@njit(**FAST)
+def multiply(a: Any, b: Any, out: Any) -> None:
+    """out := a b."""
+    np.dot(a, b, out)
+
+
+@njit(**FAST)
+def lay(matrix: Any, start: int, factor: Any, x: Any) -> None:
+    """Columns of a matrix from `start` := factor * x."""
+    for i in range(x.shape[0]):
+        for b in range(x.shape[1]):
+            matrix[i, start + b] = factor * x[i, b]
+
+
+@njit(**FAST)
+def add_scaled(w: Any, factor: Any, g: Any) -> None:
+    """w += factor * g."""
+    for i in range(w.shape[0]):
+        for j in range(w.shape[1]):
+            w[i, j] += factor * g[i, j]
+
+
+@njit(**FAST)
+def gather(a: Any, data: Any, order: Any, p: int) -> None:
+    """The samples of presentation p, unit-major."""
+    batch = order.shape[1]
+    for j in range(batch):
+        o = order[p, j]
+        for i in range(data.shape[1]):
+            a[i * batch + j] = data[o, i]
+
+
+@njit(**FAST)
+def restore(scalars: Any, starts: Any) -> None:
+    """Parameters back to their values before a phase set them; NaN keeps a scalar."""
+    for k in range(len(scalars)):
+        if starts[k] == starts[k]:
+            scalars[k] = starts[k]
+
+
+@njit(**FAST)
+def store(record: Any, p: int, row: int, a: Any, units: int) -> None:
+    """A row of a record; none where `row` is negative."""
+    batch = record.shape[3]
+    if row >= 0:
+        for i in range(units):
+            for j in range(batch):
+                record[p, row, i, j] = a[i * batch + j]
+
+
+@njit(**FAST)
+def store_running(record: Any, p: int, row: int, a: Any, units: int, running: Any) -> None:
+    """A row of a record, for the samples that still run."""
+    batch = record.shape[3]
+    if row >= 0:
+        for i in range(units):
+            for j in range(batch):
+                if running[j]:
+                    record[p, row, i, j] = a[i * batch + j]
+
+
+@njit(**FAST)
+def put_out(out: Any, p: int, a: Any, units: int) -> None:
+    """The output of presentation p."""
+    batch = out.shape[2]
+    for i in range(units):
+        for j in range(batch):
+            out[p, i, j] = a[i * batch + j]
 
 
 rounds = njit(**INLINE)(philox.rounds)

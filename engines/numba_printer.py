@@ -47,6 +47,8 @@ class Layout:
     extended: frozenset[str]  # unit buffers with one more unit that is always 1
     draws: tuple[str, ...]  # names of random streams, rows of K
     sizes: tuple[int, ...]  # numbers of units, entries of Z
+    viewed: tuple[str, ...]  # unit buffers that enter matrix products: x{k} is (unit, sample)
+    products: tuple[str, ...]  # matrices whose rules average over samples: g{k} is scratch
 
     def units(self, name: str) -> int:
         """Units of a buffer in memory, the constant one included."""
@@ -56,6 +58,8 @@ class Layout:
 def layout(program: Program) -> Layout:
     """The layout of a program."""
     extended: set[str] = set()
+    viewed: dict[str, None] = {}
+    products: dict[str, None] = {}
     code = [
         i
         for p in program.phases
@@ -65,10 +69,15 @@ def layout(program: Program) -> Layout:
     for i in code:
         if isinstance(i, Product):
             columns = program.buffers[i.weight].shape[2]
+            viewed |= {i.source: None, i.target: None}
             if i.bias and not i.transposed:
                 extended.add(i.source)
             if i.transposed and columns == program.buffers[i.target].size + 1:
                 extended.add(i.target)
+        if isinstance(i, Rank) and i.terms:
+            products[i.target] = None
+            for term in i.terms:
+                viewed |= {term.post: None, term.pre: None}
         if isinstance(i, Rank) and i.bias:
             extended |= {t.pre for t in i.terms}
     kinds = {name: str(b.shape[0]) for name, b in program.buffers.items()}
@@ -77,6 +86,8 @@ def layout(program: Program) -> Layout:
         arrays=tuple(n for n, k in kinds.items() if k != "scalar" and n not in local),
         scalars=tuple(n for n, k in kinds.items() if k == "scalar"),
         extended=frozenset(extended),
+        viewed=tuple(viewed),
+        products=tuple(products),
         draws=tuple(dict.fromkeys(i.name for i in code if isinstance(i, Draw))),
         sizes=tuple(
             sorted({n + e for b in program.buffers.values() for n in (*b.shape[1:], b.size) for e in (0, 1) if isinstance(n, int)})
@@ -96,6 +107,8 @@ class Printer:
         self.depth = 0
         self.used: set[str] = set()
         self.count = 0
+        self.constants: dict[float, str] = {}
+        self.hoisted: dict[Expr, str] = {}
 
     # --- module --------------------------------------------------------------------------------
 
@@ -109,10 +122,13 @@ class Printer:
             "from apical.engines import numba_functions as f",
             "",
             'FAST = {"error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz", "arcp"}}',
+            'INNER = {**FAST, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}',
             "",
         ]
         signatures = [self._phase(number, phase) for number, phase in enumerate(self.program.phases)]
         self._run(signatures)
+        place = self.lines.index("")
+        self.lines[place:place] = [f"{n} = np.float32({v!r})" for v, n in self.constants.items()]
         return "\n".join(self.lines) + "\n"
 
     def arguments(self) -> list[str]:
@@ -125,6 +141,8 @@ class Printer:
             *(f"m{k}" for k in slots),
             *streams,
             *(f"a{k}" for k in range(len(self.layout.arrays))),
+            *(f"x{self.index[n]}" for n in self.layout.viewed if not self.single),
+            *(f"g{self.index[n]}" for n in self.layout.products if not self.single),
         ]  # fmt: skip
 
     def _streams(self) -> list[str]:
@@ -136,8 +154,7 @@ class Printer:
         with self._deeper():
             self._line("for p in range(start, stop):")
             with self._deeper():
-                self._line("for k in range(len(S)):")
-                self._line("    S[k] = S0[k] if S0[k] == S0[k] else S[k]")
+                self._line("f.restore(S, S0)")
                 for number, name in enumerate(("#presentation", "#sample", "#epoch")):
                     step = ("p", "p * B", "0")[number]
                     self._line(f"S[{self.place[name]}] = counters[{number}] + {step}")
@@ -149,24 +166,15 @@ class Printer:
                     for name in self.program.reset:
                         if name in self.index:
                             n = self.program.buffers[name].size
-                            self._line(f"for k in range({self._size(n)} * B):")
-                            self._line(f"    a{self.index[name]}[k] = 0.0")
+                            self._line(f"f.clear(a{self.index[name]}, {self._size(n)} * B)")
                 for number, signature in enumerate(signatures):
                     self._line(f"if {signature}:")
                     self._line(f"    return p * {len(signatures)} + {number}")
             self._line("return -1")
 
     def _gather(self, name: str) -> None:
-        k, n = self.index[name], self._size(self.program.buffers[name].size)
-        if self.single:
-            self._line("o = order[p, 0]")
-            self._line(f"for i in range({n}):")
-            self._line(f"    a{k}[i] = d{k}[o, i]")
-        else:
-            self._line("for j in range(B):")
-            self._line("    o = order[p, j]")
-            self._line(f"    for i in range({n}):")
-            self._line(f"        a{k}[i * B + j] = d{k}[o, i]")
+        k = self.index[name]
+        self._line(f"f.gather(a{k}, d{k}, order, p)")
 
     # --- a phase -------------------------------------------------------------------------------
 
@@ -195,7 +203,7 @@ class Printer:
         sizes = [n for n in self.layout.sizes if f"n{n}" in self.used]
         arguments = sorted((u for u in self.used if not u.startswith("n")), key=lambda u: (u[0], u))
         arguments = [*arguments, *(["Z"] if sizes and "Z" not in arguments else [])]
-        self._line("@njit(**FAST)")
+        self._line("@njit(**INNER)")
         self._line(f"def phase{number}({', '.join(arguments)}):")
         for n in sizes:
             self._line(f"    n{n} = Z[{self.layout.sizes.index(n)}]")
@@ -205,10 +213,8 @@ class Printer:
     def _finite(self) -> None:
         for name in self.program.finite:
             if name in self.index:
-                self._line("bad = 0.0")
-                self._line(f"for k in range({self._size(self.program.buffers[name].size)} * {self._use('B')}):")
-                self._line(f"    bad += {self._array(name)}[k] * 0.0")
-                self._line("if bad != bad:")
+                size = self._size(self.program.buffers[name].size)
+                self._line(f"if f.broken({self._array(name)}, {size} * {self._use('B')}):")
                 self._line("    return True")
 
     # --- writing lines -------------------------------------------------------------------------
@@ -241,6 +247,14 @@ class Printer:
     def _in_run(self) -> bool:
         return bool(self.lines) and self.lines[0].startswith('"""')
 
+    def constant(self, number: float, bits: int) -> str:
+        """A number in the text, or for float32 the name of a constant of the module."""
+        if bits == 64:
+            return repr(number) if number >= 0 else f"({number!r})"
+        if number not in self.constants:
+            self.constants[number] = f"c{len(self.constants)}"
+        return self.constants[number]
+
     def _fresh(self, letter: str) -> str:
         self.count += 1
         return f"{letter}{self.count}_"
@@ -249,6 +263,7 @@ class Printer:
 
     def _code(self, code: tuple[Instruction, ...]) -> None:
         for instruction in code:
+            self.hoisted = {}
             self._instruction(instruction)
 
     def _instruction(self, instruction: Instruction) -> None:
@@ -295,17 +310,21 @@ class Printer:
         return Text(self, lambda node: f"{self._use('S')}[{self.place[node.buffer]}]", 64).of(expr)
 
     def _view(self, name: str) -> str:
-        units = self._size(self.layout.units(name))
-        return f"{self._array(name)}.reshape(({units}, {self._use('B')}))"
+        """The (unit, sample) view of a unit variable, an argument of its own."""
+        return self._use(f"x{self.index[name]}")
 
     def _product(self, p: Product) -> None:
         weight, source, target = (self._array(n) for n in (p.weight, p.source, p.target))
         if not self.single:
             matrix = f"{weight}.T" if p.transposed else weight
-            self._line(f"np.dot({matrix}, {self._view(p.source)}, {self._view(p.target)})")
+            self._line(f"f.multiply({matrix}, {self._view(p.source)}, {self._view(p.target)})")
             return
-        rows, columns = (self._size(int(n)) for n in self.program.buffers[p.weight].shape[1:])
-        if p.transposed:
+        shape = [int(n) for n in self.program.buffers[p.weight].shape[1:]]
+        rows, columns = (self._size(n) for n in shape)
+        if max(shape) > UNROLLED:
+            function = "product_back" if p.transposed else "product"
+            self._line(f"f.{function}({weight}, {source}, {target})")
+        elif p.transposed:
             self._line(f"for j in range({columns}):")
             self._line(f"    {target}[j] = 0.0")
             self._line(f"for i in range({rows}):")
@@ -380,6 +399,9 @@ class Printer:
             factors.append(name)
         if not self.single and factors:
             self._batched_rank(r, target, posts, pres, base, factors)
+        elif len(r.terms) == 1 and max(posts, pres) > UNROLLED and r.base in (None, Load(r.target)):
+            post, pre = self._array(r.terms[0].post), self._array(r.terms[0].pre)
+            self._line(f"f.add_outer({target}, {factors[0]}, {post}, {pre})")
         else:
             self._line(f"for i in range({self._size(posts)}):")
             with self._deeper():
@@ -402,22 +424,23 @@ class Printer:
         g = self._fresh("G")
         if len(r.terms) == 1:
             (term,) = r.terms
-            self._line(f"{g} = np.dot({self._view(term.post)}, {self._view(term.pre)}.T)")
+            self._line(f"{g} = {self._use(f'g{self.index[r.target]}')}")
+            self._line(f"f.multiply({self._view(term.post)}, {self._view(term.pre)}.T, {g})")
             factor = factors[0]
         else:
             left, right, dtype = self._fresh("L"), self._fresh("R"), f"np.float{self.bits}"
             self._line(f"{left} = np.empty(({rows}, {len(r.terms)} * B), dtype={dtype})")
             self._line(f"{right} = np.empty(({columns}, {len(r.terms)} * B), dtype={dtype})")
             for number, (term, own) in enumerate(zip(r.terms, factors, strict=True)):
-                for side, matrix, count, times in (
-                    (term.post, left, rows, f"{own} * "),
-                    (term.pre, right, columns, ""),
-                ):
-                    self._line(f"for i in range({count}):")
-                    self._line("    for b in range(B):")
-                    self._line(f"        {matrix}[i, {number} * B + b] = {times}{self._array(side)}[i * B + b]")
-            self._line(f"{g} = np.dot({left}, {right}.T)")
-            factor = "1" if self.bits == 64 else "f.ONE32"
+                one = "1.0" if self.bits == 64 else "f.ONE32"
+                self._line(f"f.lay({left}, {number} * B, {own}, {self._view(term.post)})")
+                self._line(f"f.lay({right}, {number} * B, {one}, {self._view(term.pre)})")
+            self._line(f"{g} = {self._use(f'g{self.index[r.target]}')}")
+            self._line(f"f.multiply({left}, {right}.T, {g})")
+            factor = "1.0" if self.bits == 64 else "f.ONE32"
+        if r.base in (None, Load(r.target)):
+            self._line(f"f.add_scaled({target}, {factor}, {g})")
+            return
         self._line(f"for i in range({rows}):")
         self._line(f"    for j in range({columns}):")
         self._line(f"        {target}[i, j] = {base} + {factor} * {g}[i, j]")
@@ -463,25 +486,17 @@ class Printer:
         n = self._size(int(shape[1])) if shape[0] == "unit" else "1"
         record = self._use(f"r{s.slot}")
         self._use("p")
-        self._use("B")
-        self._line(f"o = {self._use(f'm{s.slot}')}[int({self._scalar(s.row)})]")
-        self._line("if o >= 0:")
-        with self._deeper():
-            self._line(f"for i in range({n}):")
-            self._line("    for j in range(B):")
-            guard = self.stops and not self.single
-            if guard:
-                self._line(f"        if {self._use('act')}[j]:")
-            indent = "            " if guard else "        "
-            self._line(f"{indent}{record}[p, o, i, j] = {self._array(s.source)}[i * B + j]")
+        row = f"{self._use(f'm{s.slot}')}[int({self._scalar(s.row)})]"
+        if self.stops and not self.single:
+            running = self._use("act")
+            self._line(f"f.store_running({record}, p, {row}, {self._array(s.source)}, {n}, {running})")
+        else:
+            self._line(f"f.store({record}, p, {row}, {self._array(s.source)}, {n})")
 
     def _output(self, source: str) -> None:
         n = self._size(self.program.buffers[source].size)
         self._use("p")
-        self._use("B")
-        self._line(f"for i in range({n}):")
-        self._line("    for j in range(B):")
-        self._line(f"        {self._use('out')}[p, i, j] = {self._array(source)}[i * B + j]")
+        self._line(f"f.put_out({self._use('out')}, p, {self._array(source)}, {n})")
 
 
 class Text:
@@ -495,14 +510,17 @@ class Text:
 
     def of(self, expr: Expr) -> str:
         """The text of an expression, in parentheses where it needs them."""
-        if self.hoist and self._is_scalar(expr):
+        if self.hoist and not isinstance(expr, Number) and self._is_scalar(expr):
+            if expr in self.printer.hoisted:
+                return self.printer.hoisted[expr]
             name = self.printer._fresh("h")
             text = self.printer._scalar(expr)
             self.printer._line(f"{name} = {text if self.bits == 64 else f'np.float32({text})'}")
+            self.printer.hoisted[expr] = name
             return name
         match expr:
             case Number(value=number):
-                return repr(float(number)) if self.bits == 64 else f"np.float32({float(number)!r})"
+                return self.printer.constant(float(number), self.bits)
             case Load():
                 return self.load(expr)
             case Unary(operand=operand):
@@ -542,6 +560,7 @@ class Loops:
         self.to = printer
         self.buffers = printer.program.buffers
         self.known: dict[str, str] = {}
+        self.first: list[str] | None = None  # where the first reading of an element is written
 
     def _kinds(self, exprs: list[Expr]) -> set[str]:
         return {str(self.buffers[n].shape[0]) for e in exprs for n in loads(e)}
@@ -551,6 +570,14 @@ class Loops:
         name = node.buffer
         if name in self.known:
             return self.known[name]
+        place = self._place(name)
+        if self.first is None:
+            return place
+        self.known[name] = f"u{self.to.index[name]}"
+        self.first.append(f"{self.known[name]} = {place}")
+        return self.known[name]
+
+    def _place(self, name: str) -> str:
         kind = self.buffers[name].shape[0]
         array = self.to._array(name)
         if kind == "row":
@@ -574,18 +601,19 @@ class Loops:
         depth = self.to.depth
         hoisted: list[str] = []
         body: list[str] = []
-        for m in block.maps:
+        self.first = body
+        for number, m in enumerate(block.maps):
             text = self._text(m.value)
             hoisted += [line.strip() for line in self.to.lines]
             self.to.lines = []
-            name = f"v{len(self.known)}"
+            name = f"v{number}"
             if m.masked and masked:
                 text = f"({text} if {self.to._use('act')}[j] else {self._element(Load(m.target))})"
             body.append(f"{name} = {text}")
             if m.target not in block.local:
-                self.known.pop(m.target, None)
-                body.append(f"{self._element(Load(m.target))} = {name}")
+                body.append(f"{self._place(m.target)} = {name}")
             self.known[m.target] = name
+        self.first = None
         self.to.lines, self.to.depth = before, depth
         for line in hoisted:
             self.to._line(line)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from .circuit import Phase, Record, Update
+from .circuit import Circuit, Phase, Record, Update
 from .derivative import differentiate, simplify
 from .evaluation import Evaluator, LoweringError, View, has_residual
 from .expression import (
     Binary,
     Call,
     Compare,
+    Counter,
     Expr,
     Load,
     Number,
@@ -37,6 +38,16 @@ def times(left: Expr, right: Expr) -> Expr:
     return simplify(Binary("*", left, right))
 
 
+def reads_time(circuit: Circuit) -> bool:
+    """Whether an equation reads `t`; else the time of a step need not be known inside a loop."""
+    expressions = [e.right for p in circuit.populations.values() for e in p.equations]
+    expressions += [u.right for p in circuit.populations.values() for u in p.after_step]
+    expressions += [s.current for s in circuit.synapses.values() if s.current]
+    expressions += [e for p in circuit.protocols.values() for f in p.phases for _, e in f.clamp]
+    expressions += [r.right for s in circuit.synapses.values() for r in (*s.rule, *s.trace)]
+    return any(n == Counter("t") for e in expressions for n in walk(e))
+
+
 class PhaseLowering:
     """Lowers the phases of one protocol in order; what one leaves current the next may use."""
 
@@ -55,7 +66,7 @@ class PhaseLowering:
         self.latches = latches
         self.learn = learn
         self.number = number
-        self.saved: Mapping[str, tuple[str, ...]] = {}
+        self.timed = reads_time(evaluator.circuit)
         self.first_row = 0
 
     def lower(self, phase: Phase, keep_end: bool, output: str | None) -> PhaseProgram:
@@ -67,6 +78,8 @@ class PhaseLowering:
         self._record(Number(0.0), 0)
         loop = self._loop(steps, dt) if steps else None
         enter = self._entered if loop else self.at.take()
+        if loop and not self.timed:
+            self.at.assign("#t", plus(Load("#t0"), Load("#elapsed")))
         self._leave(keep_end, output)
         first, self.first_row = self.first_row, self.first_row + steps + 1
         return PhaseProgram(phase.name, enter, loop, self.at.take(), first, dt)
@@ -192,9 +205,8 @@ class PhaseLowering:
 
     def _step(self, varying: bool) -> None:
         at, phase = self.at, self.phase
-        at.assign("#t", plus(Load("#t0"), Load("#elapsed") if varying else times(STEP, DT)))
-        for name in [n for n, b in at.buffers.items() if n.startswith("xi(")]:
-            at.valid.discard(name)
+        if self.timed:
+            at.assign("#t", plus(Load("#t0"), Load("#elapsed") if varying else times(STEP, DT)))
         kept = self._read_kept()
         test = self._prepare_until()
         turns = phase.order if phase.order is not None else (tuple(at.circuit.populations),)
@@ -207,7 +219,8 @@ class PhaseLowering:
             at.assign("#elapsed", plus(Load("#elapsed"), DT))
         else:
             at.assign("#elapsed", times(plus(STEP, Number(1.0)), DT))
-        at.assign("#t", plus(Load("#t0"), Load("#elapsed")))
+        if self.timed:
+            at.assign("#t", plus(Load("#t0"), Load("#elapsed")))
         self._record(plus(STEP, Number(1.0)), None)
         if test is not None:
             at.emit(Stop(at.reading(test())))
