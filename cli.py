@@ -81,7 +81,13 @@ def list_command(as_json: Json = False) -> None:
 
 
 @app.command()
-def show(file: File, sets: Sets = None, variant: Variants = None, as_json: Json = False) -> None:
+def show(
+    file: File,
+    sets: Sets = None,
+    variant: Variants = None,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print the equations as LaTeX.")] = False,
+    as_json: Json = False,
+) -> None:
     """Print the expanded circuit: equations, synapses, what happens in which order."""
     with _refusals(as_json):
         circuit = _load(file, sets, variant)
@@ -89,6 +95,11 @@ def show(file: File, sets: Sets = None, variant: Variants = None, as_json: Json 
             from .traces.manifest import circuit_hash
 
             typer.echo(json.dumps({**_summary(circuit), "hash": circuit_hash(circuit)}))
+            return
+        if as_latex:
+            from .graphs.latex import latex
+
+            typer.echo(latex(circuit))
             return
         from .graphs.show import show as show_circuit
 
@@ -182,25 +193,20 @@ def run(
 ) -> None:
     """Train a circuit on a task, print the test accuracy, write traces."""
     with _refusals(as_json):
-        _check_run(task, engine, dtype, out, record)
-        from .engines.simulator import Simulator
-        from .models.tasks.sizes import check_sizes
-        from .traces.recording import recordings
+        _check_run(task, data, engine, dtype, out, record)
+        from .models.experiment import Experiment
 
         circuit = _load(file, sets, variant)
         for warning in circuit.warnings:
             typer.echo(str(warning), err=True)
-        images = _task(task, data)
-        check_sizes(circuit, images)
-        records = recordings(record, circuit)
-        simulator = Simulator(circuit, engine=engine, seed=seed, dtype=dtype)
-        if epochs:
-            simulator.fit(images.train, epochs=epochs, batch=batch, validate=images.test)
-        score = {name: _number(v) for name, v in simulator.evaluate(images.test).items()}
-        if out is not None:
-            protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
-            few = images.test.first(trace_samples)
-            simulator.run(protocol, **few, learn=False, record=records).save(out)
+        names = tuple(record) if record is not None else None
+        experiment = Experiment(
+            task, data, epochs, batch, engine, seed, dtype, names, trace_samples
+        )
+        found, traces = experiment.perform(circuit, traces=out is not None)
+        score = {name: _number(v) for name, v in found.items()}
+        if out is not None and traces is not None:
+            traces.save(out)
         settings = {"circuit": circuit.name, "task": task, "epochs": epochs, "batch": batch}
         settings |= {"engine": engine, "seed": seed}
         if as_json:
@@ -211,6 +217,63 @@ def run(
             typer.echo(f"test {name}: {_text(value)}")
         if out is not None:
             typer.echo(f"traces: {out}")
+
+
+@app.command()
+def rerun(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="What `run --out` wrote.")],
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE", help="The traces of the new run go here.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a run again from the manifest in its file; exit 1 if it is not the same, bit for bit."""
+    with _refusals(as_json):
+        _check_out(out)
+        from .models.experiment import repeat
+
+        again = repeat(file)
+        if out is not None:
+            again.traces.save(out)
+        score = {name: _number(v) for name, v in again.score.items()}
+    facts = {"circuit": again.circuit.name, "same": not again.different}
+    if as_json:
+        typer.echo(json.dumps({**facts, **score, "different": again.different, "out": out}))
+    else:
+        for name, value in score.items():
+            typer.echo(f"test {name}: {_text(value)}")
+        for name, (then, now) in again.versions.items():
+            typer.echo(f"{name} was {then}, is {now or 'not installed'}")
+        said = f"not the same: {', '.join(again.different)}" if again.different else "the same bits"
+        typer.echo(f"{file}: {said}")
+    if again.different:
+        raise typer.Exit(CIRCUIT_WRONG)
+
+
+@app.command()
+def new(file: Annotated[str, typer.Argument(metavar="FILE", help="The file to write.")]) -> None:
+    """Write a commented circuit file to start from."""
+    with _refusals(False):
+        from .graphs.template import write
+
+        typer.echo(f"{write(file)}: apical check, show and run read it")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of circuit files, for editors."""
+    from .graphs.json_schema import text
+
+    typer.echo(text(), nl=False)
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Print versions, engines and what they can do, devices and caches."""
+    from .engines.doctor import examine, report
+
+    facts = examine()
+    typer.echo(json.dumps(facts) if as_json else report(facts))
 
 
 def main() -> None:
@@ -287,7 +350,12 @@ def _value(text: str) -> Any:
 
 
 def _check_run(
-    task: str, engine: str, dtype: str | None, out: str | None, record: list[str] | None
+    task: str,
+    data: str | None,
+    engine: str,
+    dtype: str | None,
+    out: str | None,
+    record: list[str] | None,
 ) -> None:
     """Refuses before the training what would be refused after it."""
     for option, value, allowed in (
@@ -298,24 +366,21 @@ def _check_run(
         if value not in allowed:
             words = ", ".join(a for a in allowed if a)
             raise Usage(f"{option} {value}: expected one of {words}")
-    if out is not None:
-        place = Path(out)
-        if place.suffix.lower() not in (".nc", ".npz", ".csv"):
-            raise Usage(f"--out {out}: expected a name that ends in .nc, .npz or .csv")
-        if not place.parent.is_dir():
-            raise Usage(f"--out {out}: the folder {str(place.parent)!r} does not exist")
-    elif record:
+    if data is not None and task == "digits":
+        raise Usage("--data: the task digits comes with scikit-learn and takes no folder")
+    _check_out(out)
+    if out is None and record:
         raise Usage("--record needs --out FILE, the file the traces go to")
 
 
-def _task(name: str, folder: str | None) -> Any:
-    from .models import tasks
-
-    if folder is None:
-        return getattr(tasks, name)()
-    if name == "digits":
-        raise Usage("--data: the task digits comes with scikit-learn and takes no folder")
-    return getattr(tasks, name)(folder)
+def _check_out(out: str | None) -> None:
+    if out is None:
+        return
+    place = Path(out)
+    if place.suffix.lower() not in (".nc", ".npz", ".csv"):
+        raise Usage(f"--out {out}: expected a name that ends in .nc, .npz or .csv")
+    if not place.parent.is_dir():
+        raise Usage(f"--out {out}: the folder {str(place.parent)!r} does not exist")
 
 
 def _summary(circuit: Any) -> dict[str, Any]:

@@ -305,6 +305,7 @@ class Simulator:
         carry: bool = False,
         samples: int | None = None,
         budget: int = DEFAULT_BUDGET,
+        facts: Mapping[str, Any] | None = None,
         **streams: Any,
     ) -> Traces:
         """Runs a protocol on streams (sample, unit) and returns what was recorded.
@@ -318,6 +319,7 @@ class Simulator:
             carry: States and time go on from where the last presentation left them.
             samples: Number of samples where the circuit reads no stream (default 1).
             budget: Bytes that the recording may take.
+            facts: What else the manifest says, such as the command that made the run.
             streams: The streams of the file's `data`, by name.
 
         Raises:
@@ -342,7 +344,7 @@ class Simulator:
             )
         order = np.broadcast_to(np.arange(total), (self.replicas, total))
         done: list[Presentations] = []
-        facts = manifest(
+        said = manifest(
             self.circuit,
             engine=self.engine,
             seed=self.seed,
@@ -351,6 +353,7 @@ class Simulator:
             protocol=protocol,
             learn=learn,
             batch=batch,
+            **(facts or {}),
         )
         try:
             with progress(-(-total // (batch or total)), "run") as bar:
@@ -361,10 +364,10 @@ class Simulator:
         except KeyboardInterrupt:
             pass
         except Divergence as error:
-            error.traces = self._traces(program, done, facts)
+            error.traces = self._traces(program, done, said)
             raise
         self._keep_stops(done)
-        return self._traces(program, done, facts)
+        return self._traces(program, done, said)
 
     def _keep_stops(self, done: list[Presentations]) -> None:
         """`stopped[phase]`: steps after which each sample met the stop rule, -1 at the limit."""

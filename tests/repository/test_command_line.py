@@ -122,3 +122,67 @@ def test_a_divergence_is_3(tmp_path):
     )  # fmt: skip
     assert done.exit_code == 3, done.output
     assert "layer[" in done.output
+
+
+def test_new_writes_a_file_that_runs_and_never_overwrites(tmp_path):
+    place = tmp_path / "my-net.yaml"
+    assert call("new", str(place)).exit_code == 0
+    assert call("check", str(place)).output.startswith(f"{place}: fine")
+    assert apical.load(place).name == "my_net" and not apical.load(place).warnings
+    done = call("run", str(place), "--engine", "numpy", "--json")
+    assert json.loads(done.output.splitlines()[-1])["accuracy"] > 0.4
+    again = call("new", str(place))
+    assert again.exit_code == 2 and "exists already" in again.output
+    assert call("new", str(tmp_path / "net.txt")).exit_code == 2
+    assert call("new", str(tmp_path / "none" / "net.yaml")).exit_code == 2
+
+
+@pytest.mark.parametrize("ending", ["nc", "npz"])
+def test_rerun_gives_the_same_bits(tmp_path, ending):
+    out, again = tmp_path / f"run.{ending}", tmp_path / f"again.{ending}"
+    place = tmp_path / "net.yaml"
+    call("new", str(place))
+    done = call(
+        "run", str(place), "--engine", "numpy", "--seed", "3", "--set", "eta=0.02", "--variant",
+        "linear", "--record", "F", "--record", "high.x", "--out", str(out), "--json",
+    )  # fmt: skip
+    told = json.loads(done.output.splitlines()[-1])
+    place.unlink()  # the manifest holds the text
+    done = call("rerun", str(out), "--out", str(again), "--json")
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.output.splitlines()[-1])
+    assert found["same"] and found["accuracy"] == told["accuracy"]
+    old, new = apical.Traces.open(out), apical.Traces.open(again)
+    assert set(old) == {"F", "high.x"}
+    assert all(old.arrays[n].tobytes() == new.arrays[n].tobytes() for n in old)
+
+
+def test_rerun_refuses_what_it_cannot_repeat(tmp_path, good):
+    out = tmp_path / "run.nc"
+    apical.Simulator(apical.load(good), engine="numpy").run(record=["one.v"]).save(out)
+    done = call("rerun", str(out))
+    assert done.exit_code == 2 and "Simulator.run" in done.output
+    assert call("rerun", str(tmp_path / "none.nc")).exit_code == 2
+    (tmp_path / "text.nc").write_text("no traces")
+    assert call("rerun", str(tmp_path / "text.nc")).exit_code == 2
+
+
+def test_doctor_names_engines_devices_and_caches(tmp_path, monkeypatch):
+    monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path))
+    (tmp_path / "a.py").write_text("x" * 1000)
+    done = call("doctor")
+    assert done.exit_code == 0 and f"{tmp_path}: 1 files, 1 kB" in done.output
+    facts = json.loads(call("doctor", "--json").output)
+    assert facts["versions"]["apical"] == apical.__version__
+    assert {"numpy", "numba"} <= set(facts["engines"]) and facts["devices"][0].startswith("cpu")
+    assert facts["caches"] == [
+        {"folder": str(tmp_path), "files": 1, "bytes": 1000, "writable": True}
+    ]
+
+
+def test_show_latex(good):
+    lines = call("show", good, "--latex").output.splitlines()
+    assert lines[1] == r"  \tau\,\frac{\mathrm{d}v}{\mathrm{d}t} &= -v && \text{one}"
+    for name in (row.split()[0] for row in call("list").output.splitlines()):
+        written = call("show", name, "--latex").output
+        assert written.count("{") == written.count("}") and "[" not in written, name

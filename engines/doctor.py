@@ -1,0 +1,104 @@
+"""Doctor: what is installed, what each engine can do here, and where the caches lie."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from ..graphs.counting import bytes_text
+from .engine import ENGINES
+from .kernels import cache_folder
+
+PACKAGES = (
+    "apical", "numpy", "scipy", "numba", "networkx", "pyyaml", "lark", "typer", "rich", "xarray",
+    "h5netcdf", "h5py", "safetensors", "torch", "scikit-learn", "matplotlib",
+)  # fmt: skip
+ABLE = {
+    "numpy": "the referee: float64 and float32, replicas, every instruction; slow, starts at once",
+    "numba": "compiled for this processor: float64 and float32, replicas; compiles once per circuit",
+    "torch": "the GPU, or the CPU: float32 and float64, replicas side by side",
+}
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_CORETYPE")
+
+
+def examine() -> dict[str, Any]:
+    """Everything, as a dictionary that JSON can say; imports torch where it is installed."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: _version(name) for name in PACKAGES},
+        "engines": {name: _engine(name) for name in dict.fromkeys((*ENGINES, "torch"))},
+        "devices": _devices(),
+        "caches": [_cache(cache_folder())],
+        "environment": {
+            n: os.environ[n] for n in (*THREADS, "APICAL_CACHE_DIR") if n in os.environ
+        },
+    }
+
+
+def report(facts: dict[str, Any]) -> str:
+    """What `examine` found, for people."""
+    lines = [f"python {facts['python']}, {facts['platform']}", "", "versions"]
+    lines += [f"  {name:<14} {said or 'not installed'}" for name, said in facts["versions"].items()]
+    lines += ["", "engines"]
+    lines += [f"  {name:<8} {said}" for name, said in facts["engines"].items()]
+    lines += ["", "devices", *(f"  {device}" for device in facts["devices"])]
+    lines += ["", "caches"]
+    for one in facts["caches"]:
+        state = "" if one["writable"] else ", cannot be written: circuits compile in each process"
+        lines.append(f"  {one['folder']}: {one['files']} files, {bytes_text(one['bytes'])}{state}")
+    if facts["environment"]:
+        lines += ["", "environment"]
+        lines += [f"  {name}={said}" for name, said in facts["environment"].items()]
+    return "\n".join(lines)
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _engine(name: str) -> str:
+    if name not in ENGINES:
+        return "not built into this version"
+    if name != "numpy" and importlib.util.find_spec(name) is None:
+        return f"not here: pip install {'apical[torch]' if name == 'torch' else name}"
+    return ABLE[name]
+
+
+def _devices() -> list[str]:
+    found = [f"cpu: {os.cpu_count() or 1} threads, {platform.machine() or 'unknown'}"]
+    if importlib.util.find_spec("torch") is None:
+        return found
+    try:
+        import torch
+
+        for number in range(torch.cuda.device_count()):
+            facts = torch.cuda.get_device_properties(number)
+            memory = bytes_text(facts.total_memory)
+            found.append(f"cuda:{number}: {facts.name}, {memory}")
+    except Exception as error:  # a broken driver is something to report, not to fail on
+        found.append(f"torch cannot say: {error}")
+    return found
+
+
+def _cache(folder: Path) -> dict[str, Any]:
+    """Where generated modules lie, how many bytes, and whether new ones can be written."""
+    count = size = 0
+    for path in folder.rglob("*") if folder.is_dir() else ():
+        try:
+            if path.is_file():
+                count, size = count + 1, size + path.stat().st_size
+        except OSError:  # it went away meanwhile
+            continue
+    nearest = folder
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    writable = nearest.is_dir() and os.access(nearest, os.W_OK)
+    return {"folder": str(folder), "files": count, "bytes": size, "writable": writable}
