@@ -85,7 +85,7 @@ def show(
     file: File,
     sets: Sets = None,
     variant: Variants = None,
-    as_latex: Annotated[bool, typer.Option("--latex", help="Print the equations as LaTeX.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Equations for a paper.")] = False,
     as_json: Json = False,
 ) -> None:
     """Print the expanded circuit: equations, synapses, what happens in which order."""

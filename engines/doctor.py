@@ -19,7 +19,7 @@ PACKAGES = (
 )  # fmt: skip
 ABLE = {
     "numpy": "the referee: float64 and float32, replicas, every instruction; slow, starts at once",
-    "numba": "compiled for this processor: float64 and float32, replicas; compiles once per circuit",
+    "numba": "compiled for this processor: float64 and float32, replicas; once per circuit",
     "torch": "the GPU, or the CPU: float32 and float64, replicas side by side",
 }
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_CORETYPE")

@@ -51,7 +51,7 @@ MEANING = {
         "trace": "A synaptic trace: `tau * dm/dt = -m + post.x * pre`.",
         "rule": "How the weight changes: `w += eta * post.e * pre.x`, or `dw/dt = eta * m`.",
         "batch": "Whether the changes of a batch are averaged (mean) or summed (sum).",
-        "optimizer": "What a change passes: `sgd(lr)`, `momentum(lr, mu)`, `adam(lr, b1, b2, eps)`.",
+        "optimizer": "What a change passes: `sgd(lr)`, `momentum(lr, mu)`, `adam(lr, ...)`.",
     },
     "a phase": {
         "from": "States as at the end of this earlier phase.",

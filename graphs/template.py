@@ -63,7 +63,7 @@ synapses:
     from: low.x                        # population.variable
     to: high.basal                     # population.compartment
     init: xavier_uniform
-    rule: w += eta * post.d * pre.x    # for one synapse and one sample: w, pre.x, post.x, parameters
+    rule: w += eta * post.d * pre.x    # for one synapse: w, pre.x, post.x, parameters
 
 energy:                                # sums that can be recorded: --record F
   F: sum(high.e^2) / 2
