@@ -103,8 +103,8 @@ def repeat(path: str | os.PathLike[str]) -> Repetition:
     command = facts.get("command")
     if not isinstance(command, Mapping):
         raise ValueError(
-            f"{path} was written by a call of Simulator.run, not by `apical run`: its manifest does not "
-            f"say what was learnt before, nor which samples were shown; it cannot be run again"
+            f"{path} was written by Simulator.run, not by `apical run`: its manifest does "
+            f"not say what was learnt before, nor which samples were shown; it cannot be run again"
         )
     experiment = _experiment(path, command)
     circuit = rebuild(facts)
