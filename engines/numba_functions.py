@@ -255,6 +255,28 @@ def lay(matrix: Any, start: int, factor: Any, x: Any) -> None:
 
 
 @njit(**FAST)
+def rescale(matrix: Any, start: int, scale: Any) -> None:
+    """Columns of a matrix from `start`, each times its number."""
+    for i in range(matrix.shape[0]):
+        for b in range(len(scale)):
+            matrix[i, start + b] *= scale[b]
+
+
+@njit(**FAST)
+def mirror(g: Any) -> None:
+    """The upper triangle := the lower one."""
+    for i in range(g.shape[0]):
+        for j in range(i):
+            g[j, i] = g[i, j]
+
+
+@njit(**INLINE)
+def thrice(factor: Any, a: Any, b: Any) -> Any:
+    """factor * (a * b), in this order: symmetric in a and b to the last bit."""
+    return factor * (a * b)
+
+
+@njit(**FAST)
 def add_scaled(w: Any, factor: Any, g: Any) -> None:
     """w += factor * g."""
     for i in range(w.shape[0]):

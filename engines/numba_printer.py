@@ -395,11 +395,18 @@ class Printer:
         for term in r.terms:
             name = self._fresh("g")
             number = f"({self._scalar(term.coefficient)}){scale}"
+            if term.scale and self.single:
+                number += f" * {self._array(term.scale)}[0]"
             self._line(f"{name} = {number if self.bits == 64 else f'np.float32({number})'}")
             factors.append(name)
         if not self.single and factors:
             self._batched_rank(r, target, posts, pres, base, factors)
-        elif len(r.terms) == 1 and max(posts, pres) > UNROLLED and r.base in (None, Load(r.target)):
+        elif (
+            len(r.terms) == 1
+            and not r.terms[0].symmetric
+            and max(posts, pres) > UNROLLED
+            and r.base in (None, Load(r.target))
+        ):
             post, pre = self._array(r.terms[0].post), self._array(r.terms[0].pre)
             self._line(f"f.add_outer({target}, {factors[0]}, {post}, {pre})")
         else:
@@ -407,6 +414,10 @@ class Printer:
             with self._deeper():
                 products = []
                 for term, factor in zip(r.terms, factors, strict=True):
+                    if term.symmetric:
+                        end = self._array(term.post)
+                        products.append(f" + f.thrice({factor}, {end}[i], {end}[j])")
+                        continue
                     name = self._fresh("q")
                     self._line(f"{name} = {factor} * {self._array(term.post)}[i]")
                     products.append(f" + {name} * {self._array(term.pre)}[j]")
@@ -422,7 +433,7 @@ class Printer:
         """All terms of a rule as one matrix product over (term, sample)."""
         rows, columns = self._size(posts), self._size(pres)
         g = self._fresh("G")
-        if len(r.terms) == 1:
+        if len(r.terms) == 1 and not r.terms[0].scale:
             (term,) = r.terms
             self._line(f"{g} = {self._use(f'g{self.index[r.target]}')}")
             self._line(f"f.multiply({self._view(term.post)}, {self._view(term.pre)}.T, {g})")
@@ -435,9 +446,13 @@ class Printer:
                 one = "1.0" if self.bits == 64 else "f.ONE32"
                 self._line(f"f.lay({left}, {number} * B, {own}, {self._view(term.post)})")
                 self._line(f"f.lay({right}, {number} * B, {one}, {self._view(term.pre)})")
+                if term.scale:
+                    self._line(f"f.rescale({right}, {number} * B, {self._array(term.scale)})")
             self._line(f"{g} = {self._use(f'g{self.index[r.target]}')}")
             self._line(f"f.multiply({left}, {right}.T, {g})")
             factor = "1.0" if self.bits == 64 else "f.ONE32"
+        if all(t.symmetric for t in r.terms):
+            self._line(f"f.mirror({g})")
         if r.base in (None, Load(r.target)):
             self._line(f"f.add_scaled({target}, {factor}, {g})")
             return

@@ -250,7 +250,11 @@ class _Presentation:
             post = self.arrays[term.post] * coefficient
             pre = self.arrays[term.pre]
             columns = pre.shape[-1]
-            new[:, :, :columns] += post.swapaxes(1, 2) @ pre
+            scaled = pre * self.arrays[term.scale] if term.scale else pre
+            product = post.swapaxes(1, 2) @ scaled
+            if term.symmetric:
+                product = (product + product.swapaxes(1, 2)) / 2
+            new[:, :, :columns] += product
             if r.bias:
                 new[:, :, -1] += post.sum(axis=1)
         if r.off_diagonal:

@@ -17,6 +17,7 @@ from .program import (
     Instruction,
     Map,
     PhaseProgram,
+    Stop,
     flat,
     loads,
     reads,
@@ -98,7 +99,7 @@ def _raise(code: list[Instruction]) -> list[Instruction]:
     ordered: list[Instruction] = []
     for instruction in code:
         place = len(ordered)
-        if not isinstance(instruction, Map):
+        if not isinstance(instruction, Map | Stop):
             while place and isinstance(ordered[place - 1], Map):
                 if _conflict(ordered[place - 1], instruction):
                     break

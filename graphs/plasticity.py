@@ -225,7 +225,7 @@ class RuleCompiler:
             if post is None and pre is None:
                 base.append(_times(scalar, matrix) or ONE)
             elif post is not None and pre is not None:
-                term = Term(scalar, self._held(post, "post", synapse, keep), self._held(pre, "pre", synapse, keep))
+                term = self._term(synapse, scalar, post, pre, keep)
                 if matrix is None:
                     terms.append(term)
                 else:
@@ -243,6 +243,46 @@ class RuleCompiler:
                 row = self._row(post or pre or ONE, side, synapse)
                 base.append(_times(_times(scalar, matrix), row) or ONE)
         return (summed(base) if base else None), terms
+
+    def _term(self, synapse: Synapse, scalar: Expr, post: Expr, pre: Expr, keep: bool) -> Term:
+        """One product; where both ends are the same but for a number per sample, that stands apart."""
+        scale, rest = self._apart(post)
+        if scale is not None and rest == pre:
+            name = self._scratch(f"scale({synapse.name})", "sample")
+            self.at.assign(name, scale)
+            held = self._held(pre, "pre", synapse, keep)
+            return Term(scalar, held, held, name)
+        before = self._held(post, "post", synapse, keep)
+        after = before if post == pre and not synapse.bias else self._held(pre, "pre", synapse, keep)
+        return Term(scalar, before, after)
+
+    def _apart(self, expr: Expr) -> tuple[Expr | None, Expr | None]:
+        """An expression as (number per sample) * (vector); None stands for 1."""
+        alone = self._per_sample(expr)
+        if alone is not None:
+            return alone, None
+        match expr:
+            case Binary(op="*", left=left, right=right):
+                (a, b), (c, d) = self._apart(left), self._apart(right)
+                return _times(a, c), _times(b, d)
+            case Binary(op="/", left=left, right=right) if (below := self._per_sample(right)):
+                above, rest = self._apart(left)
+                return Binary("/", above or ONE, below), rest
+        return None, expr
+
+    def _per_sample(self, expr: Expr) -> Expr | None:
+        """The expression over per-sample numbers and scalars only, where it is one."""
+
+        def leaf(node: Expr) -> Expr | None:
+            if isinstance(node, Load) and self.at.buffers[node.buffer].shape[0] == "unit":
+                recipe = self.at.recipe(node.buffer)
+                if len(recipe) == 1 and isinstance(recipe[0], Map):
+                    return recipe[0].value
+            return None
+
+        found = transform(expr, leaf)
+        kinds = {self.at.buffers[n.buffer].shape[0] for n in walk(found) if isinstance(n, Load)}
+        return found if kinds <= {"sample", "scalar"} else None
 
     def _end(self, synapse: Synapse, factor: Expr | None, side: str) -> Expr | None:
         """A factor of one end over buffers."""

@@ -102,11 +102,21 @@ class Pair:
 
 @dataclass(frozen=True)
 class Term:
-    """coefficient * sum over samples of post_i * pre_j."""
+    """coefficient * sum over samples of scale * post_i * pre_j; `scale` is a number per sample.
+
+    Where post and pre are the same buffer the result is symmetric to the last bit: an inverse that
+    is divided by a forgetting factor in each update amplifies what is not (Liavas & Regalia 1999).
+    """
 
     coefficient: Expr
     post: str
     pre: str
+    scale: str | None = None
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether both ends give the same numbers."""
+        return self.post == self.pre
 
 
 @dataclass(frozen=True)
@@ -296,6 +306,7 @@ def reads(instruction: Instruction) -> set[str]:
             found = {target} if base is None else loads(base)
             for term in terms:
                 found |= loads(term.coefficient) | {term.post, term.pre}
+                found |= {term.scale} if term.scale else set()
             return found
         case Draw():
             return set().union(set(), *(loads(a) for a in instruction.arguments)) | {"#step"}
@@ -384,7 +395,10 @@ def _lines(instruction: Instruction) -> Iterator[str]:
         case Rank(target=target, base=base, terms=terms):
             how = "mean" if instruction.average else "sum"
             parts = [target if base is None else text(base)]
-            parts += [f"({text(t.coefficient)}) * {how} {t.post} (x) {t.pre}" for t in terms]
+            parts += [
+                f"({text(t.coefficient)}) * {how} {t.scale + ' ' if t.scale else ''}{t.post} (x) {t.pre}"
+                for t in terms
+            ]
             flags = ", bias" * instruction.bias + ", off diagonal" * instruction.off_diagonal
             yield f"{target} := {' + '.join(parts)}{flags}"
         case MatrixReduce():
