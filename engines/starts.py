@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from ..compartments.initialisers import INITIALISERS, draw
 from ..graphs.circuit import Circuit, Synapse
 from ..graphs.constants import Value, evaluate
 from ..graphs.expression import Call, Expr, Load, Parameter, WeightOf, transform
+from ..graphs.precision import PrecisionWarning, hazards
 from .arithmetic import value
 from .philox import Stream
 
@@ -102,6 +104,16 @@ def _initial(
     result = np.array(np.broadcast_to(np.asarray(start, dtype=np.float64), synapse.shape))
     mask = weight_mask(synapse.connect, n_post, n_pre)
     return result if mask is None else result * mask
+
+
+def warn_of_precision(
+    circuit: Circuit, weights: Mapping[str, np.ndarray], given: Mapping[str, Any], dtype: str
+) -> None:
+    """Warns of rules whose changes floats of this width would swallow (see `graphs.precision`)."""
+    if dtype == "float64":
+        return
+    for hazard in hazards(circuit, weights, parameter_values(circuit, given), dtype):
+        warnings.warn(str(hazard), PrecisionWarning, stacklevel=4)
 
 
 def initial_slow(circuit: Circuit, parameters: Mapping[str, Value]) -> dict[str, np.ndarray]:

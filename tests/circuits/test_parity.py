@@ -12,6 +12,8 @@ from apical.graphs.load import bundled, variants_of
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
 SMALL = {
+    "bsm": {"n": 3, "m_x": 4, "T": 25},
+    "nsm": {"n": 3, "m_x": 4, "T": 25},
     "pc": {"sizes": [5, 4, 3, 2], "T": 6},
     "corinfomax": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
     "corinfomax_sst": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
@@ -23,6 +25,7 @@ SMALL = {
     "seqil": {},
     "urbanczik_senn": {"duration": 8},
 }
+MORE = {"mixed": {"corinfomax": {"signed": [1, 1, 0], "member": [1, 0, 1]}}}
 NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
 
 
@@ -100,7 +103,8 @@ def test_every_bundled_circuit_is_here():
 @pytest.mark.parametrize("case", CASES, ids=identify)
 def test_circuits_and_variants(case):
     name, variants = case
-    circuit = apical.load(name, variants=variants, **SMALL[name])
+    more = {k: v for variant in variants for k, v in MORE.get(variant, {}).get(name, {}).items()}
+    circuit = apical.load(name, variants=variants, **SMALL[name], **more)
     compare(circuit, batch=None, protocols=["train"] if variants and name != "hopfield" else None)
     if not variants:
         compare(circuit, batch=1)
