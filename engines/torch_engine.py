@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ..graphs.program import Program
+from . import torch_kernels
 from .presentation import Arrays, Failure, Presentations
 from .torch_elementwise import Pool, Tensor
 from .torch_plan import SHARED, Mode, Plan, Section
@@ -33,7 +34,7 @@ class TorchExecutable:
         device: "cpu" (default) or "cuda".
         capture: None (call by call), "rehearse", or "graph"; default: "graph" on a GPU.
         block: Steps between two looks at whether samples still run.
-        compact: Whether the samples that still run move together when few are left.
+        fused: Whether a Block is one Triton kernel; default: on a GPU, where Triton is installed.
 
     Raises:
         ValueError: No such device, or capture that it cannot do.
@@ -46,7 +47,7 @@ class TorchExecutable:
         device: str | None = None,
         capture: str | None = "default",
         block: int | None = None,
-        compact: bool = True,
+        fused: bool | None = None,
     ):
         self.program, self.numpy_dtype = program, np.dtype(dtype)
         self.dtype = DTYPES[str(self.numpy_dtype)]
@@ -56,7 +57,7 @@ class TorchExecutable:
         if self.capture not in (None, "rehearse", "graph") or (self.capture == "graph" and not gpu):
             raise ValueError(f"capture {capture!r} is not possible on {self.device}")
         self.block = block or (BLOCK if self.capture else 1)
-        self.compact = compact
+        self.fused = (gpu and torch_kernels.available()) if fused is None else fused
         self.shared: dict[str, Tensor] = {}
         self.runs: dict[tuple[int, bool], _Run] = {}
         self._streams: dict[str, tuple[Any, Tensor]] = {}
@@ -150,7 +151,8 @@ class _Run:
     def __init__(self, parent: TorchExecutable, seeds: tuple[int, ...], batch: int, careful: bool):
         self.parent, self.careful = parent, careful
         capture = parent.capture is not None and not careful
-        mode = Mode(predicated=capture, block=1 if careful else parent.block, unroll=capture)
+        block = 1 if careful else parent.block
+        mode = Mode(predicated=capture, block=block, unroll=capture, fused=parent.fused)
         self.plan = Plan(
             parent.program, parent.shared, seeds, batch, parent.dtype, parent.device, mode
         )

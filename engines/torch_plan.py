@@ -10,7 +10,7 @@ samples, everything else that outlives a step by the mask `running`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -43,6 +43,7 @@ from . import philox
 from .arithmetic import value as value_of
 from .presentation import Presentations, row_map
 from .torch_elementwise import Assembler, Pool, Tape, Tensor
+from .torch_kernels import KernelPrinter, Unprintable
 from .torch_philox import Generator, keys
 
 SHARED = ("slow", "weight", "trace", "optimizer", "parameter")
@@ -66,12 +67,14 @@ class Mode:
     """How tapes are written.
 
     predicated: branches are masks, not decisions of the host. block: steps between two looks at
-    whether samples still run. unroll: whether short loops become straight code.
+    whether samples still run. unroll: whether short loops become straight code. fused: whether a
+    Block is one Triton kernel.
     """
 
     predicated: bool = False
     block: int = 1
     unroll: bool = False
+    fused: bool = False
 
 
 class Plan:
@@ -337,9 +340,12 @@ class Plan:
         all_: bool,
     ) -> None:
         wide = self.tensors[maps[0].target].dtype
+        maps = tuple(replace(m, value=self._hoist(m.value)) for m in maps)
+        if self.mode.fused and self._fused(maps, local, tape, gate, all_):
+            return
         made = self._assembler(tape, wide)
         for number, m in enumerate(maps):
-            value = made.value(self._hoist(m.value))
+            value = made.value(m.value)
             old = made.alias.pop(m.target, None)
             if m.target in local and not m.masked:
                 after = {other.target for other in maps[number + 1 :]} - local
@@ -351,6 +357,36 @@ class Plan:
             where = self.active if m.masked else self._gated(m.target, gate, all_)
             made.assign(self.tensors[m.target], value, where)
         made.finish()
+
+    def _fused(
+        self,
+        maps: tuple[Map, ...],
+        local: frozenset[str],
+        tape: Tape,
+        gate: Tensor | None,
+        all_: bool,
+    ) -> bool:
+        """Writes the Block as one kernel; False where it cannot be."""
+        target = self.tensors[maps[0].target]
+        if target.dim() != 3:
+            return False
+        made = KernelPrinter(
+            tuple(target.shape), target.dtype, self._load, self._constant, self._is_scalar
+        )
+        try:
+            for m in maps:
+                if m.target in local and not m.masked:
+                    made.alias[m.target] = made.value(m.value)
+                    continue
+                old = made.alias.pop(m.target, None)
+                if old is not None:
+                    made.assign(self.tensors[m.target], old)
+                where = self.active if m.masked else self._gated(m.target, gate, all_)
+                made.assign(self.tensors[m.target], m.value, where)
+        except Unprintable:
+            return False
+        made.write(tape)
+        return True
 
     def _gated(self, target: str, gate: Tensor | None, all_: bool) -> Tensor | None:
         if gate is None or all_:
