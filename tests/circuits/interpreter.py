@@ -260,6 +260,12 @@ class Interpreter:
     def optimized(self, synapse, change):
         if synapse.optimizer is None:
             return change
+        if synapse.optimizer.kind == "adam":  # Kingma & Ba 2015, algorithm 1
+            (lr,) = (self.value(a, None) for a in synapse.optimizer.arguments)
+            m, v, n = self.optimizers.get(synapse.name, (0, 0, 0))
+            m, v, n = 0.9 * m + 0.1 * change, 0.999 * v + 0.001 * change**2, n + 1
+            self.optimizers[synapse.name] = m, v, n
+            return lr * (m / (1 - 0.9**n)) / (np.sqrt(v / (1 - 0.999**n)) + 1e-8)
         assert synapse.optimizer.kind == "mq"
         alpha, least, r, rho = (self.value(a, None) for a in synapse.optimizer.arguments)
         v, n = self.optimizers.get(synapse.name, (alpha, 1))
