@@ -105,8 +105,8 @@ class _Presentation:
         }
         for name, count in counters.items():
             self.arrays[name] = np.full((1, 1, 1), float(count))
-        if not (work.carry and "#t" in self.memory):
-            self.arrays["#t"] = np.zeros((1, 1, 1))
+        goes_on = work.carry and "#t" in self.memory
+        self.arrays["#t"] = self.memory["#t"] if goes_on else np.zeros((1, 1, 1))
 
     def _carried(self, name: str) -> bool:
         """Whether a state goes on where the last presentation left it."""

@@ -391,7 +391,8 @@ class Simulator:
             raise ValueError(f"{program.name} reads the stream {missing[0]!r}, which was not given")
         arrays: Arrays = {}
         for name in given:
-            array = np.asarray(given[name], dtype=self.dtype)
+            tensor = self.engine == "torch" and hasattr(given[name], "untyped_storage")
+            array = given[name] if tensor else np.asarray(given[name], dtype=self.dtype)
             size = self.circuit.streams[name]
             if array.ndim == 1 and size == array.shape[0]:
                 array = array[None]
@@ -400,7 +401,7 @@ class Simulator:
                     f"stream {name!r}: expected (sample, unit) with {size} units, got {array.shape}; "
                     f"the sizes of a circuit are set as in apical.load({self.circuit.name!r}, sizes=[...])"
                 )
-            arrays[name] = np.ascontiguousarray(array)
+            arrays[name] = array if tensor else np.ascontiguousarray(array)
         lengths = {n: len(a) for n, a in arrays.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"streams differ in their number of samples: {lengths}")
@@ -493,14 +494,17 @@ class Simulator:
         now = 0.0
         for phase in program.phases:
             times[phase.first_row] = now
-            started, elapsed = now, 0.0
             dt = phase.dt or Number(1.0)
             varying = any(isinstance(n, Load) and n.buffer == "#step" for n in walk(dt))
-            for step in range(phase.steps):
-                length = float(np.ravel(value(dt, lambda n, s=step: self._scalar(n, s)))[0])
-                elapsed = elapsed + length if varying else (step + 1) * length
-                now = started + elapsed
-                times[phase.first_row + step + 1] = now
+            steps = np.arange(phase.steps if varying else min(phase.steps, 1))
+            lengths = [float(np.ravel(value(dt, lambda n, s=s: self._scalar(n, s)))[0]) for s in steps]
+            if varying:
+                elapsed = np.cumsum(lengths)
+            else:
+                elapsed = np.arange(1, phase.steps + 1) * (lengths[0] if lengths else 0.0)
+            rows = slice(phase.first_row + 1, phase.first_row + 1 + phase.steps)
+            times[rows] = now + elapsed
+            now = float(times[phase.first_row + phase.steps])
         return times
 
     def _scalar(self, node: Load, step: int) -> Any:

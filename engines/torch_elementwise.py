@@ -242,7 +242,9 @@ class Assembler:
         other = self._two("sub", 1.0, small)
         safe = self._two("add", self._two("mul", z, other), small)
         far = self._two("div", self._one("expm1", safe), safe)
-        near = self._two("add", self._two("mul", z, self._two("add", self._two("div", z, 6.0), 0.5)), 1.0)
+        near = self._two(
+            "add", self._two("mul", z, self._two("add", self._two("div", z, 6.0), 0.5)), 1.0
+        )
         parts = self._two("mul", far, other), self._two("mul", near, small)
         return self._two("add", *parts)
 
@@ -260,12 +262,16 @@ class Assembler:
             if fresh and node.shape == tuple(target.shape) and node.dtype == target.dtype:
                 node.out, node.taken = target, True
             else:
-                self._append(Node("copy", (value,), tuple(target.shape), target.dtype, target, taken=True))
+                self._append(
+                    Node("copy", (value,), tuple(target.shape), target.dtype, target, taken=True)
+                )
         self._changed(target)
 
     def _masked(self, target: Tensor, value: Any, where: Tensor) -> int:
         if isinstance(value, float):
-            value = self.tensor(torch.full((1, 1, 1), value, dtype=target.dtype, device=self.pool.device))
+            value = self.tensor(
+                torch.full((1, 1, 1), value, dtype=target.dtype, device=self.pool.device)
+            )
         node = self.nodes[value]
         if node.dtype != target.dtype:
             self._append(Node("copy", (value,), node.shape, target.dtype))
@@ -365,6 +371,11 @@ class Assembler:
                 return partial(_FUNCTIONS[op], x[0], out=out)
             case op if op in _BINARY:
                 if isinstance(x[0], float) and op != "pow" or op == "logaddexp":
-                    x = [torch.tensor(a, dtype=out.dtype, device=out.device) if isinstance(a, float) else a for a in x]
+                    x = [
+                        torch.tensor(a, dtype=out.dtype, device=out.device)
+                        if isinstance(a, float)
+                        else a
+                        for a in x
+                    ]
                 return partial(_BINARY[op], x[0], x[1], out=out)
         return partial(getattr(torch, node.op), x[0], x[1], out=out)

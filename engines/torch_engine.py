@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..graphs.program import Program
-from . import torch_kernels
+from . import torch_kernels, torch_parallel
 from .presentation import Arrays, Failure, Presentations
 from .torch_elementwise import Pool, Tensor
 from .torch_plan import SHARED, Mode, Plan, Section
@@ -58,6 +58,7 @@ class TorchExecutable:
             raise ValueError(f"capture {capture!r} is not possible on {self.device}")
         self.block = block or (BLOCK if self.capture else 1)
         self.fused = (gpu and torch_kernels.available()) if fused is None else fused
+        self.team = torch_parallel.current()
         self.shared: dict[str, Tensor] = {}
         self.runs: dict[tuple[int, bool], _Run] = {}
         self._streams: dict[str, tuple[Any, Tensor]] = {}
@@ -154,7 +155,14 @@ class _Run:
         block = 1 if careful else parent.block
         mode = Mode(predicated=capture, block=block, unroll=capture, fused=parent.fused)
         self.plan = Plan(
-            parent.program, parent.shared, seeds, batch, parent.dtype, parent.device, mode
+            parent.program,
+            parent.shared,
+            seeds,
+            batch,
+            parent.dtype,
+            parent.device,
+            mode,
+            parent.team,
         )
         self.recorder: Recorder = Direct()
         if capture:
@@ -229,7 +237,12 @@ class _Run:
         return None
 
     def _begin(
-        self, work: Presentations, number: int, place: int, order: Tensor, streams: Mapping[str, Tensor]
+        self,
+        work: Presentations,
+        number: int,
+        place: int,
+        order: Tensor,
+        streams: Mapping[str, Tensor],
     ) -> None:
         plan = self.plan
         plan.begin(work, number, place, order, streams)
@@ -237,7 +250,10 @@ class _Run:
             return
         for name, start in work.initial.items():
             rows = work.order[:, number]
-            chosen = [start[r if len(start) > 1 else 0][rows[r if len(start) > 1 else 0]] for r in range(len(rows))]
+            chosen = [
+                start[r if len(start) > 1 else 0][rows[r if len(start) > 1 else 0]]
+                for r in range(len(rows))
+            ]
             plan.tensors[name].copy_(_tensor(np.stack(chosen)))
 
     def _section(self, position: int, section: Section) -> int | None:

@@ -28,13 +28,13 @@ import triton.language as tl
 from triton.language.extra import libdevice
 
 '''
-INTERPRETED = '''
+INTERPRETED = """
 @triton.jit
 def tanh(x):
     e = tl.exp(-2.0 * tl.abs(x))
     return tl.where(x < 0, -1.0, 1.0) * (1.0 - e) / (1.0 + e)
 
-'''
+"""
 _LIBRARY = {
     "tanh": "libdevice.tanh({0})",
     "exp": "libdevice.exp({0})",
@@ -200,7 +200,9 @@ class KernelPrinter:
 
     # --- assignments ---------------------------------------------------------------------------
 
-    def assign(self, target: Tensor, expr: Expr | tuple[str, str], where: Tensor | None = None) -> None:
+    def assign(
+        self, target: Tensor, expr: Expr | tuple[str, str], where: Tensor | None = None
+    ) -> None:
         """target := expr, or only where the mask is true."""
         value = expr if isinstance(expr, tuple) else self.value(expr)
         dtype = _WIDE[str(target.dtype).removeprefix("torch.")]

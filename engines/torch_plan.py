@@ -36,6 +36,7 @@ from ..graphs.program import (
     Reduce,
     Stop,
     Store,
+    Term,
     flat,
     writes,
 )
@@ -44,6 +45,7 @@ from .arithmetic import value as value_of
 from .presentation import Presentations, row_map
 from .torch_elementwise import Assembler, Pool, Tape, Tensor
 from .torch_kernels import KernelPrinter, Unprintable
+from .torch_parallel import ALONE, Team
 from .torch_philox import Generator, keys
 
 SHARED = ("slow", "weight", "trace", "optimizer", "parameter")
@@ -89,12 +91,12 @@ class Plan:
         dtype: torch.dtype,
         device: torch.device,
         mode: Mode,
-        pool: Pool | None = None,
+        team: Team = ALONE,
     ):
         self.program, self.shared, self.seeds, self.batch = program, shared, seeds, batch
         self.replicas = len(seeds)
-        self.dtype, self.device, self.mode = dtype, device, mode
-        self.pool = pool or Pool(device)
+        self.dtype, self.device, self.mode, self.team = dtype, device, mode, team
+        self.pool = Pool(device)
         self.tensors: dict[str, Tensor] = dict(shared)
         for name, buffer in program.buffers.items():
             if name not in self.tensors:
@@ -103,7 +105,7 @@ class Plan:
         self.active = torch.ones(lead, dtype=torch.bool, device=device)
         self.running = torch.ones((1, 1, 1), dtype=torch.bool, device=device)
         self.index = torch.zeros((self.replicas * batch,), dtype=torch.int64, device=device)
-        self.samples = torch.arange(batch, device=device).reshape(1, batch, 1)
+        self.samples = torch.arange(batch, device=device).reshape(1, batch, 1) + team.rank * batch
         self.place = torch.zeros((1, batch, 1), dtype=torch.int64, device=device)
         self.stopped = {
             p.name: torch.full(lead, -1, dtype=torch.int64, device=device)
@@ -126,7 +128,9 @@ class Plan:
         self.constants: dict[tuple[Expr, torch.dtype], Tensor] = {}
         self.health = torch.zeros((len(program.phases),), dtype=dtype, device=device)
         self._written = self._all_written()
-        self._set = [n for n in self._written if n[0] == "$" and program.buffers[n].shape[0] == "scalar"]
+        self._set = [
+            n for n in self._written if n[0] == "$" and program.buffers[n].shape[0] == "scalar"
+        ]
         self._given = {n: self.tensors[n].clone() for n in self._set}
         self._hoisted: dict[Expr, str] = {}
         self._moving: set[str] | None = None
@@ -190,7 +194,9 @@ class Plan:
                 full = np.broadcast_to(np.asarray(number, dtype=np.float64), tuple(tensor.shape))
                 tensor.copy_(torch.from_numpy(np.array(full)))
 
-    def _assembler(self, tape: Tape, dtype: torch.dtype | None = None, leaf: Any = None) -> Assembler:
+    def _assembler(
+        self, tape: Tape, dtype: torch.dtype | None = None, leaf: Any = None
+    ) -> Assembler:
         made = Assembler(tape, self.pool, dtype or self.dtype, self._load)
         made.constant, made.scalar, made.leaf = self._constant, self._is_scalar, leaf
         return made
@@ -221,6 +227,12 @@ class Plan:
         self._hoisted = {}
         self._moving = set().union(*(writes(i) for i in flat(loop.body))) | {"#step", "#t"}
         self._until = phase if loop.stops else None
+        learns = any(isinstance(i, Rank | BatchReduce) for i in flat(loop.body))
+        if loop.stops and learns and self.team.size > 1:
+            raise NotImplementedError(
+                f"phase {phase!r} learns at every step and stops by itself: its processes would "
+                f"stop at different steps; run it in one process"
+            )
         late = self.mode.block > 1 or self.mode.predicated
         gate = self.running if loop.stops and late else None
         if gate is None:
@@ -233,7 +245,9 @@ class Plan:
         if loop.stops:
             straight += [partial(self.active.fill_, True), partial(self.running.fill_, True)]
             straight.append(partial(self.stopped[phase].fill_, -1))
-            body.append(partial(torch.amax, self.active, dim=(0, 1, 2), keepdim=True, out=self.running))
+            body.append(
+                partial(torch.amax, self.active, dim=(0, 1, 2), keepdim=True, out=self.running)
+            )
             found += [Section("straight", straight), Section("until", body, loop.steps)]
             after = Tape([partial(self.active.fill_, True)])
             return after
@@ -260,7 +274,11 @@ class Plan:
     # --- instructions --------------------------------------------------------------------------
 
     def _write(
-        self, code: tuple[Instruction, ...], tape: Tape, gate: Tensor | None = None, all_: bool = False
+        self,
+        code: tuple[Instruction, ...],
+        tape: Tape,
+        gate: Tensor | None = None,
+        all_: bool = False,
     ) -> None:
         """Appends instructions; with `gate`, what lasts (or all) changes only where it is true."""
         for instruction in code:
@@ -313,7 +331,12 @@ class Plan:
                     loads.add(n.buffer)
                 elif isinstance(n, Weight | Transmitted):
                     return None
-            if not loads or loads & moving or loads & also or self._constant(node, self.dtype) is not None:
+            if (
+                not loads
+                or loads & moving
+                or loads & also
+                or self._constant(node, self.dtype) is not None
+            ):
                 return None
             if node not in self._hoisted:
                 dtype = torch.float64 if self._is_scalar(node) else self.dtype
@@ -419,6 +442,9 @@ class Plan:
         units, lent = made.result(made.value(self._hoist(r.value)), shape)
         how = torch.mean if r.average else torch.sum
         tape.append(partial(how, units, dim=1, keepdim=True, out=target))
+        self.team.add_up(target, tape)
+        if r.average and self.team.size > 1:
+            tape.append(partial(target.mul_, 1.0 / self.team.size))
         if lent:
             self.pool.give(units)
 
@@ -474,39 +500,59 @@ class Plan:
             made = self._assembler(tape)
             made.assign(new, made.value(self._hoist(r.base)))
             made.finish()
-        scale = 1.0 / self.batch if r.average else 1.0
+        scale = 1.0 / (self.batch * self.team.size) if r.average else 1.0
+        apart = bool(r.terms) and self.team.size > 1
+        total = self.pool.take(tuple(target.shape), target.dtype) if apart else new
+        if apart:
+            tape.append(partial(total.zero_))
         for term in r.terms:
-            self._term(term.post, term.pre, term.coefficient, scale, new, r.bias, tape)
+            self._term(term, scale, total, r.bias, tape)
+        if apart:
+            self.team.add_up(total, tape)
+            tape.append(partial(new.add_, total))
+            self.pool.give(total)
         if r.off_diagonal:
             tape.append(partial(new.diagonal(dim1=-2, dim2=-1).zero_))
         if gate is not None:
             tape.append(partial(torch.where, gate, new, target, out=target))
             self.pool.give(new)
 
-    def _term(
-        self, post: str, pre: str, coefficient: Expr, scale: float, new: Tensor, bias: bool, tape: Tape
-    ) -> None:
-        left, right = self.tensors[post], self.tensors[pre]
+    def _term(self, term: Term, scale: float, new: Tensor, bias: bool, tape: Tape) -> None:
+        """new += coefficient * scale * sum over samples of post (x) pre."""
+        left, right = self.tensors[term.post], self.tensors[term.pre]
         made = self._assembler(tape)
-        gain = made.value(self._hoist(coefficient))
-        shape = tuple(left.shape)
+        gain = made.value(self._hoist(term.coefficient))
+        lent: list[Tensor] = []
+
+        def scratch(*shape: int) -> Tensor:
+            lent.append(self.pool.take(shape, self.dtype))
+            return lent[-1]
+
+        alpha, scaled = scale, left
         if isinstance(gain, float):
-            alpha, scaled, lent = gain * scale, left, False
+            alpha = gain * scale
         else:
-            alpha, lent = scale, True
-            scaled = self.pool.take(shape, self.dtype)
+            scaled = scratch(*left.shape)
             made.assign(scaled, made._node("mul", made.tensor(left), gain))
             made.finish()
-        columns = right.shape[-1]
-        part = new[:, :, :columns]
-        tape.append(partial(part.baddbmm_, scaled.transpose(1, 2), right, alpha=alpha))
+        if term.scale is not None:
+            weighted = scratch(*right.shape)
+            tape.append(partial(torch.mul, right, self.tensors[term.scale], out=weighted))
+            right = weighted
+        part = new[:, :, : right.shape[-1]]
+        if term.symmetric:
+            product, total = scratch(*part.shape), scratch(*part.shape)
+            tape.append(partial(torch.bmm, scaled.transpose(1, 2), right, out=product))
+            tape.append(partial(torch.add, product, product.transpose(1, 2), out=total))
+            tape.append(partial(part.add_, total, alpha=alpha / 2))
+        else:
+            tape.append(partial(part.baddbmm_, scaled.transpose(1, 2), right, alpha=alpha))
         if bias:
-            sums = self.pool.take((shape[0], shape[2]), self.dtype)
+            sums = scratch(left.shape[0], left.shape[2])
             tape.append(partial(torch.sum, scaled, dim=1, out=sums))
             tape.append(partial(new[:, :, -1].add_, sums, alpha=alpha))
-            self.pool.give(sums)
-        if lent:
-            self.pool.give(scaled)
+        for tensor in lent:
+            self.pool.give(tensor)
 
     def _draw(self, d: Draw, tape: Tape) -> None:
         target = self.tensors[d.target]
@@ -623,7 +669,7 @@ class Plan:
                 tensor.zero_()
         counters = {
             "#presentation": presentation,
-            "#sample": work.sample + number * self.batch,
+            "#sample": (work.sample + number * self.batch) * self.team.size,
             "#epoch": work.epoch,
         }
         for name, count in counters.items():
@@ -632,7 +678,7 @@ class Plan:
             self.tensors["#step"].zero_()
         if not work.carry:
             self.tensors["#t"].zero_()
-        torch.add(self.samples, presentation * self.batch, out=self.place)
+        torch.add(self.samples, presentation * self.batch * self.team.size, out=self.place)
         self.active.fill_(True)
         self.draw_numbers(presentation)
         for record in self.records:
