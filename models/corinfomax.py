@@ -1,0 +1,274 @@
+"""Correlative information maximization: theory on plain arrays, and the claims of the paper.
+
+Source: Bozkurt, Isfendiyaroglu, Pehlevan & Erdogan 2023, "Correlative information maximization: a
+biologically plausible approach to supervised deep neural networks without weight symmetry".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .claims import Claim
+
+
+def weighted_correlation(samples: np.ndarray, lam: float, start: np.ndarray) -> np.ndarray:
+    """R := lam R + (1 - lam) r r^T over samples (sample, unit), from `start`. Eq. 6."""
+    r = np.array(start, dtype=np.float64)
+    for sample in samples:
+        r = lam * r + (1 - lam) * np.outer(sample, sample)
+    return r
+
+
+def entropy(correlation: np.ndarray, eps: float) -> float:
+    """The log-det entropy 1/2 log det(R + eps I) + n/2 log(2 pi e) of R (n, n). Eq. 3."""
+    n = len(correlation)
+    _, logdet = np.linalg.slogdet(correlation + eps * np.eye(n))
+    return float(0.5 * logdet + 0.5 * n * np.log(2 * np.pi * np.e))
+
+
+def error_correlation(rx: np.ndarray, ry: np.ndarray, rxy: np.ndarray, eps: float) -> np.ndarray:
+    """R_y - R_xy^T (R_x + eps I)^-1 R_xy: what the best linear predictor of y from x leaves over.
+
+    `rx` (m, m), `ry` (n, n), `rxy` (m, n).
+    """
+    return ry - rxy.T @ np.linalg.solve(rx + eps * np.eye(len(rx)), rxy)
+
+
+def information_forward(rx: np.ndarray, ry: np.ndarray, rxy: np.ndarray, eps: float) -> float:
+    """H(y) - H(y | x): predicting upwards. Eq. 2."""
+    return entropy(ry, eps) - entropy(error_correlation(rx, ry, rxy, eps), eps)
+
+
+def information_backward(rx: np.ndarray, ry: np.ndarray, rxy: np.ndarray, eps: float) -> float:
+    """H(x) - H(x | y): predicting downwards; equal to the forward form. Eq. 4."""
+    return entropy(rx, eps) - entropy(error_correlation(ry, rx, rxy.T, eps), eps)
+
+
+def taylor_log_det(error: np.ndarray, eps: float) -> float:
+    """The linear form log det(E + eps I) ~ tr(E)/eps + n log eps. Eqs. 10-11.
+
+    For errors small against eps; the rest is -|E|_F^2/(2 eps^2) + O(|E|^3): of second order.
+    """
+    return float(np.trace(error) / eps + len(error) * np.log(eps))
+
+
+def layer_objective(
+    r: np.ndarray,
+    prediction: np.ndarray,
+    feedback: np.ndarray,
+    inverse: np.ndarray,
+    gam: float,
+    eps: float,
+) -> float:
+    """What the turn of a hidden layer raises, its neighbours held. Eq. 9, hidden layer.
+
+        gam r^T B r - |r - W r_below|^2/(2 eps) - |r - F r_above|^2/(2 eps)
+
+    `r`, `prediction` = W r_below, `feedback` = F r_above (unit,); `inverse` = B (unit, unit).
+    """
+    quadratic = gam * r @ inverse @ r
+    below, above = np.sum((r - prediction) ** 2), np.sum((r - feedback) ** 2)
+    return float(quadratic - (below + above) / (2 * eps))
+
+
+def voltage_error(
+    u: np.ndarray, r: np.ndarray, apical: np.ndarray, g: float, eps: float
+) -> np.ndarray:
+    """The error r - v_B of a hidden layer at rest, from its soma and apical voltages. Eq. 24.
+
+    r - v_B = (v_A - u) - eps g u - h*,     h* = u - r (0 where the rate is not clipped)
+    """
+    return (apical - u) - eps * g * u - (u - r)
+
+
+def inverse_update(
+    inverse: np.ndarray, r: np.ndarray, lam: float, exact: bool = False
+) -> np.ndarray:
+    """Eq. 28 for one sample: B := (B - gam z z^T)/lam, z = B r, gam = (1 - lam)/lam.
+
+    `exact` divides gam z z^T by 1 + gam r^T z (Sherman & Morrison 1950); then B stays the
+    inverse of R := lam R + (1 - lam) r r^T.
+    """
+    gam, z = (1 - lam) / lam, inverse @ r
+    scale = 1 + gam * r @ z if exact else 1.0
+    return (inverse - gam * np.outer(z, z) / scale) / lam
+
+
+def definiteness_margin(inverse: np.ndarray, r: np.ndarray, lam: float) -> float:
+    """1 - gam r^T B r: B stays positive definite under eq. 28 exactly while this is positive.
+
+    det((B - gam z z^T)/lam) = lam^-n det(B) (1 - gam r^T B r), and a rank-one change moves one
+    eigenvalue through 0.
+    """
+    return float(1 - (1 - lam) / lam * r @ inverse @ r)
+
+
+def definiteness(weights: Mapping[str, Any], family: str = "B") -> dict[str, float]:
+    """The smallest eigenvalue of every B[k] in a simulator's weights; at or below 0 it is lost."""
+    found = {}
+    for name in weights:
+        if name.partition("[")[0] == family:
+            array = np.asarray(weights[name], dtype=np.float64)
+            symmetric = (array + np.swapaxes(array, -1, -2)) / 2
+            found[name] = float(np.linalg.eigvalsh(symmetric).min())
+    return found
+
+
+def split(inverse: np.ndarray, gam: float, c: float, d: float) -> tuple[np.ndarray, np.ndarray]:
+    """B as autapses D (n,) and lateral weights O (n, n), zero diagonal: gam B/c + d I = D - O."""
+    m = gam * inverse / c + d * np.eye(len(inverse))
+    return np.diag(m).copy(), np.diag(np.diag(m)) - m
+
+
+def split_update(
+    autapse: np.ndarray,
+    lateral: np.ndarray,
+    r: np.ndarray,
+    lam: float,
+    c: float,
+    d: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Eqs. 29-30 for one sample: D := (D - d)/lam + d - c q^2/lam, O := (O + c q q^T)/lam.
+
+    q = D r - O r - d r is the part of the recurrent current that comes from B.
+    """
+    q = autapse * r - lateral @ r - d * r
+    new = (lateral + c * np.outer(q, q)) / lam
+    np.fill_diagonal(new, 0)
+    return (autapse - d) / lam + d - c * q**2 / lam, new
+
+
+# --- claims --------------------------------------------------------------------------------------
+
+
+def _random_covariances(seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    a = np.random.default_rng(seed).normal(size=(7, 50))
+    r = a @ a.T / 50
+    return r[:4, :4], r[4:, 4:], r[:4, 4:]
+
+
+def _forward_backward(seed: int) -> float:
+    parts = _random_covariances(seed)
+    return abs(information_forward(*parts, 0.1) - information_backward(*parts, 0.1))
+
+
+def _taylor_order(seed: int) -> float:
+    rx, _, _ = _random_covariances(seed)
+    errors = []
+    for scale in (1e-3, 5e-4):
+        _, exact = np.linalg.slogdet(scale * rx + np.eye(4))
+        errors.append(abs(exact - taylor_log_det(scale * rx, 1.0)))
+    return float(np.log2(errors[0] / errors[1]))
+
+
+def _split_equals_matrix(seed: int) -> float:
+    rng = np.random.default_rng(seed)
+    lam, eps, g = 0.9, 0.15, 0.5
+    gam, c, d = (1 - lam) / lam, 1 / (2 * eps), eps * g
+    inverse, worst = np.eye(5), 0.0
+    autapse, lateral = split(inverse, gam, c, d)
+    for _ in range(50):
+        r = rng.uniform(size=5)
+        autapse, lateral = split_update(autapse, lateral, r, lam, c, d)
+        inverse = inverse_update(inverse, r, lam)
+        expected = split(inverse, gam, c, d)
+        for found, wanted in zip((autapse, lateral), expected, strict=True):
+            worst = max(worst, float(np.abs(found - wanted).max() / np.abs(wanted).max()))
+    return worst
+
+
+def _exact_inverse(seed: int) -> float:
+    samples = np.random.default_rng(seed).normal(size=(200, 5))
+    inverse = np.eye(5)
+    for r in samples:
+        inverse = inverse_update(inverse, r, 0.97, exact=True)
+    return float(np.abs(inverse @ weighted_correlation(samples, 0.97, np.eye(5)) - np.eye(5)).max())
+
+
+def _fit_images(task: str, epochs: int, seed: int) -> float:
+    from ..engines.simulator import Simulator
+    from ..graphs.load import load
+    from . import tasks
+
+    images = tasks.TASKS[task]()
+    constants: dict[str, Any] = {"eta_W": [1.0, 0.7], "eta_F": [0.15], "g": 0.5}
+    variants = ["random_sign", "constant_step"]
+    if task == "fashion":
+        constants = {"eta_W": [0.3, 0.22], "eta_F": [0.07], "g": 0.3, "h0": 0.07}
+        variants = ["random_sign"]
+    circuit = load("corinfomax", variants=variants, sizes=[784, 500, 10], **constants)
+    sim = Simulator(circuit, engine="numba", seed=seed, dtype="float32")
+    for epoch in range(epochs):
+        scale = 0.95**epoch
+        for family in ("eta_W", "eta_F"):
+            for k, rate in enumerate(constants[family]):
+                sim.parameters[f"{family}[{k + 1}]"] = rate * scale
+        sim.fit(images.train, epochs=1, batch=20)
+    return float(sim.evaluate(images.test)["accuracy"])
+
+
+def _fashion(seed: int) -> float:
+    return _fit_images("fashion", 2, seed)
+
+
+def _mnist(seed: int) -> float:
+    return _fit_images("mnist", 5, seed)
+
+
+CLAIMS = (
+    Claim(
+        "corinfomax.forward-backward",
+        "eqs. 2, 4",
+        "the two forms of the correlative mutual information are equal",
+        _forward_backward,
+        0.0,
+        1e-10,
+    ),
+    Claim(
+        "corinfomax.taylor",
+        "eqs. 10-11",
+        "the linear form of log det leaves a rest of order 2",
+        _taylor_order,
+        2.0,
+        0.01,
+    ),
+    Claim(
+        "corinfomax.split",
+        "eqs. 28-30",
+        "autapses D and lateral weights O learn what B learns",
+        _split_equals_matrix,
+        0.0,
+        1e-11,
+    ),
+    Claim(
+        "corinfomax.exact-inverse",
+        "eq. 28",
+        "with its denominator the rule keeps B the inverse correlation",
+        _exact_inverse,
+        0.0,
+        1e-9,
+    ),
+    Claim(
+        "corinfomax.fashion",
+        "table 1",
+        "Fashion-MNIST, dense, published constants, 2 epochs: test accuracy (median of 5 seeds)",
+        _fashion,
+        0.80,
+        kind="at least",
+        cost="slow",
+        seeds=5,
+    ),
+    Claim(
+        "corinfomax.mnist",
+        "table 1",
+        "MNIST, dense, published constants, 5 epochs: test accuracy (median of 3 seeds)",
+        _mnist,
+        0.965,
+        kind="at least",
+        cost="slow",
+        seeds=3,
+    ),
+)

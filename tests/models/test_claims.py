@@ -1,0 +1,56 @@
+"""The quick claims hold; the runner tells what holds, what fails and what could not be measured."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from apical.models.claims import MODELS, Claim, claims, run
+
+
+@pytest.mark.parametrize("claim", claims(), ids=lambda c: c.id)
+def test_quick_claims(claim):
+    (verdict,) = run([claim])
+    assert verdict.holds, f"expected {claim.expected}, measured {verdict.measured}"
+
+
+def test_ids_are_unique_and_slow_ones_are_asked_for():
+    every = claims(slow=True)
+    assert len({c.id for c in every}) == len(every)
+    assert {c.id.partition(".")[0] for c in every} == set(MODELS)
+    assert all(c.cost == "quick" for c in claims())
+    assert {"corinfomax.fashion", "corinfomax.mnist"} <= {c.id for c in every} - {
+        c.id for c in claims()
+    }
+    with pytest.raises(ValueError, match="there are some about corinfomax, ep, pem"):
+        claims("cor")
+
+
+def test_verdicts():
+    def missing(seed):
+        raise FileNotFoundError("no such data\nfetch them")
+
+    made = [
+        Claim("a", "", "", lambda seed: seed, 1.0, seeds=3),  # the median of 0, 1, 2
+        Claim("b", "", "", lambda seed: 0.9, 1.0, 0.05),
+        Claim("c", "", "", lambda seed: 0.9, 0.8, kind="at least"),
+        Claim("d", "", "", lambda seed: 0.9, 0.8, kind="at most"),
+        Claim("e", "", "", missing, 1.0),
+    ]
+    verdicts = list(run(made))
+    assert [v.word for v in verdicts] == ["holds", "fails", "holds", "fails", "not measured"]
+    assert verdicts[-1].missing == "no such data"
+    assert verdicts[0].values == (0, 1, 2)
+
+
+def test_command():
+    from typer.testing import CliRunner
+
+    from apical.cli import app
+
+    out = CliRunner().invoke(app, ["claims", "pem"])
+    assert out.exit_code == 0
+    assert "expected 1 +- 0, measured 1: holds" in out.output
+    rows = CliRunner().invoke(app, ["claims", "corinfomax", "--json", "--only", "taylor"]).output
+    assert json.loads(rows)["verdict"] == "holds"
