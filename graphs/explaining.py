@@ -40,6 +40,7 @@ FORMS = {
 WORDS = {"and": "(a) * (b)", "or": "max(a, b)", "not": "1 - a", "if": "(condition) * value"}
 
 _STRANGE = re.compile(r"[^A-Za-z0-9_ \n+\-*/^|<>=!()\[\],;.@':]")
+_COMMA_IN_GROUP = re.compile(r"(?<![\w'])\([^()]*,")
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -89,7 +90,13 @@ def check_brackets(text: str, most: int) -> None:
     if open_at:
         opened = text[open_at[-1]]
         message = f"this `{opened}` is never closed"
-        raise ParseProblem(open_at[-1], message, f"a `{closing[opened]}` further right")
+        fixed = text + "".join(closing[text[i]] for i in reversed(open_at))
+        raise ParseProblem(
+            open_at[-1],
+            message,
+            f"a `{closing[opened]}` further right",
+            None if _COMMA_IN_GROUP.search(fixed) else fixed,
+        )
 
 
 def explain(text: str, offset: int, expected: set[str], start: str) -> ParseProblem:

@@ -9,7 +9,7 @@ from .circuit import LearnItem, Phase, Protocol
 from .constants import NotConstantError
 from .expression import Expr, Parameter, Reference, Variable
 from .families import Indices, repeat
-from .names import Names
+from .names import LARGEST, Names
 from .parse import (
     LearnEntry,
     Loop,
@@ -289,7 +289,7 @@ def _clock(
     if steps is not None:
         count, value = names.constant(steps, where="`steps`")
         names.parameters.mark_structural(count)
-        if value != round(value) or value < 0:
+        if value != round(value) or not 0 <= value <= LARGEST:
             problems.fail(steps.place, "`steps` is a whole number", got=f"{value:g}")
         return count, None, time
     assert duration is not None
@@ -300,6 +300,8 @@ def _clock(
     try:
         if names.number(time) <= 0:
             problems.fail(dt.place, "`dt` is more than 0")
+        if names.number(length) / names.number(time) > LARGEST:
+            problems.fail(duration.place, f"more than {LARGEST} steps")
     except NotConstantError:
         problems.fail(
             dt.place, "with `for`, `dt` is a constant: it is round(duration / dt) steps",
@@ -493,6 +495,8 @@ def _learnt_slow(node: Reference, scope: ProtocolScope, names: Names) -> Iterato
         name = node.attributes[0]
         ruled = {line.statement.target.name for line in member.cell.rules}
         if not isinstance(found, Variable) or name not in ruled:
+            if member.cell.broken:
+                names.problems.echo()
             names.problems.fail(
                 scope.scalar.place_at(node.span[0] if node.span else 0),
                 f"'{name}' of '{member.name}' has no line under `rules` to learn by",

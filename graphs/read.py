@@ -340,7 +340,17 @@ class _Reading:
             trap = traps.trap_of(self.lines[line], "" if above is None else self.lines[above])
             if trap is not None:
                 return line, trap
-        return seen[-1], self.unknown(error, last)
+        return self.without_colon(error, seen) or (seen[-1], self.unknown(error, last))
+
+    def without_colon(self, error: Any, seen: list[int]) -> tuple[int, traps.Trap] | None:
+        """The line where a colon is missing, if that is what YAML stumbles over."""
+        line: int | None = None
+        if "could not find expected ':'" in (error.problem or ""):
+            line = seen[0]
+        elif "not allowed here" in (error.problem or ""):
+            line = self.above(seen[-1])
+        trap = None if line is None else traps.no_colon(self.lines[line])
+        return None if line is None or trap is None else (line, trap)
 
     def above(self, line: int) -> int | None:
         """The nearest line above that is neither empty nor a comment."""
@@ -358,8 +368,7 @@ class _Reading:
             message = "the indentation of this line fits none above"
             return traps.Trap(column, message, "blanks, two more per level", contained=False)
         if "could not find expected ':'" in problem:
-            line = min((error.context_mark or mark).line, len(self.lines) - 1)
-            message = f"line {line + 1} is no `key: value` and no `- item`"
+            message = "a line above is no `key: value` and no `- item`"
             return traps.Trap(column, message, "`key: value`", contained=False)
         if "not allowed here" in problem:
             message = "a key or an item cannot stand here"

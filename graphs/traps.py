@@ -181,6 +181,20 @@ def after_quotes(line: Line) -> Trap | None:
     return Trap(column, message, "quotation marks around the whole value", fixed)
 
 
+def no_colon(line: str) -> Trap | None:
+    """A line that is no `key: value` and no item."""
+    parts = take_apart(line)
+    if parts.key is not None or not parts.value or "-" in parts.lead:
+        return None
+    found = re.match(rf"({NAME}(?:\([^)]*\))?)\s*", parts.value)
+    fixed = None
+    if found is not None:
+        rest = parts.value[found.end() :]
+        fixed = f"{parts.lead}{found.group(1)}:{' ' * bool(rest)}{rest}{parts.comment}"
+    message = "this line is no `key: value` and no `- item`"
+    return Trap(len(parts.lead) + 1, message, "`key: value`", fixed, contained=False)
+
+
 def too_deep(line: Line, previous: str) -> Trap | None:
     """A line indented under one that already has a value."""
     above = take_apart(previous)
