@@ -212,10 +212,22 @@ def broken(x: Any, count: int) -> bool:
 
 @njit(**FAST)
 def product(w: Any, x: Any, out: Any) -> None:
-    """out := w x, for one sample."""
-    for i in range(w.shape[0]):
-        e = w[i, 0] * x[0]
-        for j in range(1, w.shape[1]):
+    """out := w x, for one sample; four rows at once, so that x is loaded a quarter as often."""
+    zero = w.dtype.type(0)
+    rows = w.shape[0]
+    whole = rows - rows % 4
+    for i in range(0, whole, 4):
+        a, b, c, d = zero, zero, zero, zero
+        for j in range(w.shape[1]):
+            s = x[j]
+            a += w[i, j] * s
+            b += w[i + 1, j] * s
+            c += w[i + 2, j] * s
+            d += w[i + 3, j] * s
+        out[i], out[i + 1], out[i + 2], out[i + 3] = a, b, c, d
+    for i in range(whole, rows):
+        e = zero
+        for j in range(w.shape[1]):
             e += w[i, j] * x[j]
         out[i] = e
 
