@@ -25,6 +25,7 @@ class Settings:
     batch: int
     optimizer: str
     rate: str
+    variants: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
     record: tuple[str, ...] = ()
 
@@ -34,14 +35,15 @@ RUNS = (
         circuit="pc",
         epochs=20,
         batch=20,
-        optimizer="sgd",
-        rate="eta 0.1",
-        parameters={"sizes": [64, 128, 10], "eta": 0.1, "h": 0.1, "T": 20},
+        optimizer="adam",
+        rate="eta 0.003",
+        variants=("adam",),
+        parameters={"sizes": [64, 128, 10], "eta": 0.003},
         record=("F", "layer[1].e", "layer[2].x"),
     ),
     Settings(
         circuit="corinfomax",
-        epochs=20,
+        epochs=10,
         batch=20,
         optimizer="sgd",
         rate="eta_W 1.0, 0.7; eta_F 0.15",
@@ -56,7 +58,7 @@ def main() -> None:
     task = tasks.digits()
     for settings in RUNS:
         start = time.perf_counter()
-        circuit = load(settings.circuit, **settings.parameters)
+        circuit = load(settings.circuit, variants=settings.variants, **settings.parameters)
         simulator = Simulator(circuit, engine="numba", seed=0)
         simulator.fit(task.train, epochs=settings.epochs, batch=settings.batch)
         accuracy = float(simulator.evaluate(task.test)["accuracy"])
