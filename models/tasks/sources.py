@@ -134,6 +134,15 @@ def mix(
     return Mixture(s, a, clean + scale * rng.randn(mixtures, samples))
 
 
+def whiten(mixtures: np.ndarray, count: int) -> np.ndarray:
+    """The map (count, m) after which `mixtures` (m, N) have unit covariance; no mean is removed.
+
+    L^-1/2 V^T of the `count` largest eigenvalues L and eigenvectors V of the covariance
+    """
+    values, vectors = np.linalg.eigh(np.cov(mixtures, bias=True))
+    return (vectors[:, ::-1][:, :count] / np.sqrt(values[::-1][:count])).T
+
+
 def start_weights(sources: int = 5, mixtures: int = 10, seed: int = 0) -> np.ndarray:
     """The published first feed-forward weights: eye + 0.01 N(0, 1), (source, mixture)."""
     noise = np.random.default_rng(seed + 123456).standard_normal((sources, mixtures))

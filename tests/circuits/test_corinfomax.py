@@ -150,3 +150,105 @@ def test_autapse_matters(build, golden, rows):
         assert_allclose(end, (0.48 / eps) / (g + 2 / eps - autapse / eps), rtol=1e-10)
         found.append(end)
     assert found[0] > found[1]
+
+
+def settled(build, rows, variants, steps=1500, seed=5, weights=None, **overrides):
+    """The rates of both layers at the end of a long free phase, one sample."""
+    rng = np.random.default_rng(seed)
+    start = {
+        "W[1]": rng.normal(size=(4, 5)),
+        "W[2]": rng.normal(size=(3, 4)),
+        "F[1]": 0.3 * rng.normal(size=(4, 3)),
+        **(weights or {}),
+    }
+    sim = build(
+        "corinfomax",
+        ["constant_step", *variants],
+        start,
+        sizes=[5, 4, 3],
+        T_free=steps,
+        **overrides,
+    )
+    record = ["layer[1].r", "layer[2].r"]
+    traces = sim.run("predict", image=rng.uniform(size=(1, 5)), record=record)
+    return [rows(traces, name, "free")[0, -1] for name in record]
+
+
+def test_domains_of_appendix_c(build, rows):
+    """Each polytope is met at the end of a long phase; its constraint is active, not void."""
+    fast = {"eta_q": [0.05, 0.05]}
+    free = settled(build, rows, ["antisparse"])
+    for r in free:
+        assert np.all(np.abs(r) <= 1) and np.any(r < 0)
+    excited = {"W[1]": np.ones((4, 5)), "W[2]": np.ones((3, 4))}
+    for r in settled(build, rows, ["sparse"], weights=excited, **fast):
+        assert np.all(r >= 0) and r.sum() == pytest.approx(1, abs=1e-3)
+    for r in settled(build, rows, ["sparse", "simplex"], **fast):
+        assert np.all(r >= 0) and abs(r.sum() - 1) < 1e-3
+    signed = settled(build, rows, ["signed_sparse"], **fast)
+    for r in signed:
+        assert np.abs(r).sum() <= 1 + 1e-3
+    assert np.any(signed[0] < 0) and np.abs(signed[0]).sum() == pytest.approx(1, abs=1e-3)
+    weights = excited | {"W[2]": np.array([[1.0], [-0.9], [-1.0]]) * np.ones(4)}
+    _, r = settled(
+        build, rows, ["mixed"], weights=weights, signed=[1, 1, 0], member=[1, 1, 0], eta_q=0.05
+    )
+    assert r[1] < 0 and r[2] == 0 and np.all(np.abs(r) <= 1)
+    assert np.abs(r[:2]).sum() == pytest.approx(1, abs=1e-3)
+
+
+def test_stored_without_its_leak(build, golden, rows):
+    """`leak_free` is the same circuit: D without d."""
+    g = golden("corinfomax_pem/cim_dense_543_strong_lateral_constant_eta")
+    constants = {"sizes": [5, 4, 3], "eps": 0.15, "g": 0.2, "lam": 0.9}
+    start = sst_weights(weights_of(g, "init"), 0.15, 0.2, 0.9)
+    whole = build("corinfomax_sst", weights=start, **constants)
+    leak = {"D[1]": 0.15 * 0.2, "D[2]": 0.2}
+    free = {name: w - leak.get(name, 0) for name, w in start.items()}
+    split = build("corinfomax_sst", ["leak_free"], free, **constants)
+    for _ in range(2):
+        for sim in (whole, split):
+            sim.run("train", image=g["X"][0].T, label=g["Y"][0].T, learn=True, record=[])
+    for name in start:
+        found = split.weights[name] + leak.get(name, 0)
+        assert_allclose(found, whole.weights[name], **CLOSE, err_msg=name)
+
+
+def test_named_differences(build, golden, rows):
+    """`simultaneous` and `keep_membrane` against a transcription of the equations."""
+    g = golden("corinfomax_pem/cim_dense_543_strong_lateral_constant_eta")
+    w = weights_of(g, "init")
+    x, y = g["X"][0].T[0], g["Y"][0].T[0]
+    eps, leak, lam, h, steps = 0.15, 0.2, 0.9, 0.05, 12
+    gam = (1 - lam) / lam
+    u = [np.zeros(4), np.zeros(3)]
+    path = []
+    for phase in range(2):
+        for _ in range(steps):
+            r = [np.clip(v, 0, 1) for v in u]
+            hidden = eps * (2 * gam * w["B[1]"] @ r[0] + leak * r[0]) + w["F[1]"] @ r[1]
+            output = gam * w["B[2]"] @ r[1] + leak * r[1] - phase * (r[1] - y)
+            below = [w["W[1]"] @ x, w["W[2]"] @ r[0]]
+            u = [
+                u[0] + h * (-leak * u[0] + (below[0] - u[0] + hidden - u[0]) / eps),
+                u[1] + h * (-leak * u[1] + (below[1] - u[1]) / eps + output - u[1]),
+            ]
+            path.append(np.concatenate(u))
+    sim = build(
+        "corinfomax",
+        ["constant_step", "simultaneous", "keep_membrane"],
+        w,
+        sizes=[5, 4, 3],
+        eps=eps,
+        g=leak,
+        lam=lam,
+        h0=h,
+        T_free=steps,
+        T_nudged=steps,
+    )
+    traces = sim.run("train", image=x[None], label=y[None], record=["layer[1].u", "layer[2].u"])
+    found = [
+        np.concatenate([rows(traces, f"layer[{k}].u", p)[0, 1:] for k in (1, 2)], axis=1)
+        for p in ("free", "nudged")
+    ]
+    assert_allclose(np.concatenate(found), path, **CLOSE)

@@ -67,3 +67,29 @@ def test_converged(build, golden, rows, steps):
     assert_allclose(states(rows, traces, "free")[-1], g["free_converged"], **CLOSE)
     assert_allclose(states(rows, traces, "nudged")[-1], g["nudged_converged"], **CLOSE)
     check_updates(sim, g, "onec", CLOSE)
+
+
+def test_half_cost_is_half_a_nudge(build, golden):
+    """With C/2 at twice the beta the nudged state is that of C; the update is half."""
+    g = golden("pc/g15_ep_hardsig")
+    whole = start(build, g)
+    whole.run("train", image=g["x"], label=g["y"], learn=True, record=[])
+    half = start(build, g, ["half_cost"])
+    half.parameters["beta"] = 2 * float(g["beta"])
+    half.run("train", image=g["x"], label=g["y"], learn=True, record=[])
+    for k in (1, 2):
+        w = g[f"W{k}"].T
+        assert_allclose(half.weights[f"W[{k}]"] - w, (whole.weights[f"W[{k}]"] - w) / 2, **CLOSE)
+
+
+def test_random_sign_is_either_nudge(build, golden):
+    """The change is that of +beta or that of -beta."""
+    g = golden("pc/g15_ep_hardsig")
+    changes = []
+    for variants, sign in (([], 1), ([], -1), (["random_sign"], 1)):
+        sim = start(build, g, variants)
+        sim.parameters["beta"] = sign * float(g["beta"])
+        sim.run("train", image=g["x"], label=g["y"], learn=True, record=[])
+        changes.append(np.array(sim.weights["W[1]"]) - g["W1"].T)
+    assert not np.allclose(changes[0], changes[1])
+    assert np.allclose(changes[2], changes[0]) or np.allclose(changes[2], changes[1])

@@ -144,3 +144,73 @@ def test_nonnegative_domains(build, domain):
     off = np.array(sim.weights["C"])
     np.fill_diagonal(off, 0)
     assert_allclose(off, c - np.diag(np.diag(c)), **CLOSE)
+
+
+def soft(y, q, signed):
+    """One threshold: two-sided where signed, else one-sided."""
+    return np.where(signed, np.sign(y) * np.maximum(np.abs(y) - q, 0), np.maximum(y - q, 0))
+
+
+def test_mixed_polytope(build):
+    """Two overlapping l1 balls, a transcription of the program's loop for one sample at a time."""
+    rng = np.random.default_rng(4)
+    mixture, w = rng.normal(size=(3, 6)), rng.normal(size=(3, 6)) / 2
+    signed, groups = np.array([1, 1, 0], bool), (np.array([0, 1]), np.array([1, 2]))
+    c = 0.2 * np.eye(3)
+    eps, gamma, eta_q, h0, steps = 1e-3, 40.0, 0.3, 0.02, 40
+    sim = build(
+        "pem",
+        ["mixed"],
+        {"W": w},
+        n=3,
+        m=6,
+        eps=eps,
+        gamma=gamma,
+        h0=h0,
+        T=steps,
+        tol=0,
+        eta_q=eta_q,
+    )
+    from_traces = sim.run("train", mixture=mixture, batch=1, record=["y.y"]).dataset["y.y"].values
+    active = []
+    for sample, x in enumerate(mixture):
+        y, q = np.zeros(3), [0.0, 0.0]
+        for j in range(steps):
+            d = np.diag(c) + eps
+            y = y - max(h0 / (j + 1), 1e-6) * (gamma * (y - w @ x) - y / d)
+            for l1, group in enumerate(groups):
+                y[group] = soft(y[group], q[l1], signed[group])
+                q[l1] = max(q[l1] + eta_q * (np.abs(y[group]).sum() - 1), 0)
+            y = np.where(signed, np.clip(y, -1, 1), np.clip(y, 0, 1))
+        active.append(max(q))
+        assert_allclose(from_traces[0, sample, -1], y, **CLOSE)
+    assert max(active) > 0
+
+
+def test_full_gradient(build, rows):
+    """One step from a given y: the truncated step and the term that is not local."""
+    from apical.models.pem import gradient
+
+    a = np.random.default_rng(6).normal(size=(3, 9))
+    c, mu = a @ a.T / 9, np.array([0.1, -0.2, 0.0])
+    w, x, h, gamma, eps = 0.1 * a[:, :4], np.ones((1, 4)), 1e-3, 5.0, 1e-5
+    ends = []
+    for variants in ([], ["full_gradient"]):
+        sim = build(
+            "pem",
+            variants,
+            {"W": w, "C": c - np.diag(np.diag(c))},
+            {"y.var": np.diag(c).copy(), "y.mu": mu},
+            n=3,
+            m=4,
+            T=1,
+            h0=h,
+            gamma=gamma,
+            eps=eps,
+        )
+        # y starts at 0, so ybar = -mu
+        traces = sim.run("train", mixture=x, record=["y.y"])
+        ends.append(rows(traces, "y.y")[0, -1])
+    for end, full in zip(ends, (False, True), strict=True):
+        step = gamma * (0 - w @ x[0]) + gradient(c, eps, -mu, full=full)
+        assert_allclose(end, -h * step, rtol=1e-10)

@@ -15,6 +15,31 @@ from apical.graphs.load import bundled
 # - in corinfomax B, SST O and PEM's C the rule wants a dendritic or somatic variable of the
 #   presynaptic cell that the axon does not carry (z, q, ybar, while r, r, ybar/D are sent).
 TABLE = {
+    ("bsm",): {  # M: y is clip(u/(m D)), D y is sent; D measures its own conductance by copies
+        "W": "local",
+        "M": "two-cell",
+        "power_W": "tied",
+        "power_M": "tied",
+        "y.m": "local",
+        "y.D": "local",
+    },
+    ("nsm",): {"W": "local", "M": "local", "y.D": "local"},
+    ("corinfomax", "exact_inverse"): {"W": "local", "F": "local", "B": "population"},
+    ("corinfomax_sst", "leak_free"): {
+        "W": "local",
+        "F": "local",
+        "D": "local",
+        "O": "two-cell",
+        "inhibit": "fixed",
+        "listen": "fixed",
+    },
+    ("pem", "full_gradient"): {
+        "W": "local",
+        "C": "two-cell",
+        "square": "tied",
+        "y.mu": "local",
+        "y.var": "local",
+    },
     ("corinfomax",): {"W": "local", "F": "local", "B": "two-cell"},
     ("corinfomax_sst",): {
         "W": "local",
