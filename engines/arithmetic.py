@@ -36,7 +36,9 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def value(expr: Expr, load: Callable[[Load], Any], leaf: Callable[[Expr], Any] | None = None) -> Any:
+def value(
+    expr: Expr, load: Callable[[Load], Any], leaf: Callable[[Expr], Any] | None = None
+) -> Any:
     """The value of `expr`, elementwise; `load` gives buffers, `leaf` any other leaf."""
     match expr:
         case Number(value=number):

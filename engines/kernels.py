@@ -31,7 +31,9 @@ def _stamp() -> str:
 
     here = Path(__file__).parent
     sources = [(here / name).read_bytes() for name in ("numba_functions.py", "philox.py")]
-    versions = f"{sys.version_info[:2]} {numba.__version__} {llvmlite.__version__} {numpy.__version__}"
+    versions = (
+        f"{sys.version_info[:2]} {numba.__version__} {llvmlite.__version__} {numpy.__version__}"
+    )
     return hashlib.sha256(versions.encode() + b"".join(sources)).hexdigest()
 
 

@@ -81,7 +81,12 @@ class _Call:
     """The arguments of one call of `run`, for one replica."""
 
     def __init__(
-        self, parent: NumbaExecutable, printer: Printer, memory: Arrays, work: Presentations, replica: int
+        self,
+        parent: NumbaExecutable,
+        printer: Printer,
+        memory: Arrays,
+        work: Presentations,
+        replica: int,
     ):
         self.parent, self.printer, self.memory, self.work = parent, printer, memory, work
         self.program, self.replica = parent.program, replica
@@ -190,6 +195,6 @@ _NOTHING = {np.dtype(t): np.zeros((1, 1, 1), dtype=t) for t in ("float64", "floa
 
 
 def _writable(array: np.ndarray) -> np.ndarray:
-    """numba compiles anew for arrays that cannot be written."""
+    """Numba compiles anew for arrays that cannot be written."""
     array = np.ascontiguousarray(array)
     return array if array.flags.writeable else array.copy()

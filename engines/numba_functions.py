@@ -151,13 +151,13 @@ def clip_any(x: Any, low: Any, high: Any) -> Any:
 @njit(**INLINE)
 def sign_64(x: Any) -> Any:
     """-1, 0 or 1."""
-    return float(x > 0.0) - float(x < 0.0)
+    return (1.0 if x > 0.0 else 0.0) - (1.0 if x < 0.0 else 0.0)
 
 
 @njit(**INLINE)
 def sign_32(x: Any) -> Any:
     """-1, 0 or 1."""
-    return np.float32(x > ZERO32) - np.float32(x < ZERO32)
+    return (ONE32 if x > ZERO32 else ZERO32) - (ONE32 if x < ZERO32 else ZERO32)
 
 
 @njit(**INLINE)

@@ -11,7 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..graphs.expression import Binary, Call, Compare, Expr, Load, Number, Transmitted, Unary, Weight, children
+from ..graphs.expression import (
+    Binary,
+    Call,
+    Compare,
+    Expr,
+    Load,
+    Number,
+    Transmitted,
+    Unary,
+    Weight,
+    children,
+)
 from ..graphs.program import (
     BatchReduce,
     Block,
@@ -90,7 +101,15 @@ def layout(program: Program) -> Layout:
         products=tuple(products),
         draws=tuple(dict.fromkeys(i.name for i in code if isinstance(i, Draw))),
         sizes=tuple(
-            sorted({n + e for b in program.buffers.values() for n in (*b.shape[1:], b.size) for e in (0, 1) if isinstance(n, int)})
+            sorted(
+                {
+                    n + e
+                    for b in program.buffers.values()
+                    for n in (*b.shape[1:], b.size)
+                    for e in (0, 1)
+                    if isinstance(n, int)
+                }
+            )
         ),
     )
 
@@ -125,7 +144,9 @@ class Printer:
             'INNER = {**FAST, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}',
             "",
         ]
-        signatures = [self._phase(number, phase) for number, phase in enumerate(self.program.phases)]
+        signatures = [
+            self._phase(number, phase) for number, phase in enumerate(self.program.phases)
+        ]
         self._run(signatures)
         place = self.lines.index("")
         self.lines[place:place] = [f"{n} = np.float32({v!r})" for v, n in self.constants.items()]
@@ -185,7 +206,11 @@ class Printer:
         self._code(phase.enter)
         if phase.loop is not None:
             self.stops = phase.loop.stops
-            self.stop_row = [p.name for p in self.program.phases if p.loop and p.loop.stops].index(phase.name) if self.stops else 0
+            self.stop_row = (
+                [p.name for p in self.program.phases if p.loop and p.loop.stops].index(phase.name)
+                if self.stops
+                else 0
+            )
             if self.stops and not self.single:
                 self._line(f"{self._use('act')}[:] = True")
             self._line(f"for step in range({phase.loop.steps}):")
@@ -271,7 +296,9 @@ class Printer:
             case Block(shape=shape):
                 if shape[0] == "scalar":
                     for m in instruction.maps:
-                        self._line(f"{self._use('S')}[{self.place[m.target]}] = {self._scalar(m.value)}")
+                        self._line(
+                            f"{self._use('S')}[{self.place[m.target]}] = {self._scalar(m.value)}"
+                        )
                 elif shape[0] == "matrix":
                     for m in instruction.maps:
                         self._rank(Rank(m.target, m.value))
@@ -469,7 +496,9 @@ class Printer:
         if shape[0] == "matrix":
             self._line(f"    for j in range({self._size(int(shape[2]))}):")
             self._line(f"        e += {text}")
-            self._line(f"{self._use('S')}[{self.place[r.target]}] = e / {int(shape[1]) * int(shape[2])}")
+            self._line(
+                f"{self._use('S')}[{self.place[r.target]}] = e / {int(shape[1]) * int(shape[2])}"
+            )
         else:
             self._line(f"    e += {text}")
             self._line(f"{self._use('S')}[{self.place[r.target]}] = e / {int(shape[1])}")
@@ -484,7 +513,9 @@ class Printer:
             step = f"S[{self.place['#step']}]"
             self._line(f"for i in range({n}):")
             self._line("    for j in range(B):")
-            self._line(f"        {target}[i * B + j] = f.normal_at({key}, i, {step}, {now} * B + j)")
+            self._line(
+                f"        {target}[i * B + j] = f.normal_at({key}, i, {step}, {now} * B + j)"
+            )
             return
         place = f"S[{self.place[d.target]}]"
         if d.kind == "random_sign":
@@ -504,7 +535,9 @@ class Printer:
         row = f"{self._use(f'm{s.slot}')}[int({self._scalar(s.row)})]"
         if self.stops and not self.single:
             running = self._use("act")
-            self._line(f"f.store_running({record}, p, {row}, {self._array(s.source)}, {n}, {running})")
+            self._line(
+                f"f.store_running({record}, p, {row}, {self._array(s.source)}, {n}, {running})"
+            )
         else:
             self._line(f"f.store({record}, p, {row}, {self._array(s.source)}, {n})")
 

@@ -89,13 +89,17 @@ class _Presentation:
             elif kind == "row":
                 self.arrays[name] = np.zeros((self.replicas, 1, buffer.size), dtype=dtype)
             elif kind == "matrix":
-                self.arrays[name] = np.zeros((self.replicas, *map(int, buffer.shape[1:])), dtype=dtype)
+                self.arrays[name] = np.zeros(
+                    (self.replicas, *map(int, buffer.shape[1:])), dtype=dtype
+                )
             else:
                 self.arrays[name] = np.zeros((self.replicas, 1, 1), dtype=np.float64)
         for name, start in work.initial.items():
             if name in self.arrays and not (work.carry and self.number):
-                chosen = start[:, self.order[0]] if start.shape[0] == 1 else np.stack(
-                    [s[o] for s, o in zip(start, self.order, strict=True)]
+                chosen = (
+                    start[:, self.order[0]]
+                    if start.shape[0] == 1
+                    else np.stack([s[o] for s, o in zip(start, self.order, strict=True)])
                 )
                 self.arrays[name] = np.broadcast_to(chosen, self.arrays[name].shape).astype(dtype)
         counters = {
@@ -176,9 +180,7 @@ class _Presentation:
             case Map():
                 self._map(instruction)
             case Reduce(target=target, op=op, value=expr, size=size):
-                units = np.broadcast_to(
-                    self._value(expr), (self.replicas, self.batch, size)
-                )
+                units = np.broadcast_to(self._value(expr), (self.replicas, self.batch, size))
                 self.arrays[target] = _REDUCE[op](units, axis=-1, keepdims=True)
             case BatchReduce(target=target, value=expr, average=average):
                 size = self.arrays[target].shape[-1]
@@ -209,7 +211,9 @@ class _Presentation:
 
     def _map(self, m: Map) -> None:
         old = self.arrays[m.target]
-        new = np.broadcast_to(self._value(m.value), np.broadcast_shapes(old.shape, np.shape(self._value(m.value))))
+        new = np.broadcast_to(
+            self._value(m.value), np.broadcast_shapes(old.shape, np.shape(self._value(m.value)))
+        )
         if m.masked:
             new = np.where(self.active, new, old)
         self.arrays[m.target] = np.array(new, dtype=old.dtype)
@@ -265,10 +269,15 @@ class _Presentation:
     def _draw(self, d: Draw) -> None:
         target = self.program.buffers[d.target]
         arguments = [np.ravel(self._value(a)) for a in d.arguments]
-        drawn = [self._drawn(d, target.shape, seed, r, arguments) for r, seed in enumerate(self.work.seeds)]
+        drawn = [
+            self._drawn(d, target.shape, seed, r, arguments)
+            for r, seed in enumerate(self.work.seeds)
+        ]
         self.arrays[d.target] = np.stack(drawn)
 
-    def _drawn(self, d: Draw, shape: Any, seed: int, replica: int, arguments: list[Any]) -> np.ndarray:
+    def _drawn(
+        self, d: Draw, shape: Any, seed: int, replica: int, arguments: list[Any]
+    ) -> np.ndarray:
         presentation = self.work.presentation + self.number
         if shape[0] == "unit":
             units = np.arange(int(shape[1]))[None, :]

@@ -202,7 +202,9 @@ class Simulator:
         if key not in self._executables:
             if protocol not in self.circuit.protocols:
                 known = ", ".join(self.circuit.protocols)
-                raise ValueError(f"{self.circuit.name} has no protocol {protocol!r}; it has: {known}")
+                raise ValueError(
+                    f"{self.circuit.name} has no protocol {protocol!r}; it has: {known}"
+                )
             program = lower(self.circuit, protocol, learn=learn, record=record, output=output)
             self._executables[key] = compile_program(program, self.engine, self.dtype, self.device)
             self._start_optimizers(program)
@@ -252,10 +254,17 @@ class Simulator:
                     history.interrupted = True
                     return history
                 self.epoch += 1
-                entry: dict[str, Any] = {"epoch": self.epoch, "seconds": time.perf_counter() - began}
+                entry: dict[str, Any] = {
+                    "epoch": self.epoch,
+                    "seconds": time.perf_counter() - began,
+                }
                 if validate is not None:
                     entry |= self.evaluate(validate)
-                    bar.say(", ".join(f"{k} {np.round(v, 4)}" for k, v in entry.items() if k != "seconds"))
+                    bar.say(
+                        ", ".join(
+                            f"{k} {np.round(v, 4)}" for k, v in entry.items() if k != "seconds"
+                        )
+                    )
                 history.epochs.append(entry)
                 if on_epoch is not None:
                     on_epoch(self, entry)
@@ -270,7 +279,10 @@ class Simulator:
             executable = self._executable(protocol, False, (), name)
             streams = self._streams(executable.program, samples)
             pieces = []
-            for part in _parts(np.broadcast_to(np.arange(_length(streams)), (self.replicas, _length(streams))), batch):
+            for part in _parts(
+                np.broadcast_to(np.arange(_length(streams)), (self.replicas, _length(streams))),
+                batch,
+            ):
                 work = self._work(part, streams)
                 self._present(executable, work, learning=False)
                 assert work.output is not None
@@ -470,7 +482,9 @@ class Simulator:
                 self.presentation += at
                 self.sample += at * work.batch
 
-    def _divergence(self, executable: Executable, work: Presentations, failure: Failure) -> Divergence:
+    def _divergence(
+        self, executable: Executable, work: Presentations, failure: Failure
+    ) -> Divergence:
         program = executable.program
         for name in program.finite:
             bad = ~np.isfinite(self._memory[name][failure.replica])
@@ -497,7 +511,9 @@ class Simulator:
             dt = phase.dt or Number(1.0)
             varying = any(isinstance(n, Load) and n.buffer == "#step" for n in walk(dt))
             steps = np.arange(phase.steps if varying else min(phase.steps, 1))
-            lengths = [float(np.ravel(value(dt, lambda n, s=s: self._scalar(n, s)))[0]) for s in steps]
+            lengths = [
+                float(np.ravel(value(dt, lambda n, s=s: self._scalar(n, s)))[0]) for s in steps
+            ]
             if varying:
                 elapsed = np.cumsum(lengths)
             else:
@@ -515,14 +531,18 @@ class Simulator:
         return {"#presentation": self.presentation, "#epoch": self.epoch}.get(node.buffer, 0.0)
 
     def _traces(self, program: Program, done: Sequence[Presentations], facts: Any) -> Traces:
-        rows = sorted({row for slot in program.slots for row in slot.rows}) or list(range(program.rows))
+        rows = sorted({row for slot in program.slots for row in slot.rows}) or list(
+            range(program.rows)
+        )
         position = {row: i for i, row in enumerate(rows)}
         arrays = {}
         for number, slot in enumerate(program.slots):
             pieces = [w.records[number] for w in done]
             joined = np.concatenate([_by_sample(p) for p in pieces], axis=1)
             if len(slot.rows) != len(rows):
-                wide = np.full((*joined.shape[:2], len(rows), joined.shape[3]), np.nan, joined.dtype)
+                wide = np.full(
+                    (*joined.shape[:2], len(rows), joined.shape[3]), np.nan, joined.dtype
+                )
                 wide[:, :, [position[r] for r in slot.rows]] = joined
                 joined = wide
             arrays[slot.name] = joined if slot.shape[0] == "unit" else joined[..., 0]
@@ -568,7 +588,9 @@ class Simulator:
 
         arrays, facts = read(path)
         circuit = rebuild(facts["circuit"])
-        made = cls(circuit, engine or facts["engine"], facts["seed"], facts["dtype"], facts["replicas"])
+        made = cls(
+            circuit, engine or facts["engine"], facts["seed"], facts["dtype"], facts["replicas"]
+        )
         made._given = facts["given"]
         made._refresh()
         made._memory |= {name: np.array(array) for name, array in arrays.items()}
@@ -609,7 +631,9 @@ def _one(name: str, given: Any, length: int, replica: int, replicas: int) -> Any
         return float(array)
     elif array.shape == (replicas,):
         return float(array[replica])
-    expected = f"a list of {length}" if length else f"a number, or one for each of {replicas} replicas"
+    expected = (
+        f"a list of {length}" if length else f"a number, or one for each of {replicas} replicas"
+    )
     raise ValueError(f"parameter {name!r}: expected {expected}, got shape {array.shape}")
 
 

@@ -76,7 +76,9 @@ def _initial(
     arrays: dict[str, np.ndarray] = {}
 
     def drawn(node: Expr) -> Expr | None:
-        if isinstance(node, Call) and (node.function in INITIALISERS or node.function in ("transpose", "copy")):
+        if isinstance(node, Call) and (
+            node.function in INITIALISERS or node.function in ("transpose", "copy")
+        ):
             name = f"%{len(arrays)}"
             if node.function in INITIALISERS:
                 arguments = [float(value(drawn_all(a), load, leaf)) for a in node.arguments]
@@ -135,6 +137,3 @@ def _constant(node: Expr, parameters: Mapping[str, Value]) -> Any:
     if isinstance(node, Parameter):
         return np.asarray(parameters[node.name])
     raise TypeError(f"a start value cannot read {node!r}")
-
-
-

@@ -32,7 +32,11 @@ class Diagnostic:
         lines = [f"{self.place.path}:{self.place.line}:{self.place.column}: {kind}{self.message}"]
         if self.line_text:
             lines += ["    " + self.line_text, "    " + " " * (self.place.column - 1) + "^"]
-        for label, text in (("expected", self.expected), ("got", self.got), ("try", self.suggestion)):
+        for label, text in (
+            ("expected", self.expected),
+            ("got", self.got),
+            ("try", self.suggestion),
+        ):
             if text:
                 lines.append(f"  {label}: {text}")
         return "\n".join(lines)

@@ -26,8 +26,8 @@ from .expression import (
     Rate,
     Residual,
     Stream,
-    Transmitted,
     Trace,
+    Transmitted,
     Unary,
     Variable,
     Weight,
@@ -111,11 +111,17 @@ class Evaluator:
         key = f"{population}.{name}"
         if name in member.slow:
             return self.buffer(key, "slow", "row", member.size)
-        return self.buffer(key, "state" if name in member.states else "algebraic", "unit", member.size)
+        return self.buffer(
+            key, "state" if name in member.states else "algebraic", "unit", member.size
+        )
 
     def weight(self, synapse: Synapse) -> str:
         """The buffer of a synapse's own weight."""
-        shape = ("row", *synapse.shape) if synapse.connect == "one_to_one" else ("matrix", *synapse.shape)
+        shape = (
+            ("row", *synapse.shape)
+            if synapse.connect == "one_to_one"
+            else ("matrix", *synapse.shape)
+        )
         return self.buffer(synapse.name, "weight", *shape)
 
     def sent(self, synapse: Synapse) -> str:
@@ -216,7 +222,9 @@ class Evaluator:
             raise LoweringError(f"vectors of different lengths meet: {sorted(sizes)}")
         return sizes.pop() if sizes else 1
 
-    def _temporary(self, key: tuple[object, ...], label: str, kind: str, *shape: str | int) -> tuple[str, bool]:
+    def _temporary(
+        self, key: tuple[object, ...], label: str, kind: str, *shape: str | int
+    ) -> tuple[str, bool]:
         known = key in self._temporaries
         if not known:
             self._temporaries[key] = f"{label}#{len(self._temporaries)}"
@@ -429,7 +437,9 @@ class Evaluator:
         held = {
             r[0].value: b
             for b in self.valid
-            if len(r := self.recipe(b)) == 1 and isinstance(r[0], Map) and isinstance(r[0].value, Call)
+            if len(r := self.recipe(b)) == 1
+            and isinstance(r[0], Map)
+            and isinstance(r[0].value, Call)
         }
         if not held:
             return instruction

@@ -51,12 +51,12 @@ def _all(phases: tuple[PhaseProgram, ...]) -> list[Instruction]:
     return code
 
 
-def _drop(phases: tuple[PhaseProgram, ...], buffers: Mapping[str, Buffer]) -> tuple[PhaseProgram, ...]:
+def _drop(
+    phases: tuple[PhaseProgram, ...], buffers: Mapping[str, Buffer]
+) -> tuple[PhaseProgram, ...]:
     """Drops instructions whose result no instruction reads, until none is left."""
     while True:
-        read = set().union(
-            set(), *(reads(i) for i in _all(phases) if not isinstance(i, Branch))
-        )
+        read = set().union(set(), *(reads(i) for i in _all(phases) if not isinstance(i, Branch)))
         for phase in phases:
             for i in flat((*phase.enter, *(phase.loop.body if phase.loop else ()), *phase.leave)):
                 if isinstance(i, Branch):
@@ -67,7 +67,8 @@ def _drop(phases: tuple[PhaseProgram, ...], buffers: Mapping[str, Buffer]) -> tu
             if not made or isinstance(instruction, Branch):
                 return False
             return all(
-                (buffers[w].kind in TRANSIENT or w in ("#t", "#t0", "#elapsed", "#dt")) and w not in read
+                (buffers[w].kind in TRANSIENT or w in ("#t", "#t0", "#elapsed", "#dt"))
+                and w not in read
                 for w in made
             )
 

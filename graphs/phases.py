@@ -21,7 +21,20 @@ from .expression import (
     walk,
 )
 from .plasticity import RuleCompiler
-from .program import Branch, Draw, Instruction, Loop, Map, Output, PhaseProgram, Rank, Reduce, Stop, Store, writes
+from .program import (
+    Branch,
+    Draw,
+    Instruction,
+    Loop,
+    Map,
+    Output,
+    PhaseProgram,
+    Rank,
+    Reduce,
+    Stop,
+    Store,
+    writes,
+)
 from .tableaux import TABLEAUX, Tableau
 
 STEP, TIME, DT = Load("#step"), Load("#t"), Load("#dt")
@@ -29,12 +42,12 @@ DRAWS = ("random_sign", "uniform", "normal")
 
 
 def plus(left: Expr, right: Expr) -> Expr:
-    """left + right, simplified."""
+    """Left + right, simplified."""
     return simplify(Binary("+", left, right))
 
 
 def times(left: Expr, right: Expr) -> Expr:
-    """left * right, simplified."""
+    """Left * right, simplified."""
     return simplify(Binary("*", left, right))
 
 
@@ -111,7 +124,9 @@ class PhaseLowering:
 
     def _restore(self, earlier: str) -> None:
         if earlier not in self.at.ended:
-            raise LoweringError(f"`from: {earlier}`: that phase has not ended before {self.phase.name}")
+            raise LoweringError(
+                f"`from: {earlier}`: that phase has not ended before {self.phase.name}"
+            )
         for state in self.at.buffers.copy().values():
             saved = f"{state.name}@end {earlier}"
             if saved in self.at.buffers:
@@ -139,7 +154,9 @@ class PhaseLowering:
             return 0
         steps = self.number(phase.steps)
         if steps != int(steps) or steps < 0:
-            raise LoweringError(f"phase {phase.name!r}: steps must be a whole number, got {steps:g}")
+            raise LoweringError(
+                f"phase {phase.name!r}: steps must be a whole number, got {steps:g}"
+            )
         return int(steps)
 
     def _dt(self) -> Expr:
@@ -267,7 +284,9 @@ class PhaseLowering:
             if stages:
                 self._move(starts, stages, row)
                 if offset != tableau.c[len(stages) - 1]:
-                    at.assign("#t", plus(plus(Load("#t0"), self._elapsed()), times(Number(offset), DT)))
+                    at.assign(
+                        "#t", plus(plus(Load("#t0"), self._elapsed()), times(Number(offset), DT))
+                    )
             stages.append(self._rates(states, last, len(stages) if not single else None))
             if not single and not starts:
                 starts = {target: self._copy(target, "start") for target, _, _ in stages[0]}
@@ -282,9 +301,7 @@ class PhaseLowering:
             self._move(starts, stages, tableau.b)
 
     def _elapsed(self) -> Expr:
-        step_dependent = any(
-            isinstance(n, Load) and n.buffer == "#step" for n in walk(self._dt())
-        )
+        step_dependent = any(isinstance(n, Load) and n.buffer == "#step" for n in walk(self._dt()))
         return Load("#elapsed") if step_dependent else times(STEP, DT)
 
     def _rates(
@@ -377,10 +394,14 @@ class PhaseLowering:
             values = []
             for _, target, update in updates:
                 right = at.translate(update.right)
-                value = right if update.kind == ":=" else Binary(update.kind[0], Load(target), right)
+                value = (
+                    right if update.kind == ":=" else Binary(update.kind[0], Load(target), right)
+                )
                 values.append(at.reading(simplify(value)))
             if len(updates) > 1:
-                values = [self._scratch_value(u[1], v) for u, v in zip(updates, values, strict=True)]
+                values = [
+                    self._scratch_value(u[1], v) for u, v in zip(updates, values, strict=True)
+                ]
             for (_, target, _), value in zip(updates, values, strict=True):
                 self._put(target, value)
 
@@ -439,7 +460,7 @@ class PhaseLowering:
         return test
 
     def _residual(self) -> Expr:
-        """max over states of |dx/dt| / (1 + |x|), with the derivatives of the step just taken."""
+        """Max over states of |dx/dt| / (1 + |x|), with the derivatives of the step just taken."""
         largest: Expr = Number(0.0)
         for population, variable in self._states(tuple(self.at.circuit.populations)):
             rate = Load(self.at.rate(population, variable))

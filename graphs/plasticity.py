@@ -189,7 +189,9 @@ class RuleCompiler:
     def _read_update(self, synapse: Synapse, rule: Update, weight: str, keep: bool) -> Apply:
         average = synapse.batch == "mean"
         if synapse.connect == "one_to_one":
-            swapped = transform(rule.right, lambda n: Load(weight) if isinstance(n, Weight) else None)
+            swapped = transform(
+                rule.right, lambda n: Load(weight) if isinstance(n, Weight) else None
+            )
             right = self.at.translate(swapped, synapse)
             return self._read_row(weight, rule, right, synapse.shape[0], average)
         base, terms = self._split(synapse, rule.right, weight, keep)
@@ -217,7 +219,9 @@ class RuleCompiler:
         for factors in parts:
             scalar = self.at.reading(self.at.translate(factors.scalar))
             matrix = factors.matrix and self.at.translate(
-                transform(factors.matrix, lambda n: Load(weight) if isinstance(n, Weight) else None),
+                transform(
+                    factors.matrix, lambda n: Load(weight) if isinstance(n, Weight) else None
+                ),
                 synapse,
             )
             post = self._end(synapse, factors.post, "post")
@@ -253,7 +257,9 @@ class RuleCompiler:
             held = self._held(pre, "pre", synapse, keep)
             return Term(scalar, held, held, name)
         before = self._held(post, "post", synapse, keep)
-        after = before if post == pre and not synapse.bias else self._held(pre, "pre", synapse, keep)
+        after = (
+            before if post == pre and not synapse.bias else self._held(pre, "pre", synapse, keep)
+        )
         return Term(scalar, before, after)
 
     def _apart(self, expr: Expr) -> tuple[Expr | None, Expr | None]:
@@ -265,7 +271,7 @@ class RuleCompiler:
             case Binary(op="*", left=left, right=right):
                 (a, b), (c, d) = self._apart(left), self._apart(right)
                 return _times(a, c), _times(b, d)
-            case Binary(op="/", left=left, right=right) if (below := self._per_sample(right)):
+            case Binary(op="/", left=left, right=right) if below := self._per_sample(right):
                 above, rest = self._apart(left)
                 return Binary("/", above or ONE, below), rest
         return None, expr
@@ -299,7 +305,11 @@ class RuleCompiler:
 
     def _held(self, factor: Expr, side: str, synapse: Synapse, keep: bool) -> str:
         """A buffer that holds a factor until the rule is applied."""
-        if isinstance(factor, Load) and not keep and self.at.buffers[factor.buffer].shape[0] == "unit":
+        if (
+            isinstance(factor, Load)
+            and not keep
+            and self.at.buffers[factor.buffer].shape[0] == "unit"
+        ):
             return factor.buffer
         name = self._scratch(f"{side}({synapse.name})", "unit", self._size(synapse, side))
         self.at.assign(name, factor)
@@ -343,11 +353,15 @@ class RuleCompiler:
         names: dict[str, Expr] = {"w": Load(weight), "g": Load(change)}
         given = list(synapse.optimizer.arguments)
         for (name, default), argument in zip(
-            rule.parameters.items(), [*given, *[None] * (len(rule.parameters) - len(given))], strict=True
+            rule.parameters.items(),
+            [*given, *[None] * (len(rule.parameters) - len(given))],
+            strict=True,
         ):
             if argument is None and default is None:
                 raise LoweringError(f"{synapse.name}: {rule.name} needs {name}")
-            names[name] = Number(float(default or 0.0)) if argument is None else self.at.translate(argument)
+            names[name] = (
+                Number(float(default or 0.0)) if argument is None else self.at.translate(argument)
+            )
         for name, start in rule.states.items():
             buffer = self.at.buffer(f"{synapse.name}.{rule.name}.{name}", "optimizer", *shape)
             self.starts[buffer] = _over(parse_expression(start), names)
@@ -390,7 +404,11 @@ class RuleCompiler:
                 target = self.at.weight(synapse)
             else:
                 target = self.at.trace(synapse, equation.variable)
-            right = equation.right if equation.tau is None else Binary("/", equation.right, equation.tau)
+            right = (
+                equation.right
+                if equation.tau is None
+                else Binary("/", equation.right, equation.tau)
+            )
             found.append((target, *self._rate(synapse, target, right)))
         return found
 

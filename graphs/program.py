@@ -350,7 +350,9 @@ def _listing(program: Program) -> Iterator[str]:
         yield f"phase {phase.name}  # products: {enter} on entry, {step} per step, {leave} on leaving"
         yield from _indented(phase.enter, "  ")
         if phase.loop:
-            yield f"  loop {phase.loop.steps} steps" + (" or until stopped" if phase.loop.stops else "")
+            yield f"  loop {phase.loop.steps} steps" + (
+                " or until stopped" if phase.loop.stops else ""
+            )
             yield from _indented(phase.loop.body, "    ")
         yield from _indented(phase.leave, "  ")
     for slot in program.slots:
@@ -383,11 +385,15 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             how = "mean" if instruction.average else "sum"
             yield f"{instruction.target} := {how} over samples of {text(instruction.value)}"
         case Product():
-            matrix = f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
+            matrix = (
+                f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
+            )
             bias = ", bias" if instruction.bias else ""
             yield f"{instruction.target} := product({matrix}, {instruction.source}{bias})"
         case Pair():
-            matrix = f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
+            matrix = (
+                f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
+            )
             yield (
                 f"{instruction.target} := pairs({matrix}, {instruction.source}) "
                 f"of {text(instruction.value)}"
