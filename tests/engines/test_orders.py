@@ -114,7 +114,7 @@ def test_smooth_rates(engine, stored, tmp_path, method):
 @pytest.mark.parametrize("rate", ["clip", "relu"])
 def test_clipped_rates(engine, stored, tmp_path, rate):
     """Runge-Kutta loses its order where the rate has kinks, down to about 2 on average."""
-    count = 6 if engine == "numba" else 4
+    count = len(stored["dts"]) if engine == "numba" else 4
     dts = stored["dts"][:count]
     reference = stored[f"Y_{rate}_end"]
     found = errors(engine, stored, tmp_path / "net.yaml", rate, "rk4", dts, reference)
