@@ -251,7 +251,7 @@ class Assembler:
     # --- assignments ---------------------------------------------------------------------------
 
     def assign(self, target: Tensor, value: Any, where: Tensor | None = None) -> None:
-        """target := value, or only where the mask `where` is true."""
+        """Target := value, or only where the mask `where` is true."""
         if where is not None:
             value = self._masked(target, value, where)
         if isinstance(value, float):

@@ -17,7 +17,7 @@ import torch
 from ..graphs.program import Program
 from . import torch_kernels, torch_parallel
 from .presentation import Arrays, Failure, Presentations
-from .torch_elementwise import Pool, Tensor
+from .torch_elementwise import Tensor
 from .torch_plan import SHARED, Mode, Plan, Section
 from .torch_recorder import Direct, Graphs, Recorder, Rehearsal, Replay
 

@@ -203,7 +203,7 @@ class KernelPrinter:
     def assign(
         self, target: Tensor, expr: Expr | tuple[str, str], where: Tensor | None = None
     ) -> None:
-        """target := expr, or only where the mask is true."""
+        """Target := expr, or only where the mask is true."""
         value = expr if isinstance(expr, tuple) else self.value(expr)
         dtype = _WIDE[str(target.dtype).removeprefix("torch.")]
         value = self._to(value, dtype)

@@ -80,7 +80,7 @@ class Generator:
     def write_normal(
         self, tape: Tape, rounds: Sequence[tuple[Tensor, Tensor]], target: Tensor
     ) -> None:
-        """target := sqrt(-2 log(1 - u)) cos(2 pi v)."""
+        """Target := sqrt(-2 log(1 - u)) cos(2 pi v)."""
         self.write(tape, rounds)
         u, v = (torch.zeros(target.shape, dtype=torch.float64, device=target.device) for _ in "uv")
         self._unit_interval(tape, self.words[0], self.words[1], u)

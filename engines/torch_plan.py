@@ -518,7 +518,7 @@ class Plan:
             self.pool.give(new)
 
     def _term(self, term: Term, scale: float, new: Tensor, bias: bool, tape: Tape) -> None:
-        """new += coefficient * scale * sum over samples of post (x) pre."""
+        """New += coefficient * scale * sum over samples of post (x) pre."""
         left, right = self.tensors[term.post], self.tensors[term.pre]
         made = self._assembler(tape)
         gain = made.value(self._hoist(term.coefficient))

@@ -1,0 +1,408 @@
+"""Check and measure the torch engine on a GPU: `python benchmarks/gpu.py [--device cuda]`.
+
+1. Parity: every bundled circuit and variant against the numpy engine, float64 (1e-10) and float32.
+2. Three phases of learning on a 784-500-10 circuit with lateral weights, batch 20, 30 + 10 steps:
+   seconds for 3,000 batches (one pass over 60,000 pictures), one seed and ten.
+3. Predictive coding 784-500-10, batch 64 and 4096: time per batch, and the rate of its matrix
+   products next to what torch.mm achieves on the same shapes; the numba engine on one CPU core.
+4. The same work as an eager loop by hand, as the engine's tape call by call, as a captured graph, and
+   as a captured graph with fused kernels.
+
+The pictures are synthetic, of the size of handwritten digits: the arithmetic is the same. A dated
+report goes to benchmarks/reports/. `--device cpu --quick` runs a small version of everything.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+HERE = Path(__file__).resolve().parent
+SMALL: dict[str, dict[str, Any]] = {
+    "bsm": {"n": 3, "m_x": 4, "T": 25},
+    "nsm": {"n": 3, "m_x": 4, "T": 25},
+    "pc": {"sizes": [5, 4, 3, 2], "T": 6},
+    "corinfomax": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
+    "corinfomax_sst": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
+    "hopfield": {"d": 5, "M": 4, "T": 30},
+    "pem": {"n": 3, "m": 4, "T": 25},
+    "sacramento": {"duration": 8},
+    "urbanczik_senn": {"duration": 8},
+}
+MORE = {("corinfomax", "mixed"): {"signed": [1, 1, 0], "member": [1, 0, 1]}}
+NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
+BOUNDS = {"float64": 1e-10, "float32": 2e-4}
+PICTURES, BATCH = 60_000, 20
+
+
+class Bench:
+    """Device, settings and the lines of the report."""
+
+    def __init__(self, device: str, quick: bool):
+        import torch
+
+        self.torch, self.device, self.quick = torch, device, quick
+        self.lines: list[str] = []
+
+    def say(self, *lines: str) -> None:
+        """Adds to the report and prints."""
+        self.lines += lines
+        print("\n".join(lines), flush=True)
+
+    def wait(self) -> None:
+        """Until the device has done all it was given."""
+        if self.device == "cuda":
+            self.torch.cuda.synchronize()
+
+    def seconds(self, work: Callable[[], Any], repeats: int = 3) -> float:
+        """The median time of a warm call."""
+        work()
+        times = []
+        for _ in range(1 if self.quick else repeats):
+            self.wait()
+            began = time.perf_counter()
+            work()
+            self.wait()
+            times.append(time.perf_counter() - began)
+        return statistics.median(times)
+
+
+@contextmanager
+def engine_options(**options: Any) -> Iterator[None]:
+    """Executables of the torch engine made inside get these options."""
+    from apical.engines.torch_engine import TorchExecutable
+
+    made = TorchExecutable.__init__
+
+    def start(self: Any, program: Any, dtype: Any, device: Any = None) -> None:
+        made(self, program, dtype, device, **options)
+
+    TorchExecutable.__init__ = start  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        TorchExecutable.__init__ = made  # type: ignore[method-assign]
+
+
+# --- parity --------------------------------------------------------------------------------------
+
+
+def parity(bench: Bench) -> int:
+    """Every circuit on the device against numpy; the number of failures."""
+    from apical.graphs.load import bundled, variants_of
+
+    bench.say("", "## Parity with the numpy engine", "")
+    bench.say("| circuit | float64, largest difference | float32 |", "|---|---|---|")
+    failures = 0
+    for name in bundled():
+        for variant in ("", *variants_of(name)):
+            cells = []
+            for dtype, bound in BOUNDS.items():
+                try:
+                    found = difference(name, variant, dtype, bench.device)
+                    wrong = not found <= bound
+                    cells.append(f"{found:.1e}" + (" **too far**" if wrong else ""))
+                except Exception as error:
+                    wrong = True
+                    cells.append(f"**failed**: {str(error).splitlines()[0][:120]}")
+                    traceback.print_exc()
+                failures += wrong
+            bench.say(f"| {name}{f', {variant}' if variant else ''} | {' | '.join(cells)} |")
+    bench.say("", f"{failures} failures; bounds {BOUNDS}, of |a - b| / (1 + |b|).")
+    return failures
+
+
+def difference(name: str, variant: str, dtype: str, device: str) -> float:
+    """max |a - b| / (1 + |b|) over traces, weights and slow variables of a run that learns."""
+    import apical
+
+    sizes = SMALL.get(name, {}) | MORE.get((name, variant), {})
+    variants = [*NEEDS.get(variant, []), variant] if variant else []
+    circuit = apical.load(name, variants=variants, **sizes)
+    protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
+    random = np.random.default_rng(0)
+    data = {key: random.uniform(size=(4, n)) for key, n in circuit.streams.items()}
+    states = [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.states]
+    found = []
+    for engine, where, kind in (("numpy", None, "float64"), ("torch", device, dtype)):
+        sim = apical.Simulator(circuit, engine=engine, device=where, dtype=kind, seed=1)
+        batch = 2 if circuit.streams else None
+        traces = sim.run(protocol, learn=True, record=states, batch=batch, **data)
+        arrays = {key: traces.dataset[key].values for key in states}
+        found.append(arrays | dict(sim.weights) | dict(sim.slow))
+    worst = 0.0
+    for key, expected in found[0].items():
+        got = found[1][key]
+        if not np.array_equal(np.isnan(got), np.isnan(expected)):
+            return float("inf")
+        gap = np.abs(got - expected) / (1 + np.abs(expected))
+        worst = max(worst, float(np.nanmax(gap, initial=0.0)))
+    return worst
+
+
+# --- workloads -----------------------------------------------------------------------------------
+
+
+def pictures(count: int, seed: int = 4) -> dict[str, np.ndarray]:
+    """Pictures of 784 pixels, a fifth of them lit, and one-hot labels."""
+    random = np.random.default_rng(seed)
+    lit = random.random((count, 784)) < 0.2
+    images = (random.random((count, 784)) * lit).astype(np.float32)
+    labels = np.eye(10, dtype=np.float32)[random.integers(0, 10, count)]
+    return {"image": images, "label": labels}
+
+
+WAYS: dict[str, dict[str, Any]] = {
+    "tape, call by call": {"capture": None, "fused": False},
+    "captured": {"fused": False},
+    "captured, fused kernels": {"fused": True},
+}
+
+
+def ways(bench: Bench) -> dict[str, dict[str, Any]]:
+    """What the device can do: a CPU has no graphs, and Triton may be missing."""
+    from apical.engines import torch_kernels
+
+    if bench.device != "cuda":
+        return {"tape, call by call": WAYS["tape, call by call"]}
+    found = dict(WAYS)
+    if not torch_kernels.available():
+        del found["captured, fused kernels"]
+    return found
+
+
+def lateral(bench: Bench) -> None:
+    """The 784-500-10 circuit with lateral weights: one pass over 60,000 pictures."""
+    import apical
+
+    batches = 4 if bench.quick else 300
+    data = pictures(batches * BATCH)
+    circuit = apical.load("corinfomax", sizes=[784, 500, 10])
+    bench.say("", "## 784-500-10 with lateral weights, batch 20, 30 + 10 steps, float32", "")
+    bench.say(
+        f"Timed on {batches} batches, scaled to {PICTURES // BATCH}.",
+        "",
+        "| way | seeds | ms per batch | s per 60,000 pictures |",
+        "|---|---|---|---|",
+    )
+    for way, options in ways(bench).items():
+        for seeds in (1, 10):
+            if seeds > 1 and "fused" not in way and bench.device == "cuda":
+                continue
+            with engine_options(**options):
+                sim = apical.Simulator(
+                    circuit, engine="torch", device=bench.device, dtype="float32", replicas=seeds
+                )
+                spent = bench.seconds(lambda s=sim: s.fit(data, batch=BATCH)) / batches
+            epoch = spent * PICTURES / BATCH
+            bench.say(f"| {way} | {seeds} | {spent * 1e3:.3f} | {epoch:.2f} |")
+    spent = bench.seconds(lambda: eager_lateral(bench, data, batches)) / batches
+    bench.say(f"| eager loop by hand | 1 | {spent * 1e3:.3f} | {spent * PICTURES / BATCH:.2f} |")
+
+
+def eager_lateral(bench: Bench, data: dict[str, np.ndarray], batches: int) -> None:
+    """The plain loop of workload w4 with 30 + 10 steps, as eager torch on the device."""
+    torch = bench.torch
+    random = np.random.default_rng(0)
+
+    def matrix(pre: int, post: int) -> Any:
+        array = random.uniform(-0.06, 0.06, (pre, post)).astype(np.float32)
+        return torch.tensor(array, device=bench.device)
+
+    W1, W2, V2 = matrix(784, 500), matrix(500, 10), matrix(10, 500)
+    B_h, B_y = (torch.eye(n, device=bench.device) for n in (500, 10))
+    images, labels = (torch.tensor(data[k], device=bench.device) for k in ("image", "label"))
+    with torch.no_grad():
+        for i in range(0, batches * BATCH, BATCH):
+            x, t = images[i : i + BATCH], labels[i : i + BATCH]
+            h = torch.zeros((BATCH, 500), device=bench.device)
+            y = torch.zeros((BATCH, 10), device=bench.device)
+            ends = []
+            for steps, beta in ((30, 0.0), (10, 1.0)):
+                for _ in range(steps):
+                    e_h, e_b, e_y = h - x @ W1, h - y @ V2, y - h @ W2
+                    new = h + 0.05 * (0.1 * (h @ B_h) - e_h / 0.5 - e_b / 0.5)
+                    y = y + 0.05 * (0.1 * (y @ B_y) - e_y / 0.5 - beta * (y - t))
+                    h, y = torch.clip(new, 0, 1), torch.clip(y, 0, 1)
+                ends.append((h, y, h - x @ W1, h - y @ V2, y - h @ W2))
+            (h0, y0, a0, b0, c0), (h, y, a, b, c) = ends
+            W1 += 1e-3 * (x.T @ a - x.T @ a0)
+            W2 += 1e-3 * (h.T @ c - h0.T @ c0)
+            V2 += 1e-3 * (y.T @ b - y0.T @ b0)
+            z, q = h @ B_h, y @ B_y
+            B_h = (B_h - 5e-5 * (z.T @ z)) / 0.999
+            B_y = (B_y - 5e-5 * (q.T @ q)) / 0.999
+
+
+def coding(bench: Bench) -> None:
+    """Predictive coding 784-500-10 at two batch sizes, and the matrix rate of the device."""
+    import apical
+
+    circuit = apical.load(HERE / "circuits" / "w1.yaml", sizes=[784, 500, 10])
+    bench.say("", "## Predictive coding 784-500-10, tanh, 20 steps, float32 (workload w1a)", "")
+    bench.say(
+        "| batch | way | ms per batch | TFLOP/s of its products | torch.mm, same products | part |",
+        "|---|---|---|---|---|---|",
+    )
+    for batch in (64, 4096):
+        batches = 2 if bench.quick else (200 if batch == 64 else 20)
+        data = pictures(batch * batches)
+        work, alone = products(bench, batch)
+        for way, options in ways(bench).items():
+            with engine_options(**options):
+                sim = apical.Simulator(
+                    circuit, engine="torch", device=bench.device, dtype="float32"
+                )
+                moved = {k: bench.torch.tensor(a, device=bench.device) for k, a in data.items()}
+                spent = bench.seconds(lambda s=sim, b=batch, d=moved: s.fit(d, batch=b)) / batches
+            rate = work / spent / 1e12
+            top = work / alone / 1e12
+            bench.say(
+                f"| {batch} | {way} | {spent * 1e3:.3f} | {rate:.2f} | {top:.2f} | {rate / top:.0%} |"
+            )
+    try:
+        sim = apical.Simulator(circuit, engine="numba", dtype="float32")
+        data = pictures(64 * (2 if bench.quick else 60))
+        spent = bench.seconds(lambda: sim.fit(data, batch=64)) / (len(data["image"]) // 64)
+        bench.say(f"| 64 | numba on the CPU | {spent * 1e3:.3f} | {work_of(64) / spent / 1e12:.3f} | | |")
+    except Exception as error:
+        bench.say(f"| 64 | numba on the CPU | failed: {error} | | | |")
+
+
+def work_of(batch: int) -> float:
+    """Floating-point operations of one batch's matrix products, hoisted: see `products`."""
+    forward, small = 2 * batch * 784 * 500, 2 * batch * 500 * 10
+    return forward + small + 20 * 2 * small + small + forward + small
+
+
+def products(bench: Bench, batch: int) -> tuple[float, float]:
+    """Operations of the matrix products of one batch, and the time that they take by themselves."""
+    torch = bench.torch
+
+    def array(*shape: int) -> Any:
+        return torch.randn(shape, device=bench.device)
+
+    x, W1, h = array(batch, 784), array(784, 500), array(batch, 500)
+    W2, y = array(500, 10), array(batch, 10)
+    outs = array(batch, 500), array(batch, 10), array(784, 500), array(500, 10)
+
+    def work() -> None:
+        torch.mm(x, W1, out=outs[0])
+        for _ in range(21):
+            torch.mm(h, W2, out=outs[1])
+            torch.mm(y, W2.T, out=outs[0])
+        torch.mm(h, W2, out=outs[1])
+        torch.mm(x.T, h, out=outs[2])
+        torch.mm(h.T, y, out=outs[3])
+
+    call: Callable[[], Any] = work
+    if bench.device == "cuda":
+        work()
+        bench.wait()
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            work()
+        call = graph.replay
+    times = 2 if bench.quick else 50
+
+    def many() -> None:
+        for _ in range(times):
+            call()
+
+    return work_of(batch), bench.seconds(many) / times
+
+
+def small(bench: Bench) -> None:
+    """Which work the GPU is not for: sample after sample through five units."""
+    import apical
+
+    samples = 20 if bench.quick else 200
+    circuit = apical.load("pem")
+    random = np.random.default_rng(0)
+    data = {k: random.uniform(-1, 1, (samples, n)) for k, n in circuit.streams.items()}
+    bench.say("", "## Five units, one sample after another, stopping by itself, float64", "")
+    bench.say("| engine | us per sample |", "|---|---|")
+    for engine, device in (("torch", bench.device), ("numba", None)):
+        try:
+            sim = apical.Simulator(circuit, engine=engine, device=device, dtype="float64")
+            spent = bench.seconds(lambda s=sim: s.fit(data, batch=1)) / samples
+            bench.say(f"| {engine}{f' on {device}' if device else ''} | {spent * 1e6:.1f} |")
+        except Exception as error:
+            bench.say(f"| {engine} | failed: {error} |")
+
+
+# --- the report ----------------------------------------------------------------------------------
+
+
+def setting(bench: Bench) -> None:
+    """Where and with what the numbers were taken."""
+    torch = bench.torch
+    name = torch.cuda.get_device_name() if bench.device == "cuda" else platform.processor()
+    try:
+        import triton
+
+        version = triton.__version__
+    except ImportError:
+        version = "not installed"
+    try:
+        asked = ["git", "-C", str(HERE), "rev-parse", "--short", "HEAD"]
+        commit = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = os.environ.get("APICAL_COMMIT", "unknown")
+    bench.say(
+        f"# The torch engine on {name or bench.device}, {datetime.date.today()}",
+        "",
+        f"- Python {platform.python_version()}, torch {torch.__version__}, triton {version}, "
+        f"numpy {np.__version__}",
+        f"- commit {commit}; float32 products in full float32 "
+        f"(TF32 {'on' if torch.backends.cuda.matmul.allow_tf32 else 'off'})",
+        "- medians of warm runs; the host waits for the device before and after each",
+    )
+
+
+PARTS: dict[str, Callable[[Bench], Any]] = {
+    "parity": parity,
+    "lateral": lateral,
+    "coding": coding,
+    "small": small,
+}
+
+
+def main() -> int:
+    """Runs the parts; 1 if one failed or a circuit is too far from numpy."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("parts", nargs="*", default=list(PARTS), help=f"of {', '.join(PARTS)}")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--quick", action="store_true", help="little work, to try the script")
+    parser.add_argument("--report", type=Path, help="file; default: benchmarks/reports/DATE-DEVICE.md")
+    options = parser.parse_args()
+    bench = Bench(options.device, options.quick)
+    setting(bench)
+    failed = 0
+    for part in options.parts:
+        try:
+            failed += PARTS[part](bench) or 0
+        except Exception:
+            failed += 1
+            bench.say("", f"{part} failed:", "", "```", traceback.format_exc().rstrip(), "```")
+        path = options.report or HERE / "reports" / f"{datetime.date.today()}-{options.device}.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("\n".join(bench.lines) + "\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
