@@ -46,7 +46,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Mutation:
-    """A wrong text; `lines` (from 1) are where the mistake may be told; `right` is what to write."""
+    """A wrong text; the mistake may be told on `lines` (from 1); `right` is what to write."""
 
     kind: str
     file: str

@@ -6,18 +6,38 @@ import random
 from collections import Counter
 
 import pytest
-from .mutations import Mutator
 
 from apical.graphs.diagnostics import CircuitError
-from apical.graphs.load import bundled, load, load_text
+from apical.graphs.load import bundled, load, load_text, variants_of
 from apical.graphs.printing import comparable
 
+from .mutations import Mutator
+
 COUNT, SEED = 500, 20260521
-UNDERNEATH = {name: ("sparse",) for name in ("simplex", "nonnegative_sparse", "mixed")}
+
+
+def loading(name):
+    """Variant -> the variants to load it with, for those that load alone or on top of another."""
+    found = {None: ()}
+    names = variants_of(name)
+    for variant in names:
+        for chosen in ((variant,), *((other, variant) for other in names if other != variant)):
+            try:
+                load(name, chosen)
+            except CircuitError:
+                continue
+            found[variant] = chosen
+            break
+    return found
 
 
 @pytest.fixture(scope="module")
-def mutations(root):
+def chosen():
+    return {name: loading(name) for name in bundled()}
+
+
+@pytest.fixture(scope="module")
+def mutations(root, chosen):
     """Turn by turn a file and a kind, drawn with a fixed seed; no text twice."""
     rng = random.Random(SEED)
     texts = {name: (root / "yaml_models" / f"{name}.yaml").read_text("utf-8") for name in bundled()}
@@ -28,7 +48,7 @@ def mutations(root):
         kind = kinds[len(found) % len(kinds)]
         for _ in range(30):
             one = getattr(mutators[rng.choice(list(mutators))], kind)()
-            if one and one.text not in seen:
+            if one and one.text not in seen and one.variant in chosen[one.file]:
                 found.append(one)
                 seen.add(one.text)
                 break
@@ -38,11 +58,11 @@ def mutations(root):
 
 
 @pytest.fixture(scope="module")
-def told(mutations):
+def told(mutations, chosen):
     """What the loader says to each: (mutation, diagnostics), none where another circuit loads."""
     found = []
     for one in mutations:
-        variants = () if one.variant is None else (*UNDERNEATH.get(one.variant, ()), one.variant)
+        variants = chosen[one.file][one.variant]
         try:
             loaded = load_text(one.text, f"{one.file}.yaml", variants)
             if comparable(loaded) != comparable(load(one.file, variants)):
