@@ -40,8 +40,8 @@ class Divergence(ArithmeticError):
         self.traces: Traces | None = None
         when = f"at time {time:g}" if time is not None else "at its end"
         super().__init__(
-            f"{variable} of unit {unit} is not finite for sample {sample}, in phase {phase!r} {when}; "
-            f"a smaller step (dt) or a smaller rate may help"
+            f"{variable} of unit {unit} is not finite for sample {sample}, in phase {phase!r} "
+            f"{when}; a smaller step (dt) or a smaller rate may help"
         )
 
 
@@ -67,9 +67,10 @@ class Simulator:
         circuit: The circuit.
         engine: "numba", "numpy" or "torch".
         seed: Seed of the counter-based random numbers; replica r uses seed + r.
-        dtype: "float64" (default) or "float32", of activity and weights.
+        dtype: "float64" or "float32", of activity and weights; by default "float32" on a GPU.
         replicas: The same circuit with other seeds, run side by side.
         parameters: Parameter values by name; a list of `replicas` numbers gives each its own.
+        device: "cpu" or "cuda", for the torch engine.
 
     Raises:
         ValueError: An unknown engine, dtype or parameter.
@@ -87,7 +88,7 @@ class Simulator:
     ):
         self.circuit, self.engine, self.seed, self.replicas = circuit, engine, seed, replicas
         self.device = device
-        self.dtype = np.dtype(dtype or "float64")
+        self.dtype = np.dtype(dtype or ("float32" if device and device != "cpu" else "float64"))
         if self.dtype not in (np.dtype("float64"), np.dtype("float32")):
             raise ValueError(f"dtype {dtype!r}: expected 'float64' or 'float32'")
         if replicas < 1:
@@ -98,7 +99,7 @@ class Simulator:
         self._memory: Arrays = {}
         self._given: list[dict[str, Any]] = [{} for _ in range(replicas)]
         self._executables: dict[tuple[Any, ...], Executable] = {}
-        compile_program(None, engine, self.dtype)
+        compile_program(None, engine, self.dtype, device)
         for name, given in (parameters or {}).items():
             self._give(name, given)
         self._refresh()
@@ -140,8 +141,8 @@ class Simulator:
             entry = self.circuit.parameters[member]
             if entry.structural:
                 raise ValueError(
-                    f"parameter {member!r} is structural (it reaches sizes, steps or indices): give it "
-                    f"to apical.load(..., {name}=...)"
+                    f"parameter {member!r} is structural (it reaches sizes, steps or indices): "
+                    f"give it to apical.load(..., {name}=...)"
                 )
             length = len(entry.value) if isinstance(entry.value, tuple) else 0
             for replica in range(self.replicas):
@@ -300,10 +301,12 @@ class Simulator:
         score = getattr(samples, "score", None)
         if score is not None:
             return score(predictions)
+        known = {n: p for n, p in predictions.items() if n in samples}
         return {
-            "squared_error": np.mean(np.sum((p - np.asarray(samples[n])) ** 2, axis=-1), axis=-1)
-            for n, p in predictions.items()
-            if n in samples
+            "squared_error" if len(known) == 1 else f"squared_error of {n}": np.mean(
+                np.sum((p - np.asarray(samples[n])) ** 2, axis=-1), axis=-1
+            )
+            for n, p in known.items()
         }
 
     def run(
@@ -411,7 +414,8 @@ class Simulator:
             if array.ndim != 2 or array.shape[1] != size:
                 raise ValueError(
                     f"stream {name!r}: expected (sample, unit) with {size} units, got {array.shape}; "
-                    f"the sizes of a circuit are set as in apical.load({self.circuit.name!r}, sizes=[...])"
+                    f"the sizes of a circuit are set as in "
+                    f"apical.load({self.circuit.name!r}, sizes=[...])"
                 )
             arrays[name] = array if tensor else np.ascontiguousarray(array)
         lengths = {n: len(a) for n, a in arrays.items()}
@@ -512,7 +516,7 @@ class Simulator:
             varying = any(isinstance(n, Load) and n.buffer == "#step" for n in walk(dt))
             steps = np.arange(phase.steps if varying else min(phase.steps, 1))
             lengths = [
-                float(np.ravel(value(dt, lambda n, s=s: self._scalar(n, s)))[0]) for s in steps
+                float(np.ravel(value(dt, lambda n, s=s: self._scalar(n, int(s))))[0]) for s in steps
             ]
             if varying:
                 elapsed = np.cumsum(lengths)

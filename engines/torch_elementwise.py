@@ -26,6 +26,7 @@ class Tape(list[Call_]):
     """Calls in order."""
 
     def __call__(self) -> None:
+        """Makes them."""
         for call in self:
             call()
 

@@ -1,9 +1,12 @@
 """The torch engine: static tensors, straight-line tapes, CUDA graphs where there is a GPU.
 
-On a GPU each stretch of a presentation is captured once and replayed; loops that stop by themselves
-are captured in blocks of masked steps, and the host looks at whether samples still run once a block,
-one block late. On the CPU the same tapes run call by call (`capture=None`), or through a stand-in
-that checks what a capture would demand (`capture="rehearse"`).
+On a GPU each stretch of a presentation is captured once and replayed; loops that stop by
+themselves are captured in blocks of masked steps, and the host looks at whether samples still run
+once a block, one block late. On the CPU the same tapes run call by call (`capture=None`), or
+through a stand-in that checks what a capture would demand (`capture="rehearse"`).
+
+A circuit of a few units that learns sample after sample is not for this engine: each step costs
+tens of calls of microseconds, where the numba engine needs a fraction of one.
 """
 
 from __future__ import annotations
@@ -67,7 +70,7 @@ class TorchExecutable:
     # --- memory --------------------------------------------------------------------------------
 
     def _upload(self, memory: Arrays) -> None:
-        """Puts weights, slow variables, optimizer states and parameters where the tapes read them."""
+        """Puts weights, slow variables, optimizer states and parameters into the tensors."""
         for name, buffer in self.program.buffers.items():
             if buffer.kind not in SHARED or name not in memory:
                 continue
@@ -169,12 +172,12 @@ class _Run:
             graphs = parent.capture == "graph"
             self.recorder = Graphs(parent.device) if graphs else Rehearsal()
         self.replays: dict[int, dict[int, Replay]] = {}
-        self.flags: Tensor | None = None
+        self.look = _Late(self.plan.running)
 
     # --- state ---------------------------------------------------------------------------------
 
     def resume(self, memory: Arrays, work: Presentations) -> None:
-        """Takes parameters, and where presentations go on (`carry`) states and time, from memory."""
+        """Takes parameters from memory and, where presentations go on, states and time."""
         plan = self.plan
         parameters = {n: a for n, a in memory.items() if n[0] == "$"}
         plan.refresh(parameters)
@@ -223,6 +226,7 @@ class _Run:
         """Batches `start` to `stop`."""
         plan = self.plan
         bad = torch.zeros_like(plan.health)
+        plan.prepare_draws(work.presentation + start, stop - start)
         for number in range(start, stop):
             self._begin(work, number, number - start, order, streams)
             for position, section in enumerate(plan.sections):
@@ -289,7 +293,8 @@ class _Run:
         block = min(section.times, plan.mode.block)
         whole, rest = divmod(section.times, block)
         replay = self._replay(position, section, block)
-        look = _Late(plan.running)
+        look = self.look
+        look.count = 0
         for _ in range(whole):
             replay()
             if look.done():

@@ -60,7 +60,8 @@ _PLAIN = {
     "max": "tl.maximum({0}, {1}, propagate_nan=tl.PropagateNan.ALL)",
     "logistic": "(1.0 / (1.0 + tl.exp(-{0})))",
     "sign": "(({0} > 0.0).to({dtype}) - ({0} < 0.0).to({dtype}))",
-    "softplus": "(tl.maximum({0}, 0.0, propagate_nan=tl.PropagateNan.ALL) + tl.log(1.0 + tl.exp(-tl.abs({0}))))",
+    "softplus": "(tl.maximum({0}, 0.0, propagate_nan=tl.PropagateNan.ALL)"
+    " + tl.log(1.0 + tl.exp(-tl.abs({0}))))",
 }
 _WIDE = {"float32": "tl.float32", "float64": "tl.float64"}
 

@@ -1,7 +1,7 @@
 """Data-parallel training: every process presents its part of each batch, all learn the same.
 
-What rules add up over the samples of a batch is summed over the processes before it reaches weights,
-slow variables or an optimizer:
+What rules add up over the samples of a batch is summed over the processes before it reaches
+weights, slow variables or an optimizer:
 
     joint batch = the batches of all processes, in the order of their ranks
 

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from ..graphs.expression import Expr, Load, Number, Transmitted, Weight, transform, walk
+from ..graphs.fusion import exposed
 from ..graphs.program import (
     BatchReduce,
     Block,
@@ -38,6 +39,7 @@ from ..graphs.program import (
     Store,
     Term,
     flat,
+    reads,
     writes,
 )
 from . import philox
@@ -55,7 +57,7 @@ UNROLLED = 6000  # calls that a straight tape may have
 
 @dataclass
 class Section:
-    """`kind`: "straight" (tape), "repeat" (tape, times), "until" (tape, times, block) or "check"."""
+    """`kind`: "straight", "repeat" and "until" (at most `times` times), or "check"."""
 
     kind: str
     tape: Tape = field(default_factory=Tape)
@@ -125,6 +127,7 @@ class Plan:
             self.records.append(torch.zeros(shape, dtype=dtype, device=device))
             self.row_maps.append(torch.tensor(rows, device=device))
         self.raw_draws: dict[str, Tensor] = {}
+        self.drawn: dict[str, Tensor] = {}
         self.constants: dict[tuple[Expr, torch.dtype], Tensor] = {}
         self.health = torch.zeros((len(program.phases),), dtype=dtype, device=device)
         self._written = self._all_written()
@@ -223,6 +226,8 @@ class Plan:
 
     def _loop(self, phase: str, loop: Loop, straight: Tape, found: list[Section]) -> Tape:
         step = self.tensors["#step"]
+        code, idle = _parted(loop)
+        counts = loop.stops or any("#step" in reads(i) for i in code)
         body, self._prologue = Tape(), straight
         self._hoisted = {}
         self._moving = set().union(*(writes(i) for i in flat(loop.body))) | {"#step", "#t"}
@@ -235,28 +240,29 @@ class Plan:
             )
         late = self.mode.block > 1 or self.mode.predicated
         gate = self.running if loop.stops and late else None
-        if gate is None:
-            body.append(partial(step.add_, 1.0))
-        else:
-            body.append(partial(step.add_, gate))
-        self._write(loop.body, body, gate)
+        if counts:
+            body.append(partial(step.add_, 1.0 if gate is None else gate))
+        self._write(code, body, gate)
         self._moving = self._until = None
         straight.append(partial(step.fill_, -1.0))
         if loop.stops:
             straight += [partial(self.active.fill_, True), partial(self.running.fill_, True)]
             straight.append(partial(self.stopped[phase].fill_, -1))
+            axes = (0, 1, 2)
             body.append(
-                partial(torch.amax, self.active, dim=(0, 1, 2), keepdim=True, out=self.running)
+                partial(torch.amax, self.active, dim=axes, keepdim=True, out=self.running)
             )
             found += [Section("straight", straight), Section("until", body, loop.steps)]
-            after = Tape([partial(self.active.fill_, True)])
-            return after
+            return Tape([partial(self.active.fill_, True)])
         if self.mode.unroll and len(straight) + loop.steps * len(body) <= UNROLLED:
             for _ in range(loop.steps):
                 straight += body
-            return straight
-        found += [Section("straight", straight), Section("repeat", body, loop.steps)]
-        return Tape()
+        else:
+            found += [Section("straight", straight), Section("repeat", body, loop.steps)]
+            straight = Tape()
+        straight.append(partial(step.fill_, loop.steps - 1.0))
+        self._write(idle, straight)
+        return straight
 
     def _check(self, phase: int, tape: Tape) -> None:
         """health[phase] is NaN where a state is not finite."""
@@ -313,7 +319,7 @@ class Plan:
                     self._stop(condition, tape)
                 case _:
                     raise NotImplementedError(
-                        f"the torch engine has no {type(instruction).__name__} ({self.program.name})"
+                        f"{self.program.name}: the torch engine has no {type(instruction).__name__}"
                     )
 
     def _hoist(self, expr: Expr, also: frozenset[str] | set[str] = frozenset()) -> Expr:
@@ -576,14 +582,16 @@ class Plan:
             made.assign(target, made._two("add", made._two("mul", width, made.tensor(raw)), first))
         made.finish()
 
-    def draw_numbers(self, presentation: int) -> None:
-        """The scalar draws of a presentation, from the counters of the host."""
-        for key, tensor in self.raw_draws.items():
+    def prepare_draws(self, first: int, count: int) -> None:
+        """The scalar draws of `count` presentations, from the counters of the host."""
+        self.drawn = {}
+        numbers = np.arange(first, first + count)
+        for key in self.raw_draws:
             kind, name = key.split(" ", 1)
             how = {"random_sign": philox.random_sign, "uniform": philox.uniform}
             draw = how.get(kind, philox.normal)
-            for replica, seed in enumerate(self.seeds):
-                tensor[replica] = float(draw(seed, name, 0, 0, presentation))
+            table = np.stack([draw(seed, name, 0, 0, numbers) for seed in self.seeds])
+            self.drawn[key] = torch.from_numpy(table).to(self.device)
 
     def _branch(
         self, condition: Expr, body: tuple[Instruction, ...], tape: Tape, gate: Tensor | None
@@ -657,7 +665,7 @@ class Plan:
         order: Tensor,
         streams: Mapping[str, Tensor],
     ) -> None:
-        """Sets what differs from one presentation to the next; `order[:, place]` are its samples."""
+        """Sets what differs between presentations; `order[:, place]` are the samples."""
         presentation = work.presentation + number
         self.index.copy_(order[:, place].reshape(-1))
         for name, buffer in self.program.buffers.items():
@@ -680,9 +688,29 @@ class Plan:
             self.tensors["#t"].zero_()
         torch.add(self.samples, presentation * self.batch * self.team.size, out=self.place)
         self.active.fill_(True)
-        self.draw_numbers(presentation)
+        for key, table in self.drawn.items():
+            self.raw_draws[key].copy_(table[:, place].reshape(-1, 1, 1))
         for record in self.records:
             record.fill_(float("nan"))
+
+
+def _parted(loop: Loop) -> tuple[tuple[Instruction, ...], tuple[Instruction, ...]]:
+    """The body without scalars that only its last step decides, and those.
+
+    They are functions of the step that no other instruction of the body reads.
+    """
+    if loop.stops:
+        return loop.body, ()
+    idle = []
+    for instruction in loop.body:
+        if not isinstance(instruction, Block) or instruction.shape[0] != "scalar":
+            continue
+        made = writes(instruction)
+        others = [i for i in loop.body if i is not instruction]
+        if exposed(instruction) & made or any(made & (reads(i) | writes(i)) for i in others):
+            continue
+        idle.append(instruction)
+    return tuple(i for i in loop.body if i not in idle), tuple(idle)
 
 
 def _decide(test: Tensor, inside: Tape) -> None:
