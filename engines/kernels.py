@@ -62,8 +62,8 @@ def _written(name: str, source: str) -> Path:
         return _write(folder / name, source)
     except OSError as error:
         warnings.warn(
-            f"the cache folder {folder} cannot be written ({error.strerror}); circuits are compiled "
-            f"anew in each process. Set APICAL_CACHE_DIR to a folder that can be written",
+            f"the cache folder {folder} cannot be written ({error.strerror}); circuits are "
+            f"compiled anew in each process. Set APICAL_CACHE_DIR to a folder that can be written",
             RuntimeWarning,
             stacklevel=2,
         )

@@ -1,8 +1,8 @@
 """Prints a Program as one Python module for numba: generated names only, never text of a user.
 
 Layout: unit variables are unit-major, one flat array (units * batch); rows, per-sample numbers and
-matrices as they are; all scalars in one float64 array S. Each phase is one function; `run` loops over
-presentations. A module for batch size 1 has no loop over samples.
+matrices as they are; all scalars in one float64 array S. Each phase is one function; `run` loops
+over presentations. A module for batch size 1 has no loop over samples.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 
 from ..graphs.expression import (
     Binary,
@@ -128,6 +129,9 @@ class Printer:
         self.count = 0
         self.constants: dict[float, str] = {}
         self.hoisted: dict[Expr, str] = {}
+        code = [i for p in program.phases for i in flat((*p.enter, *p.body, *p.leave))]
+        stores = [i for i in code if isinstance(i, Store)]
+        self.sources = {i.slot: i.source for i in stores}
 
     # --- module --------------------------------------------------------------------------------
 
@@ -154,12 +158,11 @@ class Printer:
 
     def arguments(self) -> list[str]:
         """The names of the arguments of `run`, in order."""
-        slots = range(len(self.program.slots))
         streams = [f"d{self.index[n]}" for n in self._streams()]
         return [
-            "start", "stop", "reset", "counters", "B", "S", "S0", "K", "Z", "act", "order", "out", "stopped",
-            *(f"r{k}" for k in slots),
-            *(f"m{k}" for k in slots),
+            "start", "stop", "reset", "counters", "B", "S", "S0", "K", "Z", "act", "order",
+            "out", "stopped",
+            *(("records", "sources", "M") if self.program.slots else ()),
             *streams,
             *(f"a{k}" for k in range(len(self.layout.arrays))),
             *(f"x{self.index[n]}" for n in self.layout.viewed if not self.single),
@@ -287,9 +290,14 @@ class Printer:
     # --- instructions --------------------------------------------------------------------------
 
     def _code(self, code: tuple[Instruction, ...]) -> None:
-        for instruction in code:
+        for row, group in groupby(code, key=lambda i: i.row if isinstance(i, Store) else None):
             self.hoisted = {}
-            self._instruction(instruction)
+            if row is not None:
+                self._store([i.slot for i in group if isinstance(i, Store)], row)
+                continue
+            for instruction in group:
+                self.hoisted = {}
+                self._instruction(instruction)
 
     def _instruction(self, instruction: Instruction) -> None:
         match instruction:
@@ -325,8 +333,6 @@ class Printer:
                 with self._deeper():
                     self._code(body)
                     self._line("pass")
-            case Store():
-                self._store(instruction)
             case Output(source=source):
                 self._output(source)
             case Stop():
@@ -527,19 +533,16 @@ class Printer:
         else:
             self._line(f"{place} = {a} + {b} * f.normal_at({key}, 0, 0, {now})")
 
-    def _store(self, s: Store) -> None:
-        shape = self.program.buffers[s.source].shape
-        n = self._size(int(shape[1])) if shape[0] == "unit" else "1"
-        record = self._use(f"r{s.slot}")
-        self._use("p")
-        row = f"{self._use(f'm{s.slot}')}[int({self._scalar(s.row)})]"
-        if self.stops and not self.single:
-            running = self._use("act")
-            self._line(
-                f"f.store_running({record}, p, {row}, {self._array(s.source)}, {n}, {running})"
-            )
-        else:
-            self._line(f"f.store({record}, p, {row}, {self._array(s.source)}, {n})")
+    def _store(self, slots: list[int], row: Expr) -> None:
+        """Stores that take the same row: one call for each run of neighbouring slots."""
+        self.used |= {"records", "sources", "M", "p"}
+        running = self.stops and not self.single
+        function = f"store_running({self._use('act')}, " if running else "store("
+        at = f"int({self._scalar(row)})"
+        for _, run in groupby(enumerate(slots), key=lambda pair: pair[1] - pair[0]):
+            group = [slot for _, slot in run]
+            span = f"{group[0]}, {group[-1] + 1}"
+            self._line(f"f.{function}records, sources, M, p, {at}, {span})")
 
     def _output(self, source: str) -> None:
         n = self._size(self.program.buffers[source].size)

@@ -1,4 +1,4 @@
-"""The numpy engine: walks the table, one array operation after another. Slow, obvious, the referee."""
+"""The numpy engine: walks the table, one array operation at a time. Slow, obvious, the referee."""
 
 from __future__ import annotations
 

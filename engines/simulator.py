@@ -413,8 +413,8 @@ class Simulator:
                 array = array[None]
             if array.ndim != 2 or array.shape[1] != size:
                 raise ValueError(
-                    f"stream {name!r}: expected (sample, unit) with {size} units, got {array.shape}; "
-                    f"the sizes of a circuit are set as in "
+                    f"stream {name!r}: expected (sample, unit) with {size} units, "
+                    f"got {array.shape}; the sizes of a circuit are set as in "
                     f"apical.load({self.circuit.name!r}, sizes=[...])"
                 )
             arrays[name] = array if tensor else np.ascontiguousarray(array)

@@ -2,8 +2,8 @@
 
 Every algebraic variable, synaptic current, derivative and population sum has one buffer and one
 recipe. A recipe depends on the *view*: which variables are clamped and which parameters a phase set
-to 0. `Evaluator.need` emits what is not current yet, in order; `Evaluator.write` notes that a buffer
-changed, so that all that depends on it has to be made again before it is next read.
+to 0. `Evaluator.need` emits what is not current yet, in order; `Evaluator.write` notes that a
+buffer changed, so that all that depends on it has to be made again before it is next read.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ REDUCTIONS = ("sum", "mean", "max", "norm")
 
 
 class LoweringError(ValueError):
-    """A circuit that reads well but cannot be run; the message names what and why, `phase` where."""
+    """A circuit that reads well but cannot be run; the message names what and why."""
 
-    phase: str | None = None
+    phase: str | None = None  # where
 
 
 class NotYetError(LoweringError):
@@ -77,7 +77,7 @@ def summed(terms: Iterable[Expr]) -> Expr:
 
 
 class Evaluator:
-    """Emits instructions that make buffers current, each no sooner and no more often than needed."""
+    """Emits instructions that make buffers current, no sooner and no more often than needed."""
 
     def __init__(self, circuit: Circuit):
         self.circuit = circuit

@@ -18,6 +18,7 @@ from .program import (
     Map,
     PhaseProgram,
     Stop,
+    Store,
     flat,
     loads,
     reads,
@@ -33,7 +34,7 @@ def fuse(
 ) -> tuple[PhaseProgram, ...]:
     """The phases with unread instructions dropped and Maps joined into Blocks."""
     phases = _drop(phases, buffers)
-    phases = tuple(_each(p, lambda code: _join(_raise(list(code)), buffers)) for p in phases)
+    phases = tuple(_each(p, lambda code: _join(_raise(_postpone(code)), buffers)) for p in phases)
     used = _readers(phases)
     return tuple(_each(p, lambda code: _localise(code, used, buffers)) for p in phases)
 
@@ -62,7 +63,7 @@ def _drop(
                 if isinstance(i, Branch):
                     read |= loads(i.condition)
 
-        def dead(instruction: Instruction) -> bool:
+        def dead(instruction: Instruction, read: set[str] = read) -> bool:
             made = writes(instruction)
             if not made or isinstance(instruction, Branch):
                 return False
@@ -89,6 +90,22 @@ def _drop(
         phases = fewer
 
 
+def _postpone(code: tuple[Instruction, ...]) -> list[Instruction]:
+    """Moves Stores down, to just before what they read changes: they then stand together."""
+    ordered: list[Instruction] = []
+    waiting: list[Store] = []
+    for instruction in code:
+        if isinstance(instruction, Store):
+            waiting.append(instruction)
+            continue
+        made = writes(instruction)
+        if isinstance(instruction, Stop | Branch) or any(made & reads(s) for s in waiting):
+            ordered += sorted(waiting, key=lambda s: s.slot)
+            waiting = []
+        ordered.append(instruction)
+    return ordered + sorted(waiting, key=lambda s: s.slot)
+
+
 def _conflict(first: Instruction, second: Instruction) -> bool:
     """Whether the order of two instructions matters."""
     made, makes = writes(first), writes(second)
@@ -100,7 +117,7 @@ def _raise(code: list[Instruction]) -> list[Instruction]:
     ordered: list[Instruction] = []
     for instruction in code:
         place = len(ordered)
-        if not isinstance(instruction, Map | Stop):
+        if not isinstance(instruction, Map | Stop | Store):
             while place and isinstance(ordered[place - 1], Map):
                 if _conflict(ordered[place - 1], instruction):
                     break

@@ -1,4 +1,4 @@
-"""The rule compiler: a plasticity rule as matrix products, without anything of size batch x post x pre.
+"""The rule compiler: a rule as matrix products, without anything of size batch x post x pre.
 
 A right side is brought to a sum of terms
 
@@ -249,7 +249,7 @@ class RuleCompiler:
         return (summed(base) if base else None), terms
 
     def _term(self, synapse: Synapse, scalar: Expr, post: Expr, pre: Expr, keep: bool) -> Term:
-        """One product; where both ends are the same but for a number per sample, that stands apart."""
+        """One product; where both ends are the same but for a number per sample, it is apart."""
         scale, rest = self._apart(post)
         if scale is not None and rest == pre:
             name = self._scratch(f"scale({synapse.name})", "sample")

@@ -80,7 +80,7 @@ class BatchReduce:
 
 @dataclass(frozen=True)
 class Product:
-    """target := source @ weight.T (+ last column where `bias`), or source @ weight if transposed."""
+    """target := source @ weight.T (+ last column where `bias`); source @ weight if transposed."""
 
     target: str
     weight: str
@@ -212,6 +212,11 @@ class PhaseProgram:
     leave: tuple[Instruction, ...]
     first_row: int = 0
     dt: Expr | None = None
+
+    @property
+    def body(self) -> tuple[Instruction, ...]:
+        """What one step does; nothing where the phase has no steps."""
+        return self.loop.body if self.loop else ()
 
     @property
     def steps(self) -> int:
@@ -347,7 +352,8 @@ def _listing(program: Program) -> Iterator[str]:
     products = program.products()
     for phase in program.phases:
         enter, step, leave = products[phase.name]
-        yield f"phase {phase.name}  # products: {enter} on entry, {step} per step, {leave} on leaving"
+        counted = f"{enter} on entry, {step} per step, {leave} on leaving"
+        yield f"phase {phase.name}  # products: {counted}"
         yield from _indented(phase.enter, "  ")
         if phase.loop:
             yield f"  loop {phase.loop.steps} steps" + (
@@ -380,7 +386,8 @@ def _lines(instruction: Instruction) -> Iterator[str]:
                 (line,) = _lines(m)
                 yield "  " + ("local " if m.target in local else "") + line
         case Reduce():
-            yield f"{instruction.target} := {instruction.op} over units of {text(instruction.value)}"
+            value = text(instruction.value)
+            yield f"{instruction.target} := {instruction.op} over units of {value}"
         case BatchReduce():
             how = "mean" if instruction.average else "sum"
             yield f"{instruction.target} := {how} over samples of {text(instruction.value)}"
@@ -402,7 +409,9 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             how = "mean" if instruction.average else "sum"
             parts = [target if base is None else text(base)]
             parts += [
-                f"({text(t.coefficient)}) * {how} {t.scale + ' ' if t.scale else ''}{t.post} (x) {t.pre}"
+                f"({text(t.coefficient)}) * {how} "
+                + (f"{t.scale} " if t.scale else "")
+                + f"{t.post} (x) {t.pre}"
                 for t in terms
             ]
             flags = ", bias" * instruction.bias + ", off diagonal" * instruction.off_diagonal
@@ -411,12 +420,14 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             yield f"{instruction.target} := mean over elements of {text(instruction.value)}"
         case Draw():
             arguments = ", ".join(text(a) for a in instruction.arguments)
-            yield f"{instruction.target} := draw {instruction.kind}({arguments}) '{instruction.name}'"
+            drawn = f"{instruction.kind}({arguments}) '{instruction.name}'"
+            yield f"{instruction.target} := draw {drawn}"
         case Branch(condition=condition, body=body):
             yield f"if {text(condition)}:"
             yield from _indented(body, "  ")
         case Store():
-            yield f"store {instruction.source} as record {instruction.slot} row {text(instruction.row)}"
+            row = text(instruction.row)
+            yield f"store {instruction.source} as record {instruction.slot} row {row}"
         case Output():
             yield f"output {instruction.source}"
         case Stop():
