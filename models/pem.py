@@ -137,7 +137,20 @@ CONSTANTS: dict[str, tuple[dict[str, float], list[str]]] = {
         {"eps": 1e-5, "gamma": 150, "h0": 0.05, "h_stop": 1e-4, "T": 100, "tol": 1e-6},
         ["sparse"],
     ),
-}
+    "nnsparse": (
+        {"eps": 1e-4, "div": 2000, "h0": 0.1, "h_stop": 1e-4, "T": 100},
+        ["sparse", "nonnegative_sparse"],
+    ),
+    "simplex": (
+        {"eps": 1e-5, "gamma": 150, "h0": 0.1, "h_stop": 1e-4, "T": 100, "eta_q": 0.05},
+        ["sparse", "simplex", "log_rate"],
+    ),
+    "nnantisparse": (
+        {"eps": 1.01e-4, "lam": 0.95, "gamma": 750, "div": 20000, "h0": 0.05, "h_stop": 1e-4}
+        | {"T": 500, "tol": 1e-6},
+        ["nonnegative"],
+    ),
+}  # published; the nonnegative domains start there at C = 2 I or .1 I, here at .2 I
 ANCHORS = (
     ("antisparse", 0.0, 30.0, 0, 26.795773),
     ("antisparse", 0.0, 30.0, 100, 23.143507),
