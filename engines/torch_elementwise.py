@@ -15,10 +15,10 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..graphs.expression import Binary, Call, Compare, Expr, Load, Number, Unary
 
-Tensor = torch.Tensor
 Call_ = Callable[[], Any]
 
 
@@ -354,7 +354,7 @@ class Assembler:
     def _bind(self, node: Node) -> Call_:
         out = node.out
         assert out is not None
-        x = [self.nodes[a].out if isinstance(a, int) else a for a in node.arguments]
+        x: list[Any] = [self.nodes[a].out if isinstance(a, int) else a for a in node.arguments]
         match node.op:
             case "fill":
                 return partial(out.fill_, x[0])

@@ -182,7 +182,8 @@ class _Run:
         parameters = {n: a for n, a in memory.items() if n[0] == "$"}
         plan.refresh(parameters)
         for name in plan._set:
-            plan._given[name].copy_(plan.shared[name] if name in plan.shared else 0.0)
+            if name in plan.shared:
+                plan._given[name].copy_(plan.shared[name])
         if not work.carry:
             return
         for name, buffer in plan.program.buffers.items():
