@@ -8,9 +8,11 @@ import os
 import sys
 import tempfile
 import warnings
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 
 def cache_folder() -> Path:
@@ -53,7 +55,32 @@ def load(source: str) -> ModuleType:
     except BaseException:
         del sys.modules[name]
         raise
+    for value in vars(module).values():
+        cache = getattr(value, "_cache", None)
+        if hasattr(cache, "load_overload"):
+            _guard(cache)
     return module
+
+
+def _guard(cached: Any) -> None:
+    """Machine code that cannot be read is compiled again; that it cannot be written, only said."""
+    read, write = cached.load_overload, cached.save_overload
+
+    def load_overload(*arguments: Any) -> Any:
+        try:
+            return read(*arguments)
+        except Exception:  # whatever unpickling a damaged file may raise
+            with suppress(OSError):
+                cached.flush()
+            return None
+
+    def save_overload(*arguments: Any) -> None:
+        try:
+            write(*arguments)
+        except OSError as error:
+            _unwritable(cache_folder(), error)
+
+    cached.load_overload, cached.save_overload = load_overload, save_overload
 
 
 def _written(name: str, source: str) -> Path:
@@ -61,13 +88,21 @@ def _written(name: str, source: str) -> Path:
     try:
         return _write(folder / name, source)
     except OSError as error:
-        warnings.warn(
-            f"the cache folder {folder} cannot be written ({error.strerror}); circuits are "
-            f"compiled anew in each process. Set APICAL_CACHE_DIR to a folder that can be written",
-            RuntimeWarning,
-            stacklevel=2,
-        )
+        _unwritable(folder, error)
         return _write(_temporary() / name, source)
+
+
+@cache
+def _say(message: str) -> None:
+    """A warning, once per process."""
+    warnings.warn(message, RuntimeWarning, stacklevel=2)
+
+
+def _unwritable(folder: Path, error: OSError) -> None:
+    _say(
+        f"the cache folder {folder} cannot be written ({error.strerror}); circuits are compiled "
+        f"anew in each process. Set APICAL_CACHE_DIR to a folder that can be written"
+    )
 
 
 @cache
@@ -77,7 +112,7 @@ def _temporary() -> Path:
 
 def _write(path: Path, source: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.read_text() == source:
+    if path.exists() and path.read_bytes() == source.encode():
         return path
     handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
