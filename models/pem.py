@@ -126,6 +126,10 @@ def separated(domain: str, rho: float, snr: float, seed: int) -> float:
     circuit = load("pem", variants=variants, **constants)
     sim = Simulator(circuit, engine="numba", seed=seed)
     sim.weights["W"] = start_weights(seed=seed)
+    if domain in VARIANCES:
+        noise = np.random.default_rng(seed + 123456).standard_normal((5, 10))
+        sim.weights["W"] = noise / 15 + 0.01 * np.eye(5, 10)
+        sim.slow["y.var"] = np.full(5, VARIANCES[domain])
     sim.fit({"mixture": stream.mixtures.T}, epochs=1, batch=1, shuffle=False)
     estimate = np.asarray(sim.weights["W"]) @ stream.mixtures
     return sinr(stream.sources, match(stream.sources, estimate).estimate)
@@ -150,7 +154,8 @@ CONSTANTS: dict[str, tuple[dict[str, float], list[str]]] = {
         | {"T": 500, "tol": 1e-6},
         ["nonnegative"],
     ),
-}  # published; the nonnegative domains start there at C = 2 I or .1 I, here at .2 I
+}
+VARIANCES = {"nnantisparse": 2.0, "nnsparse": 0.1}  # the first C is this times I, W is N/15
 ANCHORS = (
     ("antisparse", 0.0, 30.0, 0, 26.795773),
     ("antisparse", 0.0, 30.0, 100, 23.143507),
@@ -161,6 +166,7 @@ ANCHORS = (
     ("sparse", 0.0, 15.0, 0, 15.395058),
 )
 CURVE = {("antisparse", 0.0): 25.3, ("antisparse", 0.2): 23.3, ("antisparse", 0.5): 15.4}
+DOMAIN = {"nnantisparse": 26.15, "nnsparse": 27.63, "simplex": 28.6}
 NOISE = {30.0: 26.76, 15.0: 15.40, 5.0: 6.92}
 
 
@@ -227,5 +233,18 @@ CLAIMS = (
             seeds=10,
         )
         for snr, expected in NOISE.items()
+    ),
+    *(
+        Claim(
+            f"pem.domain-{domain}",
+            "results by source domain",
+            f"median SINR (dB) over ten seeds, {domain} sources, 30 dB",
+            partial(_many, domain, 0.0, 30.0),
+            expected,
+            1.0,
+            cost="slow",
+            seeds=10,
+        )
+        for domain, expected in DOMAIN.items()
     ),
 )
