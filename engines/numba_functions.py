@@ -58,7 +58,7 @@ def parts_64(x: Any) -> Any:
     r = (x - k * LN2_HIGH) - k * LN2_LOW
     p = C[8] + r * (C[9] + r * (C[10] + r * (C[11] + r * (C[12] + r * C[13]))))
     p = C[2] + r * (C[3] + r * (C[4] + r * (C[5] + r * (C[6] + r * (C[7] + r * p)))))
-    return power_of_two(shifted), r + r * r * p
+    return power_of_two(shifted), r + r * r * p  # pyright: ignore[reportCallIssue]
 
 
 @njit(**INLINE)
@@ -69,7 +69,7 @@ def parts_32(x: Any) -> Any:
     k = shifted - MAGIC32
     r = (x - k * LN2_HIGH32) - k * LN2_LOW32
     p = C32[2] + r * (C32[3] + r * (C32[4] + r * (C32[5] + r * (C32[6] + r * C32[7]))))
-    return power_of_two(shifted), r + r * r * p
+    return power_of_two(shifted), r + r * r * p  # pyright: ignore[reportCallIssue]
 
 
 @njit(**INLINE)
@@ -315,24 +315,32 @@ def restore(scalars: Any, starts: Any) -> None:
 
 
 @njit(**FAST)
-def store(record: Any, p: int, row: int, a: Any, units: int) -> None:
-    """A row of a record; none where `row` is negative."""
-    batch = record.shape[3]
-    if row >= 0:
-        for i in range(units):
-            for j in range(batch):
-                record[p, row, i, j] = a[i * batch + j]
+def store(records: Any, sources: Any, rows: Any, p: int, row: int, first: int, last: int) -> None:
+    """A row of records `first` to `last`; none where its place in `rows` is negative."""
+    for k in range(first, last):
+        place = rows[k, row]
+        if place >= 0:
+            record, source = records[k], sources[k]
+            batch = record.shape[3]
+            for i in range(record.shape[2]):
+                for j in range(batch):
+                    record[p, place, i, j] = source[i * batch + j]
 
 
 @njit(**FAST)
-def store_running(record: Any, p: int, row: int, a: Any, units: int, running: Any) -> None:
-    """A row of a record, for the samples that still run."""
-    batch = record.shape[3]
-    if row >= 0:
-        for i in range(units):
-            for j in range(batch):
-                if running[j]:
-                    record[p, row, i, j] = a[i * batch + j]
+def store_running(
+    running: Any, records: Any, sources: Any, rows: Any, p: int, row: int, first: int, last: int
+) -> None:
+    """A row of records, for the samples that still run."""
+    for k in range(first, last):
+        place = rows[k, row]
+        if place >= 0:
+            record, source = records[k], sources[k]
+            batch = record.shape[3]
+            for i in range(record.shape[2]):
+                for j in range(batch):
+                    if running[j]:
+                        record[p, place, i, j] = source[i * batch + j]
 
 
 @njit(**FAST)

@@ -342,15 +342,19 @@ class Printer:
         """A scalar expression in float64."""
         return Text(self, lambda node: f"{self._use('S')}[{self.place[node.buffer]}]", 64).of(expr)
 
-    def _view(self, name: str) -> str:
-        """The (unit, sample) view of a unit variable, an argument of its own."""
-        return self._use(f"x{self.index[name]}")
+    def _view(self, name: str, units: int) -> str:
+        """The (unit, sample) view of a unit variable; without the constant one, where not asked."""
+        view = self._use(f"x{self.index[name]}")
+        return view if self.layout.units(name) == units else f"{view}[:{self._size(units)}]"
 
     def _product(self, p: Product) -> None:
         weight, source, target = (self._array(n) for n in (p.weight, p.source, p.target))
         if not self.single:
             matrix = f"{weight}.T" if p.transposed else weight
-            self._line(f"f.multiply({matrix}, {self._view(p.source)}, {self._view(p.target)})")
+            rows, columns = (int(n) for n in self.program.buffers[p.weight].shape[1:])
+            into, out = (rows, columns) if p.transposed else (columns, rows)
+            source, target = self._view(p.source, into), self._view(p.target, out)
+            self._line(f"f.multiply({matrix}, {source}, {target})")
             return
         shape = [int(n) for n in self.program.buffers[p.weight].shape[1:]]
         rows, columns = (self._size(n) for n in shape)
@@ -469,7 +473,8 @@ class Printer:
         if len(r.terms) == 1 and not r.terms[0].scale:
             (term,) = r.terms
             self._line(f"{g} = {self._use(f'g{self.index[r.target]}')}")
-            self._line(f"f.multiply({self._view(term.post)}, {self._view(term.pre)}.T, {g})")
+            post, pre = self._view(term.post, posts), self._view(term.pre, pres)
+            self._line(f"f.multiply({post}, {pre}.T, {g})")
             factor = factors[0]
         else:
             left, right, dtype = self._fresh("L"), self._fresh("R"), f"np.float{self.bits}"
@@ -477,8 +482,8 @@ class Printer:
             self._line(f"{right} = np.empty(({columns}, {len(r.terms)} * B), dtype={dtype})")
             for number, (term, own) in enumerate(zip(r.terms, factors, strict=True)):
                 one = "1.0" if self.bits == 64 else "f.ONE32"
-                self._line(f"f.lay({left}, {number} * B, {own}, {self._view(term.post)})")
-                self._line(f"f.lay({right}, {number} * B, {one}, {self._view(term.pre)})")
+                self._line(f"f.lay({left}, {number} * B, {own}, {self._view(term.post, posts)})")
+                self._line(f"f.lay({right}, {number} * B, {one}, {self._view(term.pre, pres)})")
                 if term.scale:
                     self._line(f"f.rescale({right}, {number} * B, {self._array(term.scale)})")
             self._line(f"{g} = {self._use(f'g{self.index[r.target]}')}")
@@ -643,7 +648,8 @@ class Loops:
     def block(self, block: Block) -> None:
         """Maps over the same shape as one loop."""
         values = [m.value for m in block.maps]
-        kinds = self._kinds(values) | {str(block.shape[0])}
+        kind = str(block.shape[0])
+        kinds = self._kinds(values) | {kind}
         masked = any(m.masked for m in block.maps) and self.to.stops and not self.to.single
         size = int(block.shape[1]) if len(block.shape) > 1 else 1
         flat_loop = not self.to.single and kinds <= {"unit", "scalar"} and not masked
@@ -668,7 +674,7 @@ class Loops:
         self.to.lines, self.to.depth = before, depth
         for line in hoisted:
             self.to._line(line)
-        self._around(str(block.shape[0]), size, flat_loop, body)
+        self._around(kind, size, flat_loop, body)
 
     def _around(self, kind: str, size: int, flat_loop: bool, body: list[str]) -> None:
         to = self.to

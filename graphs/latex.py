@@ -66,13 +66,13 @@ def _energies(circuit: Circuit) -> Iterator[str]:
 def _rows(lines: list[Line]) -> Iterator[str]:
     """The lines of each group; the first says which members they hold for."""
     for group in grouped(lines):
-        several = len(group) > 1
-        written = [line for line in (group[0].generic if several else group[0].text).split("\n")]
-        name = r"\text{" + group[0].base.replace("_", r"\_") + "}"
+        first, last, several = group[0], group[-1], len(group) > 1
+        written = (first.generic if several else first.text).split("\n")
+        name = r"\text{" + first.base.replace("_", r"\_") + "}"
         if several:
-            name += rf"_k,\ k = {group[0].index}, \dots, {group[-1].index}"
-        elif group[0].index is not None:
-            name += f"_{{{group[0].index}}}"
+            name += rf"_k,\ k = {first.index}, \dots, {last.index}"
+        elif first.index is not None:
+            name += f"_{{{first.index}}}"
         for number, line in enumerate(line for line in written if line):
             yield _bare(line) + (f" && {name}" if number == 0 else "")
 

@@ -68,7 +68,7 @@ def main() -> None:
             f"{settings.circuit} {sizes}: test accuracy {accuracy:.4f} after {settings.epochs} "
             f"epochs, batch {settings.batch}, {settings.optimizer}, {settings.rate} ({spent:.0f} s)"
         )
-        few = task.test.first(20)
+        few: dict[str, Any] = dict(task.test.first(20))
         traces = simulator.run("train", **few, learn=False, record=list(settings.record))
         traces.to_netcdf(f"digits_{settings.circuit}.nc")
         traces.plot(f"digits_{settings.circuit}.png")
