@@ -17,7 +17,8 @@ class NumbaExecutable:
 
     def __init__(self, program: Program, dtype: np.dtype):
         self.program, self.dtype = program, dtype
-        self.rows = [row_map(program, slot) for slot in range(len(program.slots))]
+        rows = [row_map(program, slot) for slot in range(len(program.slots))]
+        self.rows = np.array(rows, dtype=np.int64).reshape(len(rows), program.rows)
         self.printers: dict[bool, Printer] = {}
         self.modules: dict[bool, Any] = {}
         self.spaces: dict[tuple[int, int], Arrays] = {}
@@ -106,6 +107,14 @@ class _Call:
         array = self.memory[name][self.replica]
         return array[0] if self.program.buffers[name].shape[0] == "row" else array
 
+    def _records(self) -> tuple[Any, ...]:
+        """The records of this replica, what each is filled from, and the rows it takes."""
+        if not self.program.slots:
+            return ()
+        records = tuple(record[self.replica] for record in self.work.records)
+        sources = tuple(self._array(self.printer.sources[k]) for k in range(len(records)))
+        return records, sources, self.parent.rows
+
     def _views(self) -> list[np.ndarray]:
         """What matrix products of batches need beside the flat arrays."""
         layout, batch = self.printer.layout, self.work.batch
@@ -133,8 +142,7 @@ class _Call:
             _writable(work.order[replica]),
             output,
             stopped,
-            *(record[replica] for record in work.records),
-            *self.parent.rows,
+            *self._records(),
             *streams,
             *(self._array(name) for name in layout.arrays),
             *self._views(),
