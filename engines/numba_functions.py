@@ -1,7 +1,7 @@
 """Elementwise functions for generated code: no libm calls where a loop over units must vectorise.
 
-exp reduces x = k ln 2 + r and evaluates a polynomial in r; expm1, tanh and logistic stand on the same
-pieces. Relative error of a few units in the last place. `FUNCTIONS[bits]` has the table for float32
+exp reduces x = k ln 2 + r and evaluates a polynomial in r; expm1, tanh and logistic stand on
+the same pieces. Relative error of a few units in the last place. `FUNCTIONS[bits]` has the table for float32
 and float64 under the names of `compartments.functions`.
 """
 
@@ -17,7 +17,11 @@ from numba.extending import intrinsic
 
 from . import philox
 
-PLAIN: dict[str, Any] = {"cache": True, "error_model": "numpy", "fastmath": {"contract", "nsz", "arcp"}}
+PLAIN: dict[str, Any] = {
+    "cache": True,
+    "error_model": "numpy",
+    "fastmath": {"contract", "nsz", "arcp"},
+}
 INLINE: dict[str, Any] = {**PLAIN, "forceinline": True, "no_cfunc_wrapper": True}
 
 

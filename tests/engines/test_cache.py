@@ -16,7 +16,8 @@ with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     sim = apical.Simulator(apical.load(sys.argv[1]), engine="numba", seed=0)
     traces = sim.run("train", record=["one.v"])
-print(repr(float(traces.arrays["one.v"][0, 0, -1, 0])), sum("cache" in str(w.message) for w in caught))
+told = sum("cache" in str(w.message) for w in caught)
+print(repr(float(traces.arrays["one.v"][0, 0, -1, 0])), told)
 """
 CIRCUIT = """
 apical: 1
