@@ -71,7 +71,7 @@ def test_nsm_rests_where_coordinate_descent_does(build):
 def test_separates(name):
     """Uncorrelated sources come out: above 20 dB, each from a unit of its own."""
     domain = "antisparse" if name == "bsm" else "nnantisparse"
-    drawn = mix(domain, samples=30000 if name == "bsm" else 10000, seed=0)
+    drawn = mix(domain, samples=50000 if name == "bsm" else 10000, seed=0)
     white = whiten(drawn.mixtures, 5)
     sim = apical.Simulator(apical.load(name), engine="numba", seed=0)
     x = white @ drawn.mixtures
