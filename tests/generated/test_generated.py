@@ -22,7 +22,7 @@ SLOW = settings(
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
-FEW = settings(SLOW, max_examples=4)
+FEW = settings(SLOW, max_examples=3)
 
 
 def images(draft: Draft, count: int = 3):
@@ -95,3 +95,27 @@ def test_a_batch_is_as_many_single_runs(draft):
 def test_two_engines_agree(draft):
     text = draft.text()
     assert_same(result(text, draft), result(text, draft, engine="numba"), 1e-9)
+
+
+def test_engines_agree_where_a_bias_is_one_synapses_own():
+    """One source of two synapses, of which one has a bias; and one end of another's rule."""
+    draft = Draft(2, {"inp": 2, "p0": 3})
+    rule = "rule: w += 0.1 * post.x * pre"
+    ends = ["from: p0.x", "to: p0.basal", "init: normal(0, 0.3)", rule]
+    draft.sections = {
+        "data": {"image": ["2"]},
+        "cells": {
+            "sensory": ["", "soma: x = image"],
+            "cp": ["", "basal: u = input", "soma: dx/dt = tanh(u) - x + 1"],
+        },
+        "populations": {
+            "inp": ["", "cell: sensory", "size: 2"],
+            "p0": ["", "cell: cp", "size: 3"],
+        },
+        "synapses": {"A": ["", *ends, "bias: true"], "B": ["", *ends]},
+        "energy": {"F": ["sum(p0.x^2) / 2"]},
+        "protocols": {"train": ["", "run:", "  steps: 3", "  dt: 0.1", "  learn: A, B"]},
+    }
+    for batch in (1, 3):
+        numpy = result(draft.text(), draft, batch=batch)
+        assert_same(numpy, result(draft.text(), draft, engine="numba", batch=batch))
