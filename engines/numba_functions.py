@@ -1,8 +1,8 @@
 """Elementwise functions for generated code: no libm calls where a loop over units must vectorise.
 
 exp reduces x = k ln 2 + r and evaluates a polynomial in r; expm1, tanh and logistic stand on
-the same pieces. Relative error of a few units in the last place. `FUNCTIONS[bits]` has the table for
-float32 and float64 under the names of `compartments.functions`.
+the same pieces. Relative error of a few units in the last place. `FUNCTIONS[bits]` has the table
+for float32 and float64 under the names of `compartments.functions`.
 """
 
 from __future__ import annotations
