@@ -249,9 +249,7 @@ class Plan:
             straight += [partial(self.active.fill_, True), partial(self.running.fill_, True)]
             straight.append(partial(self.stopped[phase].fill_, -1))
             axes = (0, 1, 2)
-            body.append(
-                partial(torch.amax, self.active, dim=axes, keepdim=True, out=self.running)
-            )
+            body.append(partial(torch.amax, self.active, dim=axes, keepdim=True, out=self.running))
             found += [Section("straight", straight), Section("until", body, loop.steps)]
             return Tape([partial(self.active.fill_, True)])
         if self.mode.unroll and len(straight) + loop.steps * len(body) <= UNROLLED:
