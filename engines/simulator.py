@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -475,6 +475,7 @@ class Simulator:
                 failure = executable.run(self._memory, work, at, stop)
                 spent = time.perf_counter() - began
                 if failure is not None:
+                    at = failure.presentation
                     raise self._divergence(executable, work, failure)
                 if bar is not None:
                     bar.advance(stop - at)
@@ -490,13 +491,32 @@ class Simulator:
         self, executable: Executable, work: Presentations, failure: Failure
     ) -> Divergence:
         program = executable.program
+        memory, failure = self._retraced(program, work, failure)
         for name in program.finite:
-            bad = ~np.isfinite(self._memory[name][failure.replica])
+            bad = ~np.isfinite(memory[name][failure.replica])
             if bad.any():
                 sample, unit = (int(i) for i in np.argwhere(bad)[0])
                 position = int(work.order[failure.replica, failure.presentation, sample])
                 return Divergence(name, unit, position, failure.phase, self._when(program, failure))
         return Divergence("a state", 0, 0, failure.phase, None)
+
+    def _retraced(
+        self, program: Program, work: Presentations, failure: Failure
+    ) -> tuple[Arrays, Failure]:
+        """The failed presentation once more, step by step, to find the first number that broke."""
+        if failure.step is not None or work.carry:
+            return self._memory, failure
+        from .numpy_engine import NumpyExecutable
+
+        streams = {n: np.asarray(a.cpu() if hasattr(a, "cpu") else a) for n, a in work.streams.items()}
+        again = replace(work, streams=streams, records=[], output=None, stopped={})
+        size = program.buffers[program.output].size if program.output else 0
+        allocate(program, again, self.dtype, size)
+        memory = {name: array.copy() for name, array in self._memory.items()}
+        at = failure.presentation
+        walker = NumpyExecutable(program, self.dtype, check_steps=True)
+        found = walker.run(memory, again, at, at + 1)
+        return (self._memory, failure) if found is None else (memory, found)
 
     def _when(self, program: Program, failure: Failure) -> float | None:
         phases = [p.name for p in program.phases]
