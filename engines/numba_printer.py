@@ -30,6 +30,7 @@ from ..graphs.program import (
     Branch,
     Draw,
     Instruction,
+    Loop,
     Map,
     MatrixReduce,
     Output,
@@ -45,6 +46,7 @@ from ..graphs.program import (
     loads,
 )
 from .numba_functions import NAMES
+from .numba_registers import Registers, fits
 
 UNROLLED = 8
 
@@ -129,6 +131,7 @@ class Printer:
         self.count = 0
         self.constants: dict[float, str] = {}
         self.hoisted: dict[Expr, str] = {}
+        self.registers: Registers | None = None
         code = [i for p in program.phases for i in flat((*p.enter, *p.body, *p.leave))]
         stores = [i for i in code if isinstance(i, Store)]
         self.sources = {i.slot: i.source for i in stores}
@@ -216,10 +219,7 @@ class Printer:
             )
             if self.stops and not self.single:
                 self._line(f"{self._use('act')}[:] = True")
-            self._line(f"for step in range({phase.loop.steps}):")
-            with self._deeper():
-                self._line(f"{self._use('S')}[{self.place['#step']}] = step")
-                self._code(phase.loop.body)
+            self._loop(phase.loop)
             if self.stops and not self.single:
                 self._line("act[:] = True")
             self.stops = False
@@ -237,6 +237,15 @@ class Printer:
             self._line(f"    n{n} = Z[{self.layout.sizes.index(n)}]")
         self.lines += [text, ""]
         return f"phase{number}({', '.join(arguments)})"
+
+    def _loop(self, loop: Loop) -> None:
+        if fits(self, loop.body):
+            Registers(self, loop).write()
+            return
+        self._line(f"for step in range({loop.steps}):")
+        with self._deeper():
+            self._line(f"{self._scalar_place('#step')} = step")
+            self._code(loop.body)
 
     def _finite(self) -> None:
         for name in self.program.finite:
@@ -340,7 +349,13 @@ class Printer:
 
     def _scalar(self, expr: Expr) -> str:
         """A scalar expression in float64."""
-        return Text(self, lambda node: f"{self._use('S')}[{self.place[node.buffer]}]", 64).of(expr)
+        return Text(self, lambda node: self._scalar_place(node.buffer), 64).of(expr)
+
+    def _scalar_place(self, name: str) -> str:
+        """Where a scalar stands: in S, or in a local variable."""
+        if self.registers is not None:
+            return self.registers.scalar(name)
+        return f"{self._use('S')}[{self.place[name]}]"
 
     def _view(self, name: str, units: int) -> str:
         """The (unit, sample) view of a unit variable; without the constant one, where not asked."""

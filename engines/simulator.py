@@ -508,7 +508,9 @@ class Simulator:
             return self._memory, failure
         from .numpy_engine import NumpyExecutable
 
-        streams = {n: np.asarray(a.cpu() if hasattr(a, "cpu") else a) for n, a in work.streams.items()}
+        streams = {
+            n: np.asarray(a.cpu() if hasattr(a, "cpu") else a) for n, a in work.streams.items()
+        }
         again = replace(work, streams=streams, records=[], output=None, stopped={})
         size = program.buffers[program.output].size if program.output else 0
         allocate(program, again, self.dtype, size)
