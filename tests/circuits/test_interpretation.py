@@ -19,9 +19,12 @@ SMALL = {
     "corinfomax_sst": {"sizes": [5, 4, 3], "T_free": 5, "T_nudged": 3, "lam": 0.9},
     "hopfield": {"d": 5, "M": 4, "T": 20},
     "pem": {"n": 3, "m": 4, "T": 12},
+    "bsm": {"n": 3, "m_x": 4, "T": 4},  # few enough that no sample stops
+    "nsm": {"n": 3, "m_x": 4, "T": 4},
     "sacramento": {"duration": 4, "teach": 1},
     "urbanczik_senn": {"duration": 4},
 }
+MORE = {"mixed": {"corinfomax": {"signed": [1, 1, 0], "member": [1, 0, 1]}}}
 NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
 CASES = [
     (name, [*NEEDS.get(variant, []), variant] if variant else [])
@@ -73,7 +76,8 @@ def agree(circuit, interpreter, engine, samples=3):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join([case[0], *case[1]]))
 def test_numpy_engine(case, interpreter):
     name, variants = case
-    circuit = apical.load(name, variants=variants, **SMALL.get(name, {}))
+    more = {k: v for variant in variants for k, v in MORE.get(variant, {}).get(name, {}).items()}
+    circuit = apical.load(name, variants=variants, **SMALL.get(name, {}), **more)
     agree(circuit, interpreter, "numpy")
 
 
