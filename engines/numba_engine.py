@@ -137,6 +137,7 @@ class _Call:
             self.scalars,
             self.starts,
             np.array(keys, dtype=np.uint64).reshape(-1, 2),
+            np.array([phase.steps for phase in program.phases], dtype=np.int64),
             np.array(layout.sizes, dtype=np.int64),
             np.ones(work.batch, dtype=np.bool_),
             _writable(work.order[replica]),

@@ -132,6 +132,7 @@ class Printer:
         self.constants: dict[float, str] = {}
         self.hoisted: dict[Expr, str] = {}
         self.registers: Registers | None = None
+        self.steps = ""
         code = [i for p in program.phases for i in flat((*p.enter, *p.body, *p.leave))]
         stores = [i for i in code if isinstance(i, Store)]
         self.sources = {i.slot: i.source for i in stores}
@@ -163,7 +164,7 @@ class Printer:
         """The names of the arguments of `run`, in order."""
         streams = [f"d{self.index[n]}" for n in self._streams()]
         return [
-            "start", "stop", "reset", "counters", "B", "S", "S0", "K", "Z", "act", "order",
+            "start", "stop", "reset", "counters", "B", "S", "S0", "K", "N", "Z", "act", "order",
             "out", "stopped",
             *(("records", "sources", "M") if self.program.slots else ()),
             *streams,
@@ -219,6 +220,7 @@ class Printer:
             )
             if self.stops and not self.single:
                 self._line(f"{self._use('act')}[:] = True")
+            self.steps = f"{self._use('N')}[{number}]"  # not a literal: one module for every T
             self._loop(phase.loop)
             if self.stops and not self.single:
                 self._line("act[:] = True")
@@ -242,7 +244,7 @@ class Printer:
         if fits(self, loop.body):
             Registers(self, loop).write()
             return
-        self._line(f"for step in range({loop.steps}):")
+        self._line(f"for step in range({self.steps}):")
         with self._deeper():
             self._line(f"{self._scalar_place('#step')} = step")
             self._code(loop.body)

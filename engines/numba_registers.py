@@ -64,7 +64,7 @@ class Registers:
         for name in scalars:
             to._line(f"{self.scalar(name)} = {to._use('S')}[{to.place[name]}]")
         to.registers = self
-        to._line(f"for step in range({self.loop.steps}):")
+        to._line(f"for step in range({to.steps}):")
         with to._deeper():
             if "#step" in self.number:
                 to._line(f"{self.scalar('#step')} = float(step)")

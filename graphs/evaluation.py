@@ -148,7 +148,8 @@ class Evaluator:
             return Load(self.buffer(f"${name}", "parameter", "row", len(entry.value)), axis)
         if name in self.view.zeros:
             return Number(0.0)
-        if entry.structural and name not in self.circuit.set_names:
+        whole = float(entry.value).is_integer()  # a step size stays an operand: one code for all
+        if entry.structural and whole and name not in self.circuit.set_names:
             return Number(float(entry.value))
         return Load(self.scalar(f"${name}", "parameter"))
 

@@ -139,6 +139,8 @@ def with_method(path, base, method):
     "name", ["pc", "corinfomax", "hopfield", "pem", "sacramento", "seqil", "urbanczik_senn", "ep"]
 )
 def test_methods(tmp_path, name, method):
+    if method == "heun" and name not in ("pc", "hopfield", "sacramento"):
+        pytest.skip("a tableau like that of rk4, which every circuit is run by")
     path = with_method(tmp_path / "heir.yaml", name, method)
     main = "retrieve" if name == "hopfield" else "train"
     compare(apical.load(path, **SMALL[name]), batch=None, protocols=[main])
@@ -159,9 +161,9 @@ def test_replicas_equal_single_runs(engine, name, variants):
     circuit = apical.load(name, variants=variants, **SMALL[name])
     streams = random_streams(circuit, 4)
     options = {"learn": True, "batch": 2, "record": states(circuit)}
-    many = apical.Simulator(circuit, engine=engine, seed=0, replicas=3, dtype="float64")
+    many = apical.Simulator(circuit, engine=engine, seed=0, replicas=10, dtype="float64")
     together = many.run("train", **options, **streams)
-    for i in range(3):
+    for i in range(10):
         one = apical.Simulator(circuit, engine=engine, seed=i, dtype="float64")
         alone = one.run("train", **options, **streams)
         for key in states(circuit):
