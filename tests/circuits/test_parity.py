@@ -106,7 +106,11 @@ def test_every_bundled_circuit_is_here():
     assert {name for name, _ in CASES} == set(SMALL)
 
 
-@pytest.mark.parametrize("case", CASES, ids=identify)
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, marks=[pytest.mark.slow] if c[1] else []) for c in CASES],
+    ids=identify,
+)
 def test_circuits_and_variants(case):
     name, variants = case
     more = {k: v for variant in variants for k, v in MORE.get(variant, {}).get(name, {}).items()}
@@ -134,6 +138,7 @@ def with_method(path, base, method):
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["heun", "rk4", "exponential_euler"])
 @pytest.mark.parametrize(
     "name", ["pc", "corinfomax", "hopfield", "pem", "sacramento", "seqil", "urbanczik_senn", "ep"]
