@@ -103,6 +103,7 @@ def sst_weights(weights, eps, g, lam):
     return result
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lam", [0.99999, 0.9])
 def test_autapses_and_sst_cells_are_the_same_circuit(build, golden, rows, lam):
     g = golden("corinfomax_pem/cim_dense_543_strong_lateral_constant_eta")
@@ -174,6 +175,7 @@ def settled(build, rows, variants, steps=1500, seed=5, weights=None, **overrides
     return [rows(traces, name, "free")[0, -1] for name in record]
 
 
+@pytest.mark.slow
 def test_domains_of_appendix_c(build, rows):
     """Each polytope is met at the end of a long phase; its constraint is active, not void."""
     fast = {"eta_q": [0.05, 0.05]}
@@ -197,6 +199,7 @@ def test_domains_of_appendix_c(build, rows):
     assert np.abs(r[:2]).sum() == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_stored_without_its_leak(build, golden, rows):
     """`leak_free` is the same circuit: D without d."""
     g = golden("corinfomax_pem/cim_dense_543_strong_lateral_constant_eta")

@@ -119,7 +119,7 @@ def test_circuits_and_variants(case):
     if variants:
         compare(circuit, batch=None if len(identify(case)) % 2 else 1, protocols=main)
     else:
-        compare(circuit, batch=None, recorded=everything)
+        compare(circuit, batch=None)
         compare(circuit, batch=1, protocols=main)
 
 
@@ -178,6 +178,7 @@ def test_replicas_equal_single_runs(engine, name, variants):
             assert_allclose(many.weights[key][i], one.weights[key], **CLOSE, err_msg=key)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
 def test_random_sign_is_one_of_the_two(engine):
     """A drawn sign gives the run with beta or the one with -beta, and both are drawn."""

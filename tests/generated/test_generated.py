@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 import apical
@@ -90,6 +91,7 @@ def test_a_batch_is_as_many_single_runs(draft):
     )
 
 
+@pytest.mark.slow
 @FEW
 @given(drafts())
 def test_two_engines_agree(draft):
