@@ -46,18 +46,8 @@ def random_streams(circuit, samples, seed=0):
     return {name: rng.uniform(size=(samples, size)) for name, size in circuit.streams.items()}
 
 
-def everything(circuit):
-    """Every variable of every population, and the energies."""
-    names = list(circuit.energies)
-    for population in circuit.populations.values():
-        variables = dict.fromkeys([e.variable for e in population.equations])
-        variables |= dict.fromkeys(population.states)
-        names += [f"{population.name}.{variable}" for variable in variables]
-    return names
-
-
 def states(circuit):
-    """Every state, and the energies: what a run leaves behind, at a third of the compile time."""
+    """Every state, and the energies: algebraic variables follow from them."""
     found = [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.states]
     return [*circuit.energies, *found]
 
@@ -70,7 +60,7 @@ def slow(circuit):
     return [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.slow]
 
 
-def compare(circuit, batch, protocols=None, recorded=states, **options):
+def compare(circuit, batch, protocols=None, **options):
     """Both engines through the protocols of a circuit: traces, weights, slow variables."""
     sims = {
         engine: apical.Simulator(circuit, engine=engine, dtype="float64", **{"seed": 1} | options)
@@ -78,7 +68,7 @@ def compare(circuit, batch, protocols=None, recorded=states, **options):
     }
     for name in plastic(circuit):
         assert_allclose(sims["numba"].weights[name], sims["numpy"].weights[name], **CLOSE)
-    names = recorded(circuit)
+    names = states(circuit)
     samples = 3 if circuit.streams else 1
     for protocol in protocols or circuit.protocols:
         learn = protocol == "train"
