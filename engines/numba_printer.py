@@ -42,7 +42,6 @@ from ..graphs.program import (
     Reduce,
     Stop,
     Store,
-    flat,
     loads,
 )
 from .numba_functions import NAMES
@@ -74,11 +73,7 @@ def layout(program: Program) -> Layout:
     extended: set[str] = set()
     viewed: dict[str, None] = {}
     products: dict[str, None] = {}
-    code = [
-        i
-        for p in program.phases
-        for i in flat((*p.enter, *(p.loop.body if p.loop else ()), *p.leave))
-    ]
+    code = [i for p in program.phases for i in p.instructions]
     local = set().union(set(), *(i.local for i in code if isinstance(i, Block)))
     for i in code:
         if isinstance(i, Product):
@@ -133,8 +128,7 @@ class Printer:
         self.hoisted: dict[Expr, str] = {}
         self.registers: Registers | None = None
         self.steps = ""
-        code = [i for p in program.phases for i in flat((*p.enter, *p.body, *p.leave))]
-        stores = [i for i in code if isinstance(i, Store)]
+        stores = [i for p in program.phases for i in p.instructions if isinstance(i, Store)]
         self.sources = {i.slot: i.source for i in stores}
 
     # --- module --------------------------------------------------------------------------------
@@ -278,9 +272,9 @@ class Printer:
         """A number of units: a literal where small, else a run-time number (see performance)."""
         if n <= UNROLLED:
             return str(n)
-        if self.depth and self.lines is not None:
-            self.used |= {f"n{n}"}
-        return f"n{n}" if self.depth and not self._in_run else f"Z[{self.layout.sizes.index(n)}]"
+        if self._in_run:
+            return f"Z[{self.layout.sizes.index(n)}]"
+        return self._use(f"n{n}")
 
     @property
     def _in_run(self) -> bool:
@@ -315,9 +309,7 @@ class Printer:
             case Block(shape=shape):
                 if shape[0] == "scalar":
                     for m in instruction.maps:
-                        self._line(
-                            f"{self._use('S')}[{self.place[m.target]}] = {self._scalar(m.value)}"
-                        )
+                        self._line(f"{self._scalar_place(m.target)} = {self._scalar(m.value)}")
                 elif shape[0] == "matrix":
                     for m in instruction.maps:
                         self._rank(Rank(m.target, m.value))
@@ -406,7 +398,7 @@ class Printer:
         def load(node: Load) -> str:
             kind = buffers[node.buffer].shape[0]
             if kind == "scalar":
-                return f"{self._use('S')}[{self.place[node.buffer]}]"
+                return self._scalar_place(node.buffer)
             return f"{self._array(node.buffer)}[{'i' if kind == 'row' else end}]"
 
         def leaf(node: Expr) -> str:
@@ -433,7 +425,7 @@ class Printer:
         def load(node: Load) -> str:
             shape = self.program.buffers[node.buffer].shape
             if shape[0] == "scalar":
-                return f"{self._use('S')}[{self.place[node.buffer]}]"
+                return self._scalar_place(node.buffer)
             if shape[0] == "matrix":
                 return f"{self._array(node.buffer)}[i, j]"
             return f"{self._array(node.buffer)}[{'j' if node.axis == 'pre' else 'i'}]"

@@ -106,7 +106,7 @@ class Registers:
     def _instruction(self, instruction: Instruction) -> None:
         match instruction:
             case Block(shape=shape, maps=maps):
-                for i in range(int(shape[1]) if len(shape) > 1 else 1):
+                for i in range(1 if shape[0] == "scalar" else int(shape[1])):
                     for m in maps:
                         if shape[0] == "scalar":
                             text = self.to._scalar(m.value)

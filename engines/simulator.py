@@ -508,9 +508,7 @@ class Simulator:
             return self._memory, failure
         from .numpy_engine import NumpyExecutable
 
-        streams = {
-            n: np.asarray(a.cpu() if hasattr(a, "cpu") else a) for n, a in work.streams.items()
-        }
+        streams = {name: _on_host(values) for name, values in work.streams.items()}
         again = replace(work, streams=streams, records=[], output=None, stopped={})
         size = program.buffers[program.output].size if program.output else 0
         allocate(program, again, self.dtype, size)
@@ -681,3 +679,8 @@ def _by_sample(record: np.ndarray) -> np.ndarray:
     """(replica, presentation, row, unit, batch) -> (replica, sample, row, unit)."""
     moved = record.transpose(0, 1, 4, 2, 3)
     return moved.reshape(moved.shape[0], -1, *moved.shape[3:])
+
+
+def _on_host(values: Any) -> np.ndarray:
+    """The same values as a numpy array, also where they were a tensor on a device."""
+    return np.asarray(values.cpu() if hasattr(values, "cpu") else values)

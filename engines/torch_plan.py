@@ -153,8 +153,7 @@ class Plan:
     def _all_written(self) -> set[str]:
         found: set[str] = set()
         for phase in self.program.phases:
-            body = phase.loop.body if phase.loop else ()
-            for instruction in flat((*phase.enter, *body, *phase.leave)):
+            for instruction in phase.instructions:
                 found |= writes(instruction)
         return found
 

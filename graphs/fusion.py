@@ -7,7 +7,7 @@ shape that it may follow directly.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from .program import (
@@ -19,7 +19,6 @@ from .program import (
     PhaseProgram,
     Stop,
     Store,
-    flat,
     loads,
     reads,
     writes,
@@ -45,11 +44,12 @@ def _each(phase: PhaseProgram, function) -> PhaseProgram:
 
 
 def _all(phases: tuple[PhaseProgram, ...]) -> list[Instruction]:
-    code: list[Instruction] = []
-    for phase in phases:
-        body = phase.loop.body if phase.loop else ()
-        code += [*flat(phase.enter), *flat(body), *flat(phase.leave)]
-    return code
+    return [i for phase in phases for i in phase.instructions]
+
+
+def _own(instruction: Instruction, read: Callable[[Instruction], set[str]]) -> set[str]:
+    """What an instruction reads; of a Branch the condition, its body being counted on its own."""
+    return loads(instruction.condition) if isinstance(instruction, Branch) else read(instruction)
 
 
 def _drop(
@@ -57,11 +57,7 @@ def _drop(
 ) -> tuple[PhaseProgram, ...]:
     """Drops instructions whose result no instruction reads, until none is left."""
     while True:
-        read = set().union(set(), *(reads(i) for i in _all(phases) if not isinstance(i, Branch)))
-        for phase in phases:
-            for i in flat((*phase.enter, *(phase.loop.body if phase.loop else ()), *phase.leave)):
-                if isinstance(i, Branch):
-                    read |= loads(i.condition)
+        read = set().union(set(), *(_own(i, reads) for i in _all(phases)))
 
         def dead(instruction: Instruction, read: set[str] = read) -> bool:
             made = writes(instruction)
@@ -175,13 +171,7 @@ def exposed(instruction: Instruction) -> set[str]:
 
 def _readers(phases: tuple[PhaseProgram, ...]) -> set[str]:
     """The buffers that some instruction reads from before it."""
-    found: set[str] = set()
-    for instruction in _all(phases):
-        if isinstance(instruction, Branch):
-            found |= loads(instruction.condition)
-        else:
-            found |= exposed(instruction)
-    return found
+    return set().union(set(), *(_own(i, exposed) for i in _all(phases)))
 
 
 def _localise(

@@ -16,7 +16,7 @@ from .expression import Expr, Load, Variable, walk
 from .fusion import fuse
 from .phases import PhaseLowering
 from .plasticity import RuleCompiler
-from .program import PhaseProgram, Program, Slot, flat, reads, writes
+from .program import PhaseProgram, Program, Slot, reads, writes
 
 __all__ = ["LoweringError", "lower"]
 
@@ -145,8 +145,7 @@ def _program(
 def _used(phases: tuple[PhaseProgram, ...]) -> set[str]:
     used: set[str] = set()
     for phase in phases:
-        body = phase.loop.body if phase.loop else ()
-        for instruction in flat((*phase.enter, *body, *phase.leave)):
+        for instruction in phase.instructions:
             used |= reads(instruction) | writes(instruction)
         if phase.dt is not None:
             used |= {n.buffer for n in walk(phase.dt) if isinstance(n, Load)}

@@ -219,6 +219,11 @@ class PhaseProgram:
         return self.loop.body if self.loop else ()
 
     @property
+    def instructions(self) -> tuple[Instruction, ...]:
+        """Every instruction of the phase, those of branches included."""
+        return tuple(flat((*self.enter, *self.body, *self.leave)))
+
+    @property
     def steps(self) -> int:
         """The number of steps, at most."""
         return self.loop.steps if self.loop else 0
@@ -269,7 +274,7 @@ class Program:
         return {
             p.name: (
                 count_products(p.enter),
-                count_products(p.loop.body if p.loop else ()),
+                count_products(p.body),
                 count_products(p.leave),
             )
             for p in self.phases
