@@ -93,7 +93,7 @@ _BINARY: dict[str, Any] = {
     "logaddexp": torch.logaddexp,
 }
 SUPPORTED = frozenset(
-    {*_FUNCTIONS, "relu", "softplus", "clip", "min", "max", "phi1", "identity"}
+    {*_FUNCTIONS, "relu", "softplus", "clip", "min", "max", "phi1", "rounding", "identity"}
 ) - {"neg", "square", "reciprocal", "expm1"}
 
 
@@ -148,6 +148,10 @@ class Assembler:
             self.known[key] = len(self.nodes) - 1
         return self.known[key]
 
+    def product(self, tensor: Tensor, factor: Any) -> Any:
+        """The node of a tensor times a node or number."""
+        return self._node("mul", self.tensor(tensor), factor)
+
     def _rounded(self, node: int) -> int:
         if self.nodes[node].dtype == self.dtype:
             return node
@@ -176,7 +180,7 @@ class Assembler:
             case Unary(operand=operand):
                 return self._one("neg", self.value(operand))
             case Binary(op=op, left=left, right=right):
-                return self._two(_ARITHMETIC[op], self.value(left), self.value(right))
+                return self.two(_ARITHMETIC[op], self.value(left), self.value(right))
             case Compare(op=op, left=left, right=right):
                 return self._compare(_COMPARISON[op], self.value(left), self.value(right))
             case Call(function=function, arguments=arguments):
@@ -190,7 +194,8 @@ class Assembler:
             return float(_FUNCTIONS[op](torch.tensor(x, dtype=torch.float64)))
         return self._node(op, x)
 
-    def _two(self, op: str, a: Any, b: Any) -> Any:
+    def two(self, op: str, a: Any, b: Any) -> Any:
+        """The node, or the number, of an operation on two."""
         if isinstance(a, float) and isinstance(b, float):
             wide = [torch.tensor(x, dtype=torch.float64) for x in (a, b)]
             return float(_BINARY[op](*wide))
@@ -225,29 +230,31 @@ class Assembler:
                     return self._node("clamp", *x)
                 return self._bound("minimum", self._bound("maximum", x[0], x[1]), x[2])
             case "softplus":
-                return self._two("logaddexp", x[0], 0.0)
+                return self.two("logaddexp", x[0], 0.0)
             case "phi1":
                 return self._phi1(x[0])
+            case "rounding":
+                return self.two("sub", self.two("sub", x[0], x[1]), x[2])
         return self._one(function, x[0])
 
     def _bound(self, op: str, a: Any, b: Any) -> Any:
         if isinstance(a, float) and not isinstance(b, float):
             a, b = b, a
-        return self._two(op, a, b)
+        return self.two(op, a, b)
 
     def _phi1(self, z: Any) -> Any:
         """(e^z - 1) / z, with its series near 0."""
         if isinstance(z, float):
             z = self.tensor(torch.full((1, 1, 1), z, dtype=torch.float64, device=self.pool.device))
         small = self._compare("lt", self._one("abs", z), 1e-5)
-        other = self._two("sub", 1.0, small)
-        safe = self._two("add", self._two("mul", z, other), small)
-        far = self._two("div", self._one("expm1", safe), safe)
-        near = self._two(
-            "add", self._two("mul", z, self._two("add", self._two("div", z, 6.0), 0.5)), 1.0
+        other = self.two("sub", 1.0, small)
+        safe = self.two("add", self.two("mul", z, other), small)
+        far = self.two("div", self._one("expm1", safe), safe)
+        near = self.two(
+            "add", self.two("mul", z, self.two("add", self.two("div", z, 6.0), 0.5)), 1.0
         )
-        parts = self._two("mul", far, other), self._two("mul", near, small)
-        return self._two("add", *parts)
+        parts = self.two("mul", far, other), self.two("mul", near, small)
+        return self.two("add", *parts)
 
     # --- assignments ---------------------------------------------------------------------------
 

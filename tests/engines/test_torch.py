@@ -32,7 +32,8 @@ SMALL = {
     "sacramento": {"duration": 8},
     "urbanczik_senn": {"duration": 8},
 }
-MORE = {"mixed": {"corinfomax": {"signed": [1, 1, 0], "member": [1, 0, 1]}}}
+LISTS = {"signed": [1, 1, 0], "member": [1, 0, 1]}
+MORE = {"mixed": {"corinfomax": LISTS, "corinfomax_sst": LISTS}}
 NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
 CASES = [
     (name, [*NEEDS.get(variant, []), variant] if variant else [])
