@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -176,6 +176,7 @@ def run(
     batch: Annotated[int, typer.Option(min=1, help="Samples presented at once.")] = 20,
     engine: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
     seed: Annotated[int, typer.Option(help="Seed of weights, shuffling and noise.")] = 0,
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
     dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
     sets: Sets = None,
     variant: Variants = None,
@@ -191,30 +192,34 @@ def run(
     ] = 10,
     as_json: Json = False,
 ) -> None:
-    """Train a circuit on a task, print the test accuracy, write traces."""
+    """Train a circuit on a task with one seed or several, print the test accuracy, write traces."""
     with _refusals(as_json):
         _check_run(task, data, engine, dtype, out, record)
-        from .models.experiment import Experiment
+        from .models.experiment import Experiment, spread
 
         circuit = _load(file, sets, variant)
         for warning in circuit.warnings:
             typer.echo(str(warning), err=True)
         names = tuple(record) if record is not None else None
         experiment = Experiment(
-            task, data, epochs, batch, engine, seed, dtype, names, trace_samples
+            task, data, epochs, batch, engine, seed, dtype, names, trace_samples, seeds
         )
-        found, traces = experiment.perform(circuit, traces=out is not None)
+        found, traces = experiment.perform(circuit, out is not None, _say_epoch)
         score = {name: _number(v) for name, v in found.items()}
+        spreads = {name: spread(v) for name, v in score.items()} if seeds > 1 else {}
         if out is not None and traces is not None:
             traces.save(out)
         settings = {"circuit": circuit.name, "task": task, "epochs": epochs, "batch": batch}
-        settings |= {"engine": engine, "seed": seed}
+        settings |= {"engine": engine, "seed": seed} | ({"seeds": seeds} if seeds > 1 else {})
         if as_json:
-            typer.echo(json.dumps({**settings, **score, "out": out}))
+            flat = {f"{n}_{key}": v for n, found in spreads.items() for key, v in found.items()}
+            typer.echo(json.dumps({**settings, **score, **flat, "out": out}))
             return
         typer.echo(", ".join(f"{name} {value}" for name, value in settings.items()))
         for name, value in score.items():
-            typer.echo(f"test {name}: {_text(value)}")
+            for number, one in enumerate(value if seeds > 1 else [], seed):
+                typer.echo(f"seed {number}: test {name} {_text(one)}")
+            typer.echo(f"test {name}: {_spread(spreads[name]) if seeds > 1 else _text(value)}")
         if out is not None:
             typer.echo(f"traces: {out}")
 
@@ -441,6 +446,18 @@ def _title(text: str) -> str:
     """The title of a file, read without checking it."""
     line = next((s for s in text.splitlines() if s.startswith("title:")), "title:")
     return line.removeprefix("title:").strip()
+
+
+def _say_epoch(entry: Mapping[str, Any]) -> None:
+    """One line of progress, where it does not mix with the result."""
+    scores = {n: _text(_number(v)) for n, v in entry.items() if n not in ("epoch", "seconds")}
+    told = "; ".join(f"test {name} {value}" for name, value in scores.items())
+    typer.echo(f"epoch {entry['epoch']}: {told} ({entry['seconds']:.0f} s)", err=True)
+
+
+def _spread(found: Mapping[str, float]) -> str:
+    """Mean +- standard deviation of several seeds."""
+    return f"{found['mean']:.4f} +- {found['sd']:.4f}, median {found['median']:.4f}"
 
 
 def _number(value: Any) -> Any:

@@ -2,13 +2,15 @@
 
 Train on a task, score the test samples, run the first of them once more without learning and keep
 the traces. All random numbers are counter-based, so the same experiment on the same engine and
-machine gives the same numbers, bit for bit.
+machine gives the same numbers, bit for bit. Several seeds are replicas: weights, order of the
+samples and noise of each are those of a run with that seed alone.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import statistics
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
@@ -22,6 +24,9 @@ from ..traces.recording import recordings
 from ..traces.traces import Traces
 from . import tasks
 from .tasks.sizes import check_sizes
+from .tasks.task import Task
+
+OnEpoch = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ class Experiment:
         batch: Samples presented at once while learning.
         engine: "numba", "numpy", ...
         seed: Seed of weights, shuffling and noise.
+        seeds: How many seeds, from `seed` on, each a replica that learns from its own start, in
+            its own order.
         dtype: "float64" or "float32"; None: what the engine takes by itself.
         record: What the traces hold; None: what the file's `record` says.
         trace_samples: Test samples in the traces.
@@ -49,24 +56,29 @@ class Experiment:
     dtype: str | None = None
     record: tuple[str, ...] | None = None
     trace_samples: int = 10
+    seeds: int = 1
 
     def perform(
-        self, circuit: Circuit, traces: bool = True
+        self, circuit: Circuit, traces: bool = True, on_epoch: OnEpoch | None = None
     ) -> tuple[dict[str, Any], Traces | None]:
         """The scores of the test samples, and the traces if they are wanted.
 
+        A score is a number, or an array (seed,) where there are several seeds. `on_epoch` is
+        called with the scores after each epoch, and its `epoch` and `seconds`.
+
         Raises:
             Divergence: A state is no longer finite.
+            KeyboardInterrupt: Ctrl-C during the training: half an experiment is none.
             ValueError: The circuit and the task do not fit, a name is not known.
         """
         make = getattr(tasks, self.task)
         images = make() if self.data is None else make(self.data)
         check_sizes(circuit, images)
         records = recordings(self.record, circuit)
-        simulator = Simulator(circuit, engine=self.engine, seed=self.seed, dtype=self.dtype)
-        if self.epochs:
-            simulator.fit(images.train, epochs=self.epochs, batch=self.batch, validate=images.test)
-        score = simulator.evaluate(images.test)
+        simulator = Simulator(
+            circuit, engine=self.engine, seed=self.seed, dtype=self.dtype, replicas=self.seeds
+        )
+        score = self._train(simulator, images, on_epoch)
         if not traces:
             return score, None
         protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
@@ -74,6 +86,35 @@ class Experiment:
         facts = {"command": asdict(self)}
         found = simulator.run(protocol, **few, learn=False, record=records, facts=facts)
         return score, found
+
+    def _train(
+        self, simulator: Simulator, images: Task, on_epoch: OnEpoch | None
+    ) -> dict[str, Any]:
+        """The scores after the last epoch."""
+        if not self.epochs:
+            return simulator.evaluate(images.test)
+        history = simulator.fit(
+            images.train,
+            epochs=self.epochs,
+            batch=self.batch,
+            validate=images.test,
+            on_epoch=on_epoch and (lambda _, entry: on_epoch(entry)),
+        )
+        if history.interrupted:
+            raise KeyboardInterrupt
+        return {n: v for n, v in history.epochs[-1].items() if n not in ("epoch", "seconds")}
+
+
+def spread(scores: Sequence[float]) -> dict[str, float]:
+    """`mean`, `sd` and `median` of the scores of n > 1 seeds.
+
+    sd = sqrt(sum (x - mean)^2 / (n - 1)), the sample standard deviation
+    """
+    return {
+        "mean": statistics.fmean(scores),
+        "sd": statistics.stdev(scores),
+        "median": statistics.median(scores),
+    }
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
 """The commands: what they print and their exit codes."""
 
 import json
+import re
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
@@ -113,6 +115,28 @@ def test_run_trains_and_writes_traces(tmp_path, ending):
     assert done.exit_code == 0, done.output
     told = json.loads(done.output.splitlines()[-1])
     assert told["accuracy"] > 0.5 and out.is_file()
+
+
+def test_several_seeds_print_each_and_their_spread(tmp_path):
+    out = tmp_path / "run.nc"
+    words = [
+        "run", "pc", "--set", "sizes=[64,8,10]", "--set", "T=5", "--engine", "numpy", "--batch",
+        "100", "--seed", "2", "--seeds", "3", "--epochs", "2",
+    ]  # fmt: skip
+    done = call(*words, "--record", "F", "--trace-samples", "2", "--out", str(out), "--json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    scores = told["accuracy"]
+    assert told["seeds"] == 3 and len(scores) == 3 and len(set(scores)) > 1
+    assert told["accuracy_mean"] == pytest.approx(np.mean(scores))
+    assert told["accuracy_sd"] == pytest.approx(np.std(scores, ddof=1))
+    assert told["accuracy_median"] == pytest.approx(np.median(scores))
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["epoch 1", "epoch 2"]
+    again = json.loads(call("rerun", str(out), "--json").stdout)
+    assert again["same"] and again["accuracy"] == scores
+    lines = call(*words, "--epochs", "0").stdout.splitlines()
+    assert [line.split(":")[0] for line in lines[1:4]] == ["seed 2", "seed 3", "seed 4"]
+    assert re.fullmatch(r"test accuracy: 0\.\d{4} \+- 0\.\d{4}, median 0\.\d{4}", lines[4])
 
 
 def test_a_divergence_is_3(tmp_path):
