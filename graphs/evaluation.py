@@ -323,16 +323,25 @@ class Evaluator:
             swap = transform(current, lambda n: weight if isinstance(n, Weight) else None)
             return (Map(name, self.translate(swap, synapse)),)
         weight, transposed, factor = self._matrix(synapse)
+        spread = self._spread(synapse, source)
+        source = spread[0].target if spread else source
         if synapse.current is not None:
             value = transform(
                 self.translate(synapse.current, synapse),
                 lambda n: Binary("*", factor, n) if isinstance(n, Weight) and factor else None,
             )
-            return (Pair(name, weight, source, value, transposed),)
+            return (*spread, Pair(name, weight, source, value, transposed))
         product = Product(name, weight, source, transposed, synapse.bias)
         if factor is None:
-            return (product,)
-        return (product, Map(name, Binary("*", factor, Load(name))))
+            return (*spread, product)
+        return (*spread, product, Map(name, Binary("*", factor, Load(name))))
+
+    def _spread(self, synapse: Synapse, source: str) -> tuple[Map, ...]:
+        """A slow variable that is transmitted, as one number per unit and sample."""
+        if self.buffers[source].shape[0] == "unit":
+            return ()
+        size = self.circuit.populations[synapse.source[0]].size
+        return (Map(self.buffer(f"{synapse.name}.pre", "algebraic", "unit", size), Load(source)),)
 
     def _weight_operand(self, synapse: Synapse) -> Expr:
         """The weight of a one-to-one synapse as a row."""
