@@ -21,6 +21,7 @@ from .initialisers import (
 )
 from .library import CELLS as CELLS, library_text as library_text
 from .optimizers import OPTIMIZERS as OPTIMIZERS, UpdateRule as UpdateRule
+from .properties import PROPERTIES as PROPERTIES, Property as Property
 from .roles import ROLES as ROLES, Role as Role, role_of as role_of
 
 __all__ = [
@@ -33,6 +34,8 @@ __all__ = [
     "INITIALISERS",
     "Initialiser",
     "OPTIMIZERS",
+    "PROPERTIES",
+    "Property",
     "ROLES",
     "RandomStream",
     "Role",

@@ -105,6 +105,7 @@ class Synapse:
     batch: str = "mean"
     optimizer: Optimizer | None = None
     init_stated: bool = True
+    check: str | None = None  # a property of the weights, `compartments.properties`
 
 
 @dataclass(frozen=True)

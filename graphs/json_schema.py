@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from ..compartments.connectivity import CONNECTIVITY
+from ..compartments.properties import PROPERTIES
 from .schema import CELL_WORDS, METHODS, PHASE, POPULATION, SYNAPSE, TOP, Keys
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -52,6 +53,7 @@ MEANING = {
         "rule": "How the weight changes: `w += eta * post.e * pre.x`, or `dw/dt = eta * m`.",
         "batch": "Whether the changes of a batch are averaged (mean) or summed (sum).",
         "optimizer": "What a change passes: `sgd(lr)`, `momentum(lr, mu)`, `adam(lr, ...)`.",
+        "check": "What the weights should stay; a warning after the epoch that ends it.",
     },
     "a phase": {
         "from": "States as at the end of this earlier phase.",
@@ -84,6 +86,7 @@ WORDS = {
     ("a synapse", "connect"): {"enum": list(CONNECTIVITY)},
     ("a synapse", "batch"): {"enum": ["mean", "sum"]},
     ("a synapse", "bias"): {"type": "boolean"},
+    ("a synapse", "check"): {"enum": list(PROPERTIES)},
     ("a phase", "method"): {"enum": list(METHODS)},
     ("a phase", "plasticity"): {"enum": ["on", "off"]},
 }

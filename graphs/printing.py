@@ -331,6 +331,8 @@ def _synapses(circuit: Circuit, own: _Own) -> Lines:
         if synapse.optimizer is not None:
             arguments = ", ".join(text(a) for a in synapse.optimizer.arguments)
             yield 2, f"optimizer: {synapse.optimizer.kind}({arguments})"
+        if synapse.check is not None:
+            yield 2, f"check: {synapse.check}"
 
 
 def _rule(own: _Own, synapse: Synapse, one: Update | Equation) -> str:

@@ -67,6 +67,7 @@ SYNAPSE = Keys(
         "rule": "texts",
         "batch": "text",
         "optimizer": "text",
+        "check": "text",
     },
     later=("delay", "bounds", "sign", "shape"),
     required=("from", "to"),

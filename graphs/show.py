@@ -181,6 +181,8 @@ def _synapse(circuit: Circuit, synapse: Synapse) -> Iterator[str]:
             arguments = ", ".join(paper(text(a)) for a in synapse.optimizer.arguments)
             optimizer = f", {synapse.optimizer.kind}({arguments})"
         yield f"       {synapse.batch} over the batch{optimizer}"
+    if synapse.check is not None:
+        yield f"check  {synapse.check}"
 
 
 def _notes(circuit: Circuit) -> Iterator[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ..compartments.connectivity import CONNECTIVITY, weight_shape
 from ..compartments.optimizers import OPTIMIZERS
+from ..compartments.properties import PROPERTIES
 from .circuit import Equation, Optimizer, Synapse, Update
 from .expression import Binary, Call, Expr, Number, Reference, Unary, WeightOf, walk
 from .families import base_name, expand
@@ -204,7 +205,7 @@ def _finished(link: Link, names: Names) -> Synapse:
         init = _weight(link, "init", names)
     stated = init is not None
     if weight is not None:
-        for word in ("init", "rule", "trace", "optimizer", "bias"):
+        for word in ("init", "rule", "trace", "optimizer", "bias", "check"):
             key = entry.key(word)
             if key is not None:
                 names.problems.add(
@@ -237,6 +238,7 @@ def _finished(link: Link, names: Names) -> Synapse:
         batch=_batch(link, names),
         optimizer=optimizer,
         init_stated=stated,
+        check=_check(link, names),
     )
 
 
@@ -387,6 +389,22 @@ def _batch(link: Link, names: Names) -> str:
     if isinstance(node, Scalar) and node.text not in ("mean", "sum"):
         names.problems.add(node.place, "`batch` is mean or sum", got=node.text)
     return node.text if isinstance(node, Scalar) else "mean"
+
+
+def _check(link: Link, names: Names) -> str | None:
+    node = link.entry.get("check")
+    if not isinstance(node, Scalar):
+        return None
+    if node.text not in PROPERTIES:
+        names.problems.unknown(node.place, "there is no check", node.text, PROPERTIES)
+        return None
+    if len(link.shape) != 2 or link.shape[0] != link.shape[1] or link.bias:
+        names.problems.add(
+            node.place,
+            f"`check: {node.text}` needs a square array of weights",
+            got=f"{_text(link.shape)}" + (" and a bias" if link.bias else ""),
+        )
+    return node.text
 
 
 def _optimizer(link: Link, rule: tuple[Update | Equation, ...], names: Names) -> Optimizer | None:

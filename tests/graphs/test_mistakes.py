@@ -382,7 +382,8 @@ small.yaml:54:5: synapse 'W[1]': connect: one_to_one needs as many presynaptic a
 small.yaml:54:5: 'delay' of a synapse is a word of the language that is not built yet
         delay: 2
         ^
-  expected: from, to, connect, init, weight, bias, current, filter, trace, rule, batch, optimizer""",
+  expected: from, to, connect, init, weight, bias, current, filter, trace, rule, batch, optimizer, \
+check""",
     ),
     (
         "connect sparse",
@@ -393,6 +394,27 @@ small.yaml:54:14: `connect: sparse` is a word of the language that is not built 
         connect: sparse(0.1)
                  ^
   expected: dense, one_to_one, all_but_self, all_to_one, one_to_all""",
+    ),
+    (
+        "unknown check",
+        "    init: xavier_uniform\n",
+        "    init: xavier_uniform\n    check: positive_definit\n",
+        """\
+small.yaml:54:12: there is no check 'positive_definit'
+        check: positive_definit
+               ^
+  expected: positive_definite
+  try: check: positive_definite""",
+    ),
+    (
+        "check of a wide array",
+        "    init: xavier_uniform\n",
+        "    init: xavier_uniform\n    check: positive_definite\n",
+        """\
+small.yaml:54:12: `check: positive_definite` needs a square array of weights
+        check: positive_definite
+               ^
+  got: (3, 4)""",
     ),
     (
         "rk45",
