@@ -19,6 +19,11 @@ def phi1(z: Any) -> Any:
     return np.where(small, 1 + z / 2 + z * z / 6, np.expm1(safe) / safe)
 
 
+def rounding(new: Any, old: Any, change: Any) -> Any:
+    """What rounding added to old + change; never simplified to 0."""
+    return (new - old) - change
+
+
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": np.add,
     "-": np.subtract,
@@ -55,6 +60,8 @@ def value(
             return _COMPARE[op](value(left, load, leaf), value(right, load, leaf)) * 1.0
         case Call(function="phi1", arguments=(argument,)):
             return phi1(value(argument, load, leaf))
+        case Call(function="rounding", arguments=arguments):
+            return rounding(*(value(a, load, leaf) for a in arguments))
         case Call(function=function, arguments=arguments):
             return FUNCTIONS[function].numpy(*(value(a, load, leaf) for a in arguments))
     if leaf is not None:

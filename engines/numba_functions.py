@@ -179,6 +179,12 @@ def phi1_32(z: Any) -> Any:
 
 
 @njit(**INLINE)
+def rounding(new: Any, old: Any, change: Any) -> Any:
+    """What rounding added to old + change; not reassociated, or it would be 0."""
+    return (new - old) - change
+
+
+@njit(**INLINE)
 def square(x: Any) -> Any:
     """x^2."""
     return x * x
@@ -393,6 +399,7 @@ NAMES = {
     "sign": "f.sign_{}",
     "exp": "f.exp_{}",
     "phi1": "f.phi1_{}",
+    "rounding": "f.rounding",
     "abs": "abs",
     "log": "math.log",
     "sqrt": "math.sqrt",

@@ -12,6 +12,7 @@ import numpy as np
 from ..graphs.circuit import Circuit, Record
 from ..graphs.expression import Load, Number, walk
 from ..graphs.lower import lower
+from ..graphs.precision import SmallSum
 from ..graphs.program import Program
 from ..traces.budget import DEFAULT_BUDGET, check_budget
 from ..traces.manifest import manifest
@@ -22,8 +23,13 @@ from .arithmetic import value
 from .engine import compile_program
 from .presentation import Arrays, Executable, Failure, Presentations, allocate
 from .progress import progress
-from .properties import warn_of_lost_properties
-from .starts import initial_slow, initial_weights, parameter_values, warn_of_precision
+from .starts import (
+    initial_slow,
+    initial_weights,
+    parameter_values,
+    sums_kept,
+    warn_of_precision,
+)
 from .views import ArrayView
 
 CHUNK_SECONDS = 0.1
@@ -72,6 +78,8 @@ class Simulator:
         replicas: The same circuit with other seeds, run side by side.
         parameters: Parameter values by name; a list of `replicas` numbers gives each its own.
         device: "cpu" or "cuda", for the torch engine.
+        compensate: Whether sums that `dtype` is too narrow for keep what rounding takes from them;
+            `compensated` says which do, and why.
 
     Raises:
         ValueError: An unknown engine, dtype or parameter.
@@ -86,6 +94,7 @@ class Simulator:
         replicas: int = 1,
         parameters: Mapping[str, Any] | None = None,
         device: str | None = None,
+        compensate: bool = True,
     ):
         self.circuit, self.engine, self.seed, self.replicas = circuit, engine, seed, replicas
         self.device = device
@@ -104,17 +113,16 @@ class Simulator:
         for name, given in (parameters or {}).items():
             self._give(name, given)
         self._refresh()
-        self._start()
+        self.compensated: tuple[SmallSum, ...] = ()
+        self._start(compensate)
         self.weights = ArrayView("weight", self._weights, self._check_weight)
-        self._failing: set[str] = set()  # synapses whose `check` failed when last looked at
-        self._samples = 0  # of each replica, in what was presented last
         self.slow = ArrayView("slow variable", lambda: self._kind("slow", squeeze=True))
         self.state = ArrayView("state", self._states)
         self.parameters = ParameterView(self)
 
     # --- starting ------------------------------------------------------------------------------
 
-    def _start(self) -> None:
+    def _start(self, compensate: bool = True) -> None:
         """Draws the weights and starts the slow variables of every replica."""
         for name in list(self._memory):
             if not name.startswith("$"):
@@ -125,6 +133,9 @@ class Simulator:
             weights.append(initial_weights(self.circuit, values, seed))
             slows.append(initial_slow(self.circuit, values))
         warn_of_precision(self.circuit, weights[0], self._given[0], str(self.dtype))
+        if compensate:
+            starts = weights[0] | slows[0]
+            self.compensated = sums_kept(self.circuit, starts, self._given[0], str(self.dtype))
         for name in weights[0]:
             stacked = np.stack([w[name] for w in weights]).astype(self.dtype)
             self._memory[name] = stacked[:, None, :] if stacked.ndim == 2 else stacked
@@ -209,7 +220,15 @@ class Simulator:
                 raise ValueError(
                     f"{self.circuit.name} has no protocol {protocol!r}; it has: {known}"
                 )
-            program = lower(self.circuit, protocol, learn=learn, record=record, output=output)
+            names = frozenset(one.name for one in self.compensated)
+            program = lower(
+                self.circuit,
+                protocol,
+                learn=learn,
+                record=record,
+                output=output,
+                compensate=names,
+            )
             self._executables[key] = compile_program(program, self.engine, self.dtype, self.device)
             self._start_optimizers(program)
         return self._executables[key]
@@ -239,16 +258,16 @@ class Simulator:
     ) -> History:
         """Presents the samples `epochs` times, with plasticity.
 
-        A stream is (sample, unit), or (replica, sample, unit) where each replica has its own. A
-        smaller last batch is presented too. Ctrl-C stops cleanly: what was learnt stays, and the
+        A smaller last batch is presented too. Ctrl-C stops cleanly: what was learnt stays, and the
         history says `interrupted`.
         """
         history = History()
         executable = self._executable(protocol, True, (), None)
-        streams, places = self._streams(executable.program, samples)
-        with progress(epochs * -(-places.shape[1] // batch), "fit") as bar:
+        streams = self._streams(executable.program, samples)
+        total = _length(streams)
+        with progress(epochs * -(-total // batch), "fit") as bar:
             for _ in range(epochs):
-                order = self._shuffled(places) if shuffle else places
+                order = self._order(total, shuffle)
                 began = time.perf_counter()
                 try:
                     for part in _parts(order, batch):
@@ -280,11 +299,13 @@ class Simulator:
         """What the circuit thinks each stream of `predicts` is: (sample, unit) by stream name."""
         found = {}
         for name in self.circuit.predicts:
-                self._look_at_weights(f"after epoch {self.epoch}")
             executable = self._executable(protocol, False, (), name)
-            streams, places = self._streams(executable.program, samples)
+            streams = self._streams(executable.program, samples)
             pieces = []
-            for part in _parts(places, batch):
+            for part in _parts(
+                np.broadcast_to(np.arange(_length(streams)), (self.replicas, _length(streams))),
+                batch,
+            ):
                 work = self._work(part, streams)
                 self._present(executable, work, learning=False)
                 assert work.output is not None
@@ -345,8 +366,8 @@ class Simulator:
         records = recordings(record, self.circuit)
         executable = self._executable(protocol, learn, records, None)
         program = executable.program
-        arrays, places = self._streams(program, streams, samples or 1)
-        total = places.shape[1]
+        arrays = self._streams(program, streams)
+        total = _length(arrays) if arrays else samples or 1
         starts = self._initial(program, initial or {}, total)
         units = {s.name: int(s.shape[1]) if s.shape[0] == "unit" else 1 for s in program.slots}
         if units:
@@ -358,6 +379,7 @@ class Simulator:
                 itemsize=self.dtype.itemsize,
                 budget=budget,
             )
+        order = np.broadcast_to(np.arange(total), (self.replicas, total))
         done: list[Presentations] = []
         said = manifest(
             self.circuit,
@@ -369,12 +391,10 @@ class Simulator:
             learn=learn,
             batch=batch,
             **(facts or {}),
-        if places[-1, :1].any():  # streams laid end to end
-            starts = {name: np.tile(array, (1, self.replicas, 1)) for name, array in starts.items()}
         )
         try:
             with progress(-(-total // (batch or total)), "run") as bar:
-                for part in _parts(places, batch or total):
+                for part in _parts(order, batch or total):
                     work = self._work(part, arrays, starts, carry)
                     done.append(work)
                     self._present(executable, work, learning=learn, bar=bar)
@@ -396,14 +416,8 @@ class Simulator:
 
     # --- pieces of a run -----------------------------------------------------------------------
 
-    def _streams(
-        self, program: Program, given: Mapping[str, Any], samples: int = 1
-    ) -> tuple[Arrays, np.ndarray]:
-        """The streams a program reads, and where in them a replica's samples are.
-
-        Streams (replica, sample, unit) are laid end to end. Returns streams name -> (sample, unit)
-        and places (replica, sample); `samples` counts where there is no stream.
-        """
+    def _streams(self, program: Program, given: Mapping[str, Any]) -> Arrays:
+        """The streams a program reads, checked."""
         needed = [n[1:] for n, b in program.buffers.items() if b.kind == "stream"]
         unknown = sorted(set(given) - set(self.circuit.streams))
         if unknown:
@@ -411,41 +425,25 @@ class Simulator:
             raise ValueError(f"no stream {unknown[0]!r} in {self.circuit.name}; there are: {known}")
         missing = [n for n in needed if n not in given]
         if missing:
-        if learn:
-            self._look_at_weights(f"after presentation {self.presentation}")
             raise ValueError(f"{program.name} reads the stream {missing[0]!r}, which was not given")
         arrays: Arrays = {}
         for name in given:
-    def _look_at_weights(self, when: str) -> None:
-        """Warns of synapses whose `check` fails (see `engines.properties`)."""
-        weights = self._weights()
-        self._failing = warn_of_lost_properties(self.circuit, weights, when, self._failing)
-
             tensor = self.engine == "torch" and hasattr(given[name], "untyped_storage")
             array = given[name] if tensor else np.asarray(given[name], dtype=self.dtype)
             size = self.circuit.streams[name]
             if array.ndim == 1 and size == array.shape[0]:
                 array = array[None]
-            own = array.ndim == 3 and array.shape[0] == self.replicas
-            if not (own or array.ndim == 2) or array.shape[-1] != size:
+            if array.ndim != 2 or array.shape[1] != size:
                 raise ValueError(
                     f"stream {name!r}: expected (sample, unit) with {size} units, "
                     f"got {array.shape}; the sizes of a circuit are set as in "
                     f"apical.load({self.circuit.name!r}, sizes=[...])"
                 )
             arrays[name] = array if tensor else np.ascontiguousarray(array)
-        lengths = {n: a.shape[-2] for n, a in arrays.items()}
+        lengths = {n: len(a) for n, a in arrays.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"streams differ in their number of samples: {lengths}")
-        self._samples = total = next(iter(lengths.values()), samples)
-        places = np.broadcast_to(np.arange(total), (self.replicas, total))
-        if any(a.ndim == 3 for a in arrays.values()):
-            shared = np.tile(np.arange(total), self.replicas)
-            places = places + total * np.arange(self.replicas)[:, None]
-            for name, array in arrays.items():
-                own = array.ndim == 3
-                arrays[name] = array.reshape(-1, array.shape[-1]) if own else array[shared]
-        return arrays, places
+        return arrays
 
     def _initial(self, program: Program, given: Mapping[str, Any], total: int) -> Arrays:
         found: Arrays = {}
@@ -465,10 +463,10 @@ class Simulator:
             found[name] = array
         return found
 
-    def _shuffled(self, places: np.ndarray) -> np.ndarray:
-        total = places.shape[1]
-        new = [philox.permutation(s, "shuffle", self.epoch, total) for s in self.seeds]
-        return np.take_along_axis(places, np.stack(new), axis=1)
+    def _order(self, total: int, shuffle: bool) -> np.ndarray:
+        if not shuffle:
+            return np.broadcast_to(np.arange(total), (self.replicas, total))
+        return np.stack([philox.permutation(s, "shuffle", self.epoch, total) for s in self.seeds])
 
     def _work(
         self, order: np.ndarray, streams: Arrays, initial: Arrays | None = None, carry: bool = False
@@ -520,8 +518,7 @@ class Simulator:
             bad = ~np.isfinite(memory[name][failure.replica])
             if bad.any():
                 sample, unit = (int(i) for i in np.argwhere(bad)[0])
-                place = int(work.order[failure.replica, failure.presentation, sample])
-                position = place % self._samples
+                position = int(work.order[failure.replica, failure.presentation, sample])
                 return Divergence(name, unit, position, failure.phase, self._when(program, failure))
         return Divergence("a state", 0, 0, failure.phase, None)
 
@@ -684,6 +681,10 @@ def _one(name: str, given: Any, length: int, replica: int, replicas: int) -> Any
         f"a list of {length}" if length else f"a number, or one for each of {replicas} replicas"
     )
     raise ValueError(f"parameter {name!r}: expected {expected}, got shape {array.shape}")
+
+
+def _length(streams: Arrays) -> int:
+    return len(next(iter(streams.values()))) if streams else 1
 
 
 def _parts(order: np.ndarray, batch: int) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,9 +14,11 @@ from ..compartments.initialisers import INITIALISERS, draw
 from ..graphs.circuit import Circuit, Synapse
 from ..graphs.constants import Value, evaluate
 from ..graphs.expression import Call, Expr, Load, Parameter, WeightOf, transform
-from ..graphs.precision import PrecisionWarning, hazards
+from ..graphs.precision import PrecisionWarning, SmallSum, hazards, small_sums
 from .arithmetic import value
 from .philox import Stream
+
+LOG = logging.getLogger("apical")
 
 
 def parameter_values(circuit: Circuit, given: Mapping[str, Any]) -> dict[str, Value]:
@@ -116,6 +119,18 @@ def warn_of_precision(
         return
     for hazard in hazards(circuit, weights, parameter_values(circuit, given), dtype):
         warnings.warn(str(hazard), PrecisionWarning, stacklevel=4)
+
+
+def sums_kept(
+    circuit: Circuit, starts: Mapping[str, np.ndarray], given: Mapping[str, Any], dtype: str
+) -> tuple[SmallSum, ...]:
+    """The weights and slow variables that are compensated; each is noted in the log "apical"."""
+    if dtype == "float64":
+        return ()
+    found = small_sums(circuit, starts, parameter_values(circuit, given), dtype)
+    for one in found:
+        LOG.info("%s", one)
+    return found
 
 
 def initial_slow(circuit: Circuit, parameters: Mapping[str, Value]) -> dict[str, np.ndarray]:

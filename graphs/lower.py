@@ -28,6 +28,7 @@ def lower(
     learn: bool = True,
     record: tuple[Record, ...] = (),
     output: str | None = None,
+    compensate: frozenset[str] = frozenset(),
 ) -> Program:
     """Lowers one protocol of a circuit to a Program.
 
@@ -37,6 +38,7 @@ def lower(
         learn: Whether rules act.
         record: What to record.
         output: The stream of `predicts` whose prediction is returned, or None.
+        compensate: Weights and slow variables that keep what rounding takes (see `precision`).
 
     Raises:
         LoweringError: An algebraic loop, `@` of a phase that has not ended, a population without a
@@ -46,7 +48,7 @@ def lower(
     script = circuit.protocols[protocol]
     at = Evaluator(circuit)
     _declare(at, circuit)
-    rules = RuleCompiler(at)
+    rules = RuleCompiler(at, compensate)
     latches = _latches(circuit, script, record, learn)
 
     def number(expr: Expr) -> float:

@@ -293,12 +293,12 @@ class PhaseLowering:
         if tableau.exponential:
             for target, rate, slope in stages[0]:
                 gain = Call("phi1", (times(DT, slope),))
-                self._put(target, plus(Load(target), times(times(DT, gain), Load(rate))))
+                self._advance(target, None, times(times(DT, gain), Load(rate)))
         elif single:
             for target, rate, _ in stages[0]:
-                self._put(target, plus(Load(target), times(DT, Load(rate))))
+                self._advance(target, None, times(DT, Load(rate)))
         else:
-            self._move(starts, stages, tableau.b)
+            self._move(starts, stages, tableau.b, last=True)
 
     def _elapsed(self) -> Expr:
         step_dependent = any(isinstance(n, Load) and n.buffer == "#step" for n in walk(self._dt()))
@@ -374,13 +374,32 @@ class PhaseLowering:
         starts: dict[str, Expr],
         stages: list[list[tuple[str, str, Expr]]],
         weights: tuple[float, ...],
+        last: bool = False,
     ) -> None:
-        """Puts every state at start + dt * sum of weights * rates."""
+        """Puts every state at start + dt * sum of weights * rates; `last`: where the step ends."""
         for number, (target, start) in enumerate(starts.items()):
             total: Expr = Number(0.0)
             for stage, weight in zip(stages, weights, strict=False):
                 total = plus(total, times(Number(weight), Load(stage[number][1])))
-            self._put(target, plus(start, times(DT, total)))
+            if last:
+                self._advance(target, start, times(DT, total))
+            else:
+                self._put(target, plus(start, times(DT, total)))
+
+    def _advance(self, target: str, start: Expr | None, change: Expr) -> None:
+        """Target := start + change, or itself + change; compensated where that is asked for."""
+        sums = self.rules.sums
+        if target not in sums.names:
+            self._put(target, plus(start or Load(target), change))
+            return
+        matrix = self.at.buffers[target].shape[0] == "matrix"
+
+        def less(name: str, lost: Expr) -> None:
+            value = Binary("-", change, lost)
+            self.at.emit(Rank(name, value) if matrix else Map(name, value))
+
+        sums.add(target, less, start)
+        self.at.write(target)
 
     def _after_step(self, turn: tuple[str, ...]) -> None:
         at = self.at

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 from ..compartments.optimizers import OPTIMIZERS
 from .circuit import Equation, LearnItem, Synapse, Update
+from .compensation import Compensation
 from .derivative import simplify
 from .evaluation import Evaluator, LoweringError, summed
 from .expression import (
@@ -134,9 +135,10 @@ def _product(a: Factors, b: Factors) -> Factors:
 class RuleCompiler:
     """Compiles the rules of one protocol; each rule is first read, then applied."""
 
-    def __init__(self, evaluator: Evaluator):
+    def __init__(self, evaluator: Evaluator, compensate: frozenset[str] = frozenset()):
         self.at = evaluator
         self.starts: dict[str, Expr] = {}
+        self.sums = Compensation(evaluator, compensate, self.starts)
         self._count = 0
 
     def read(self, item: LearnItem, keep: bool = False) -> Apply:
@@ -181,6 +183,11 @@ class RuleCompiler:
         """A rule of one number per unit: averaged over the samples, then added or put in place."""
         mean = self._scratch(f"mean({target})", "row", size)
         self.at.emit(BatchReduce(mean, self.at.reading(right), average))
+        if rule.kind != ":=" and target in self.sums.names:
+            signed = Load(mean) if rule.kind == "+=" else Unary("-", Load(mean))
+            return lambda: self.sums.add(
+                target, lambda name, lost: self.at.emit(Map(name, Binary("-", signed, lost)))
+            )
         value = _updated(rule.kind, Load(target), Load(mean))
         return lambda: self.at.emit(Map(target, value))
 
@@ -198,11 +205,25 @@ class RuleCompiler:
         if rule.kind == "-=":
             base = base and Unary("-", base)
             terms = [replace(t, coefficient=simplify(Unary("-", t.coefficient))) for t in terms]
+        diagonal = synapse.connect == "all_but_self"
+        if rule.kind != ":=" and weight in self.sums.names:
+            return lambda: self.sums.add(
+                weight,
+                lambda name, lost: self.at.emit(
+                    Rank(
+                        name,
+                        simplify(Binary("-", base or Number(0.0), lost)),
+                        tuple(terms),
+                        average,
+                        synapse.bias,
+                        diagonal,
+                    )
+                ),
+            )
         if rule.kind != ":=":
             base = base and Binary("+", Load(weight), base)
         elif base is None:
             base = Number(0.0)
-        diagonal = synapse.connect == "all_but_self"
         rank = Rank(weight, base and simplify(base), tuple(terms), average, synapse.bias, diagonal)
         return lambda: self.at.emit(rank)
 

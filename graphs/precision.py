@@ -1,7 +1,12 @@
 """Precision: whether what a rule adds to a weight can be seen at all by floats of a given width.
 
-Two ways to see it. `hazards` needs no run: it compares what a rule does to a weight when nobody is
-active (decay, growth, a leak) with the spacing of floats at that weight,
+Three ways to see it. `small_sums` bounds what one update adds where everything is as active as it
+can be; a sum whose small updates floats would swallow is compensated (see `compensation`),
+
+    SMALL * |largest update|  <  spacing(w) / 2
+
+`hazards` compares what a rule does to a weight when nobody is active (decay, growth, a leak) with
+the spacing of floats at that weight; where the rule puts a new value in place, nothing can be kept,
 
     |rule(w, activity 0) - w|  <  spacing(w) / 2      then the weight stands still
 
@@ -16,11 +21,23 @@ from typing import Any
 
 import numpy as np
 
-from .circuit import Circuit, Synapse, Update
+from .circuit import Circuit, Equation, Synapse, Update
 from .constants import NotConstantError, Value, evaluate
-from .expression import Expr, Number, Parameter, Trace, Transmitted, Variable, Weight, transform
+from .expression import (
+    Binary,
+    Expr,
+    Number,
+    Parameter,
+    Trace,
+    Transmitted,
+    Variable,
+    Weight,
+    transform,
+)
+from .magnitude import Magnitude
 
 MANY = 64  # weights of an array that are looked at
+SMALL = 1e-4  # an update as much smaller than the largest possible one must still be seen
 
 
 class PrecisionWarning(UserWarning):
@@ -63,6 +80,81 @@ def hazards(
         if synapse.rule and synapse.weight is None and name in weights
     )
     return tuple(hazard for hazard in found if hazard is not None)
+
+
+@dataclass(frozen=True)
+class SmallSum:
+    """A weight or slow variable whose updates are small against the spacing of floats."""
+
+    name: str
+    dtype: str
+    weight: float
+    change: float
+    spacing: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: one update adds at most {self.change:.1e} to about {self.weight:.2g}, "
+            f"where {self.dtype} is spaced {self.spacing:.1e}: what rounding takes is kept beside"
+        )
+
+
+def small_sums(
+    circuit: Circuit,
+    weights: Mapping[str, Any],
+    parameters: Mapping[str, Value] | None = None,
+    dtype: str = "float32",
+) -> tuple[SmallSum, ...]:
+    """The weights and slow variables to be compensated in floats of `dtype`; none in float64.
+
+    `weights` maps names to arrays, slow variables as "population.variable". A weight that starts
+    at 0 is taken to become about 1. Rules with an optimizer, or that put a value in place
+    (`w := E`), are passed over, and so are states and traces, which forget.
+    """
+    if dtype == "float64":
+        return ()
+    values = dict(parameters or {n: p.value for n, p in circuit.parameters.items()})
+    found: list[SmallSum] = []
+    for name, array in weights.items():
+        numbers = np.abs(np.asarray(array, np.float64))
+        typical = float(np.median(numbers[numbers > 0])) if numbers.any() else 1.0
+        change = _largest(circuit, name, values, typical)
+        spacing = float(np.spacing(np.dtype(dtype).type(typical)))
+        if change is not None and SMALL * change < spacing / 2:
+            found.append(SmallSum(name, dtype, typical, change, spacing))
+    return tuple(found)
+
+
+def _largest(
+    circuit: Circuit, name: str, values: Mapping[str, Value], weight: float
+) -> float | None:
+    """A bound of what one update adds; None where nothing is added."""
+    if name not in circuit.synapses:
+        population, _, variable = name.rpartition(".")
+        rules = [r for r in circuit.populations[population].rules if r.target == variable]
+        return _added([r.right for r in rules if r.kind != ":="], Magnitude(None, values))
+    synapse = circuit.synapses[name]
+    size = Magnitude(synapse, values, weight)
+    events = [r for r in synapse.rule if isinstance(r, Update)]
+    if synapse.optimizer is None and events:
+        return _added([r.right for r in events if r.kind != ":="], size)
+    rates = [
+        r.right if r.tau is None else Binary("/", r.right, r.tau)
+        for r in synapse.rule
+        if isinstance(r, Equation)
+    ]
+    change = _added(rates, size)
+    return None if change is None else change * _step(circuit, size)
+
+
+def _added(rights: list[Expr], size: Magnitude) -> float | None:
+    return sum(size.of(right) for right in rights) if rights else None
+
+
+def _step(circuit: Circuit, size: Magnitude) -> float:
+    """The shortest step of the protocols that learn in continuous time."""
+    phases = [f for p in circuit.protocols.values() for f in p.phases if f.plasticity]
+    return min((size.of(f.dt) for f in phases if f.dt is not None), default=1.0)
 
 
 def lost(before: np.ndarray, after: np.ndarray, dtype: str = "float32") -> float:

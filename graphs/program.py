@@ -15,6 +15,7 @@ from .expression import Expr, Load, walk
 from .writing import text
 
 PERSISTENT = ("slow", "weight", "trace", "optimizer")
+LOST = "~lost"  # ends the name of what rounding took from a compensated buffer
 
 
 @dataclass(frozen=True)
@@ -261,6 +262,12 @@ class Program:
         return sum(phase.steps + 1 for phase in self.phases)
 
     @property
+    def compensated(self) -> tuple[str, ...]:
+        """The weights and slow variables whose sums keep what rounding takes from them."""
+        names = (n for n, b in self.buffers.items() if b.kind == "optimizer" and n.endswith(LOST))
+        return tuple(name.removesuffix(LOST) for name in names)
+
+    @property
     def digest(self) -> str:
         """A hash of everything that decides what the program does."""
         rows = [(slot.name, slot.rows) for slot in self.slots]
@@ -352,6 +359,8 @@ def _listing(program: Program) -> Iterator[str]:
         yield f"  buffer {b.name}: {b.kind} {' '.join(str(s) for s in b.shape)}"
     if program.reset:
         yield f"  reset {', '.join(program.reset)}"
+    if program.compensated:
+        yield f"  compensated {', '.join(program.compensated)}"
     for name, start in program.starts.items():
         yield f"  start {name} = {text(start)}"
     products = program.products()
