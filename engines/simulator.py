@@ -23,6 +23,7 @@ from .arithmetic import value
 from .engine import compile_program
 from .presentation import Arrays, Executable, Failure, Presentations, allocate
 from .progress import progress
+from .properties import warn_of_lost_properties
 from .starts import (
     initial_slow,
     initial_weights,
@@ -105,6 +106,8 @@ class Simulator:
             raise ValueError(f"replicas: expected at least 1, got {replicas}")
         self.seeds = tuple(seed + r for r in range(replicas))
         self.presentation = self.sample = self.epoch = 0
+        self._failing: set[str] = set()  # synapses whose `check` failed when last looked at
+        self._samples = 0  # of each replica, in what was presented last
         self.stopped: dict[str, np.ndarray] = {}
         self._memory: Arrays = {}
         self._given: list[dict[str, Any]] = [{} for _ in range(replicas)]
@@ -258,16 +261,16 @@ class Simulator:
     ) -> History:
         """Presents the samples `epochs` times, with plasticity.
 
-        A smaller last batch is presented too. Ctrl-C stops cleanly: what was learnt stays, and the
+        A stream is (sample, unit), or (replica, sample, unit) where each replica has its own. A
+        smaller last batch is presented too. Ctrl-C stops cleanly: what was learnt stays, and the
         history says `interrupted`.
         """
         history = History()
         executable = self._executable(protocol, True, (), None)
-        streams = self._streams(executable.program, samples)
-        total = _length(streams)
-        with progress(epochs * -(-total // batch), "fit") as bar:
+        streams, places = self._streams(executable.program, samples)
+        with progress(epochs * -(-places.shape[1] // batch), "fit") as bar:
             for _ in range(epochs):
-                order = self._order(total, shuffle)
+                order = self._shuffled(places) if shuffle else places
                 began = time.perf_counter()
                 try:
                     for part in _parts(order, batch):
@@ -277,6 +280,7 @@ class Simulator:
                     history.interrupted = True
                     return history
                 self.epoch += 1
+                self._look_at_weights(f"after epoch {self.epoch}")
                 entry: dict[str, Any] = {
                     "epoch": self.epoch,
                     "seconds": time.perf_counter() - began,
@@ -300,12 +304,9 @@ class Simulator:
         found = {}
         for name in self.circuit.predicts:
             executable = self._executable(protocol, False, (), name)
-            streams = self._streams(executable.program, samples)
+            streams, places = self._streams(executable.program, samples)
             pieces = []
-            for part in _parts(
-                np.broadcast_to(np.arange(_length(streams)), (self.replicas, _length(streams))),
-                batch,
-            ):
+            for part in _parts(places, batch):
                 work = self._work(part, streams)
                 self._present(executable, work, learning=False)
                 assert work.output is not None
@@ -366,9 +367,11 @@ class Simulator:
         records = recordings(record, self.circuit)
         executable = self._executable(protocol, learn, records, None)
         program = executable.program
-        arrays = self._streams(program, streams)
-        total = _length(arrays) if arrays else samples or 1
+        arrays, places = self._streams(program, streams, samples or 1)
+        total = places.shape[1]
         starts = self._initial(program, initial or {}, total)
+        if places[-1, :1].any():  # streams laid end to end
+            starts = {name: np.tile(array, (1, self.replicas, 1)) for name, array in starts.items()}
         units = {s.name: int(s.shape[1]) if s.shape[0] == "unit" else 1 for s in program.slots}
         if units:
             check_budget(
@@ -379,7 +382,6 @@ class Simulator:
                 itemsize=self.dtype.itemsize,
                 budget=budget,
             )
-        order = np.broadcast_to(np.arange(total), (self.replicas, total))
         done: list[Presentations] = []
         said = manifest(
             self.circuit,
@@ -394,7 +396,7 @@ class Simulator:
         )
         try:
             with progress(-(-total // (batch or total)), "run") as bar:
-                for part in _parts(order, batch or total):
+                for part in _parts(places, batch or total):
                     work = self._work(part, arrays, starts, carry)
                     done.append(work)
                     self._present(executable, work, learning=learn, bar=bar)
@@ -403,8 +405,15 @@ class Simulator:
         except Divergence as error:
             error.traces = self._traces(program, done, said)
             raise
+        if learn:
+            self._look_at_weights(f"after presentation {self.presentation}")
         self._keep_stops(done)
         return self._traces(program, done, said)
+
+    def _look_at_weights(self, when: str) -> None:
+        """Warns of synapses whose `check` fails (see `engines.properties`)."""
+        weights = self._weights()
+        self._failing = warn_of_lost_properties(self.circuit, weights, when, self._failing)
 
     def _keep_stops(self, done: list[Presentations]) -> None:
         """`stopped[phase]`: steps after which each sample met the stop rule, -1 at the limit."""
@@ -416,8 +425,14 @@ class Simulator:
 
     # --- pieces of a run -----------------------------------------------------------------------
 
-    def _streams(self, program: Program, given: Mapping[str, Any]) -> Arrays:
-        """The streams a program reads, checked."""
+    def _streams(
+        self, program: Program, given: Mapping[str, Any], samples: int = 1
+    ) -> tuple[Arrays, np.ndarray]:
+        """The streams a program reads, and where in them a replica's samples are.
+
+        Streams (replica, sample, unit) are laid end to end. Returns streams name -> (sample, unit)
+        and places (replica, sample); `samples` counts where there is no stream.
+        """
         needed = [n[1:] for n, b in program.buffers.items() if b.kind == "stream"]
         unknown = sorted(set(given) - set(self.circuit.streams))
         if unknown:
@@ -433,17 +448,26 @@ class Simulator:
             size = self.circuit.streams[name]
             if array.ndim == 1 and size == array.shape[0]:
                 array = array[None]
-            if array.ndim != 2 or array.shape[1] != size:
+            own = array.ndim == 3 and array.shape[0] == self.replicas
+            if not (own or array.ndim == 2) or array.shape[-1] != size:
                 raise ValueError(
                     f"stream {name!r}: expected (sample, unit) with {size} units, "
                     f"got {array.shape}; the sizes of a circuit are set as in "
                     f"apical.load({self.circuit.name!r}, sizes=[...])"
                 )
             arrays[name] = array if tensor else np.ascontiguousarray(array)
-        lengths = {n: len(a) for n, a in arrays.items()}
+        lengths = {n: a.shape[-2] for n, a in arrays.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"streams differ in their number of samples: {lengths}")
-        return arrays
+        self._samples = total = next(iter(lengths.values()), samples)
+        places = np.broadcast_to(np.arange(total), (self.replicas, total))
+        if any(a.ndim == 3 for a in arrays.values()):
+            shared = np.tile(np.arange(total), self.replicas)
+            places = places + total * np.arange(self.replicas)[:, None]
+            for name, array in arrays.items():
+                own = array.ndim == 3
+                arrays[name] = array.reshape(-1, array.shape[-1]) if own else array[shared]
+        return arrays, places
 
     def _initial(self, program: Program, given: Mapping[str, Any], total: int) -> Arrays:
         found: Arrays = {}
@@ -463,10 +487,10 @@ class Simulator:
             found[name] = array
         return found
 
-    def _order(self, total: int, shuffle: bool) -> np.ndarray:
-        if not shuffle:
-            return np.broadcast_to(np.arange(total), (self.replicas, total))
-        return np.stack([philox.permutation(s, "shuffle", self.epoch, total) for s in self.seeds])
+    def _shuffled(self, places: np.ndarray) -> np.ndarray:
+        total = places.shape[1]
+        new = [philox.permutation(s, "shuffle", self.epoch, total) for s in self.seeds]
+        return np.take_along_axis(places, np.stack(new), axis=1)
 
     def _work(
         self, order: np.ndarray, streams: Arrays, initial: Arrays | None = None, carry: bool = False
@@ -518,7 +542,8 @@ class Simulator:
             bad = ~np.isfinite(memory[name][failure.replica])
             if bad.any():
                 sample, unit = (int(i) for i in np.argwhere(bad)[0])
-                position = int(work.order[failure.replica, failure.presentation, sample])
+                place = int(work.order[failure.replica, failure.presentation, sample])
+                position = place % self._samples
                 return Divergence(name, unit, position, failure.phase, self._when(program, failure))
         return Divergence("a state", 0, 0, failure.phase, None)
 
@@ -681,10 +706,6 @@ def _one(name: str, given: Any, length: int, replica: int, replicas: int) -> Any
         f"a list of {length}" if length else f"a number, or one for each of {replicas} replicas"
     )
     raise ValueError(f"parameter {name!r}: expected {expected}, got shape {array.shape}")
-
-
-def _length(streams: Arrays) -> int:
-    return len(next(iter(streams.values()))) if streams else 1
 
 
 def _parts(order: np.ndarray, batch: int) -> list[np.ndarray]:
