@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
@@ -22,18 +23,26 @@ class Claim:
     """One statement of a paper.
 
     `compute(seed)` measures it; the median over `seeds` seeds is compared with `expected`: within
-    `tolerance` ("near"), or `at least` or `at most` it. `cost` is "quick" or "slow".
+    `tolerance` ("near"), or `at least` or `at most` it. `cost` is "quick" or "slow". With
+    `replicas` all the seeds are measured by one call, `compute(range)`, a value for each.
     """
 
     id: str
     where: str
     statement: str
-    compute: Callable[[int], float]
+    compute: Callable[..., Any]
     expected: float
     tolerance: float = 0.0
     kind: str = "near"
     cost: str = "quick"
     seeds: int = 1
+    replicas: bool = False
+
+    def measure(self, seeds: int | None = None) -> tuple[float, ...]:
+        """The value of each seed; `seeds` overrides how many."""
+        every = range(seeds or self.seeds)
+        found = self.compute(every) if self.replicas else [self.compute(s) for s in every]
+        return tuple(float(value) for value in found)
 
     def holds(self, measured: float) -> bool:
         """Whether a measured value is what the claim says."""
@@ -90,7 +99,7 @@ def run(chosen: Iterable[Claim], seeds: int | None = None) -> Iterator[Verdict]:
     for claim in chosen:
         began = time.perf_counter()
         try:
-            values = tuple(float(claim.compute(s)) for s in range(seeds or claim.seeds))
+            values = claim.measure(seeds)
         except (FileNotFoundError, ModuleNotFoundError) as error:
             yield Verdict(claim, missing=str(error).partition("\n")[0])
             continue

@@ -3,9 +3,7 @@
     X = A S + noise,  S (n, N) in the domain,  A (m, n) standard normal
 
 Everything is drawn from numpy's legacy generator (`RandomState(seed)`) in the published order, so
-that the published numbers can be had again: sources, mixing, noise. `multivariate_normal` goes
-through a singular value decomposition; another LAPACK may flip a sign there, which makes other
-sources of the same distribution.
+that the published numbers can be had again: sources, mixing, noise.
 
 Source: the Predictive-Entropy-Maximization programs.
 """
@@ -48,6 +46,45 @@ def project_simplex(columns: np.ndarray, total: float = 1.0) -> np.ndarray:
     return np.maximum(columns - theta, 0.0)
 
 
+def correlation_root(count: int, rho: float) -> np.ndarray:
+    """F (count, count) with F^T F = (1 - rho) I + rho 1 1^T.
+
+    The symmetric root, or at a published rho the root of the published draws, sqrt(s) V of a
+    singular value decomposition. All but one s are equal there, so V is the choice of a LAPACK and
+    its processor (OpenBLAS with AVX2 kernels); it is written down to be the same everywhere.
+    """
+    base, along = np.sqrt(1 - rho), np.sqrt(1 + (count - 1) * rho)
+    if count == 5 and rho in PUBLISHED_BASES:
+        return np.array([along, *4 * [base]])[:, None] * PUBLISHED_BASES[rho]
+    return base * np.eye(count) + (along - base) / count * np.ones((count, count))
+
+
+_ROOT3 = np.sqrt(3)
+_ALONG, _FIRST = -np.ones(5) / np.sqrt(5), np.array([4, -1, -1, -1, -1]) / np.sqrt(20)
+PUBLISHED_BASES: Mapping[float, np.ndarray] = MappingProxyType(
+    {
+        0.4: np.array(
+            [
+                _ALONG,
+                np.array([0, 3, -1, -1, -1]) / np.sqrt(12),
+                np.array([0, 0, -2, _ROOT3 + 1, 1 - _ROOT3]) / np.sqrt(12),
+                np.array([0, 0, -2, 1 - _ROOT3, _ROOT3 + 1]) / np.sqrt(12),
+                _FIRST,
+            ]
+        ),
+        0.5: np.array(
+            [
+                _ALONG,
+                _FIRST,
+                np.array([0, 15, -7, -1, -7]) / 18,
+                np.array([0, -21, -37, 77, -19]) / 90,
+                np.array([0, 3, -59, -11, 67]) / 90,
+            ]
+        ),
+    }
+)
+
+
 def copula_t(rng: np.random.RandomState, count: int, samples: int, rho: float) -> np.ndarray:
     """(count, samples) in (0, 1): a t copula with 4 degrees of freedom and equal correlations rho.
 
@@ -55,9 +92,8 @@ def copula_t(rng: np.random.RandomState, count: int, samples: int, rho: float) -
     """
     from scipy import stats
 
-    correlation = (1 - rho) * np.eye(count) + rho * np.ones((count, count))
     s = stats.chi2.rvs(4, size=samples, random_state=rng)
-    z = rng.multivariate_normal(np.zeros(count), correlation, samples)
+    z = rng.standard_normal((samples, count)) @ correlation_root(count, rho)
     return np.asarray(stats.t.cdf(np.sqrt(4 / s)[:, None] * z, 4)).T
 
 

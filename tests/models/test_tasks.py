@@ -14,7 +14,7 @@ import pytest
 import apical
 from apical.models.tasks.idx import read_idx
 from apical.models.tasks.images import FILES
-from apical.models.tasks.sources import DOMAINS, mix, start_weights
+from apical.models.tasks.sources import DOMAINS, correlation_root, mix, start_weights
 
 
 def idx(array: np.ndarray) -> bytes:
@@ -160,17 +160,29 @@ def test_sources_follow_the_published_recipe() -> None:
     from scipy import stats
 
     np.random.seed(200)
-    n, rho = 500, 0.5
+    n = 500
     s = stats.chi2.rvs(4, size=n)
-    z = np.random.multivariate_normal(np.zeros(5), (1 - rho) * np.eye(5) + rho, n)
+    z = np.random.multivariate_normal(np.zeros(5), np.eye(5), n)
     sources = 2 * stats.t.cdf(np.sqrt(4 / s)[:, None] * z, 4).T - 1
     mixing = np.random.randn(10, 5)
     clean = mixing @ sources
     scale = np.sqrt(10 ** (-30 / 10) * (clean**2).mean(axis=1))[:, None]
     mixtures = clean + scale * np.random.randn(10, n)
-    drawn = mix("antisparse", samples=n, rho=rho, seed=200)
+    drawn = mix("antisparse", samples=n, seed=200)
     np.testing.assert_array_equal(drawn.sources, sources)
     np.testing.assert_array_equal(drawn.mixtures, mixtures)
+
+
+@pytest.mark.parametrize("rho", [0.2, 0.4, 0.5])
+def test_correlated_normals_are_those_of_numpy_in_a_written_basis(rho: float) -> None:
+    """numpy sends the same normals through sqrt(s) V, where V is what its LAPACK finds."""
+    correlation, n = (1 - rho) * np.eye(5) + rho, 50
+    _, s, v = np.linalg.svd(correlation)
+    theirs = np.random.RandomState(3).multivariate_normal(np.zeros(5), correlation, n)
+    normals = np.linalg.solve((np.sqrt(s)[:, None] * v).T, theirs.T).T
+    np.testing.assert_allclose(normals, np.random.RandomState(3).standard_normal((n, 5)))
+    root = correlation_root(5, rho)
+    np.testing.assert_allclose(root.T @ root, correlation, atol=1e-15)
 
 
 def test_separation_task() -> None:
