@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+import apical
+
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 CASES = [
     "cim_dense_543_official",
@@ -173,6 +175,40 @@ def settled(build, rows, variants, steps=1500, seed=5, weights=None, **overrides
     record = ["layer[1].r", "layer[2].r"]
     traces = sim.run("predict", image=rng.uniform(size=(1, 5)), record=record)
     return [rows(traces, name, "free")[0, -1] for name in record]
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [["antisparse"], ["sparse"], ["sparse", "simplex"], ["signed_sparse"], ["mixed"]],
+    ids="-".join,
+)
+def test_domains_with_sst_cells(golden, rows, domain):
+    """In every domain D and O through SST cells do and learn what B does."""
+    g = golden("corinfomax_pem/cim_dense_543_strong_lateral_constant_eta")
+    constants = {"sizes": [5, 4, 3], "eps": 0.15, "g": 0.2, "lam": 0.9}
+    more = {
+        "antisparse": {},
+        "mixed": {"signed": [1, 1, 0], "member": [1, 0, 1], "eta_q": 0.2},
+    }.get(domain[0], {"eta_q": [0.2, 0.2]})
+    ends = []
+    for name, weights in (
+        ("corinfomax", weights_of(g, "init")),
+        ("corinfomax_sst", sst_weights(weights_of(g, "init"), 0.15, 0.2, 0.9)),
+    ):
+        sim = apical.Simulator(
+            apical.load(name, variants=domain, **constants, **more), engine="numpy"
+        )
+        for key, array in weights.items():
+            sim.weights[key] = array
+        streams = {"image": 3 * g["X"][0].T, "label": g["Y"][0].T}
+        traces = sim.run("train", learn=True, record=["layer[1].u", "layer[2].r"], **streams)
+        ends.append((sim, [rows(traces, f"layer[{k}].{v}") for k, v in ((1, "u"), (2, "r"))]))
+    (matrix, expected), (split, found) = ends
+    for a, b in zip(found, expected, strict=True):
+        assert_allclose(a, b, **CLOSE)
+    after = {name: matrix.weights[name] for name in ("W[1]", "W[2]", "F[1]", "B[1]", "B[2]")}
+    for name, value in sst_weights(after, 0.15, 0.2, 0.9).items():
+        assert_allclose(split.weights[name], value, **CLOSE, err_msg=name)
 
 
 @pytest.mark.slow
