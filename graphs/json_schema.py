@@ -11,6 +11,7 @@ from typing import Any
 
 from ..compartments.connectivity import CONNECTIVITY
 from ..compartments.properties import PROPERTIES
+from ..compartments.roles import ROLES
 from .schema import CELL_WORDS, METHODS, PHASE, POPULATION, SYNAPSE, TOP, Keys
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
@@ -82,7 +83,7 @@ MEANING = {
 COMPARTMENT = "A compartment: `x = E`, `tau * dx/dt = E`, or a list of them; `input` arrives here."
 
 WORDS = {
-    ("a circuit", "apical"): {"const": 1},
+    ("a circuit", "apical"): {"const": 1, "default": 1},
     ("a synapse", "connect"): {"enum": list(CONNECTIVITY)},
     ("a synapse", "batch"): {"enum": ["mean", "sum"]},
     ("a synapse", "bias"): {"type": "boolean"},
@@ -91,11 +92,12 @@ WORDS = {
     ("a phase", "plasticity"): {"enum": ["on", "off"]},
 }
 
-_TEXT: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+# No `anyOf` where a list of types says the same, and `items` apart: editors complete `key: ` then.
+_TEXT: dict[str, Any] = {"type": ["string", "number"]}
 _LIST: dict[str, Any] = {"type": "array", "items": _TEXT}
 _KINDS: dict[str, dict[str, Any]] = {
     "text": _TEXT,
-    "texts": {"anyOf": [_TEXT, _LIST]},
+    "texts": {"type": [*_TEXT["type"], "array"], "allOf": [{"items": _TEXT}]},
     "list": _LIST,
     "mapping": {"type": "object"},
 }
@@ -137,8 +139,9 @@ def _file(partial: bool) -> dict[str, Any]:
     found["parameters"] = _named(found["parameters"], _KINDS["texts"], partial)
     for name in ("functions", "data", "energy", "predicts"):
         found[name] = _named(found[name], _TEXT, partial)
-    phases = {"type": "object", "additionalProperties": _or_null(_entry(PHASE, partial), partial)}
-    protocol = {"anyOf": [*_KINDS["texts"]["anyOf"], phases]}
+    phase = _or_null(_entry(PHASE, partial), partial)
+    protocol = {**_KINDS["texts"], "title": "protocol", "additionalProperties": phase}
+    protocol["type"] = [*protocol["type"], "object"]
     found["protocols"] = _named(found["protocols"], protocol, partial)
     variant = {"anyOf": [{"$ref": "#/definitions/variant"}, {"type": "null"}]}
     found["variants"] = _named(found["variants"], variant, partial)
@@ -146,8 +149,9 @@ def _file(partial: bool) -> dict[str, Any]:
 
 
 def _entry(keys: Keys, partial: bool) -> dict[str, Any]:
-    """An entry with these keys and no others."""
+    """An entry with these keys and no others; editors show its title beside them."""
     return {
+        "title": keys.what.removeprefix("a "),
         "type": "object",
         "properties": {
             name: _or_null(
@@ -179,7 +183,16 @@ def _cell(partial: bool) -> dict[str, Any]:
         for name, kind in CELL_WORDS.items()
     }
     compartment = _or_null({"description": COMPARTMENT, **_KINDS["texts"]}, True)
-    return {"type": "object", "properties": words, "additionalProperties": compartment}
+    roles = {
+        role.name: {**compartment, "description": f"{COMPARTMENT} Its role: {role.description}."}
+        for role in ROLES.values()
+    }
+    return {
+        "title": "cell",
+        "type": "object",
+        "properties": {**roles, **words},
+        "additionalProperties": compartment,
+    }
 
 
 def _named(section: dict[str, Any], entry: dict[str, Any], partial: bool) -> dict[str, Any]:
@@ -195,6 +208,11 @@ def _or_null(schema: dict[str, Any], partial: bool) -> dict[str, Any]:
     """In a partial file null removes an entry."""
     if not partial:
         return schema
+    if "type" in schema:
+        kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        return {**schema, "type": [*kinds, "null"]}
+    if "enum" in schema:
+        return {**schema, "enum": [*schema["enum"], None]}
     meaning = {k: v for k, v in schema.items() if k == "description"}
     rest = {k: v for k, v in schema.items() if k != "description"}
     return {**meaning, "anyOf": [rest, {"type": "null"}]}

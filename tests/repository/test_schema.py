@@ -59,7 +59,7 @@ def test_the_schema_that_ships_is_the_one_that_is_generated(root):
 
 def test_every_key_has_a_description():
     definition = json_schema()["definitions"]["file"]["properties"]
-    protocol = definition["protocols"]["additionalProperties"]["anyOf"][-1]
+    protocol = definition["protocols"]["additionalProperties"]
     for keys, found in (
         (TOP, definition),
         (POPULATION, definition["populations"]["additionalProperties"]["properties"]),
@@ -84,6 +84,7 @@ protocols: {train: {decay: {steps: 4, dt: 0.1}}}
     [
         ("size: 3", "sise: 3"),
         ("size: 3", "size: [3]"),
+        ("size: 3", "size: true"),
         ("cell: leaky, ", ""),
         ("dt: 0.1", "dt: {a: 1}"),
         ("dt: 0.1", "method: rk5"),
