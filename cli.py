@@ -284,7 +284,8 @@ def doctor(as_json: Json = False) -> None:
 @app.command()
 def claims(
     model: Annotated[
-        str | None, typer.Argument(metavar="[MODEL]", help="corinfomax, ep or pem; all without.")
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="corinfomax, ep, pem, training."),
     ] = None,
     slow: Annotated[bool, typer.Option("--slow", help="Also those that take minutes.")] = False,
     only: Annotated[

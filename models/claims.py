@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-MODELS = ("corinfomax", "ep", "pem")
+MODELS = ("corinfomax", "ep", "pem", "training")
 KINDS = ("near", "at least", "at most")
 
 

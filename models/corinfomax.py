@@ -188,36 +188,6 @@ def _exact_inverse(seed: int) -> float:
     return float(np.abs(inverse @ weighted_correlation(samples, 0.97, np.eye(5)) - np.eye(5)).max())
 
 
-def _fit_images(task: str, epochs: int, seed: int) -> float:
-    from ..engines.simulator import Simulator
-    from ..graphs.load import load
-    from . import tasks
-
-    images = tasks.TASKS[task]()
-    constants: dict[str, Any] = {"eta_W": [1.0, 0.7], "eta_F": [0.15], "g": 0.5}
-    variants = ["random_sign", "constant_step"]
-    if task == "fashion":
-        constants = {"eta_W": [0.3, 0.22], "eta_F": [0.07], "g": 0.3, "h0": 0.07}
-        variants = ["random_sign"]
-    circuit = load("corinfomax", variants=variants, sizes=[784, 500, 10], **constants)
-    sim = Simulator(circuit, engine="numba", seed=seed, dtype="float32")
-    for epoch in range(epochs):
-        scale = 0.95**epoch
-        for family in ("eta_W", "eta_F"):
-            for k, rate in enumerate(constants[family]):
-                sim.parameters[f"{family}[{k + 1}]"] = rate * scale
-        sim.fit(images.train, epochs=1, batch=20)
-    return float(sim.evaluate(images.test)["accuracy"])
-
-
-def _fashion(seed: int) -> float:
-    return _fit_images("fashion", 2, seed)
-
-
-def _mnist(seed: int) -> float:
-    return _fit_images("mnist", 5, seed)
-
-
 CLAIMS = (
     Claim(
         "corinfomax.forward-backward",
@@ -250,25 +220,5 @@ CLAIMS = (
         _exact_inverse,
         0.0,
         1e-9,
-    ),
-    Claim(
-        "corinfomax.fashion",
-        "table 1",
-        "Fashion-MNIST, dense, published constants, 2 epochs: test accuracy (median of 5 seeds)",
-        _fashion,
-        0.80,
-        kind="at least",
-        cost="slow",
-        seeds=5,
-    ),
-    Claim(
-        "corinfomax.mnist",
-        "table 1",
-        "MNIST, dense, published constants, 5 epochs: test accuracy (median of 3 seeds)",
-        _mnist,
-        0.965,
-        kind="at least",
-        cost="slow",
-        seeds=3,
     ),
 )

@@ -20,10 +20,10 @@ def test_ids_are_unique_and_slow_ones_are_asked_for():
     assert len({c.id for c in every}) == len(every)
     assert {c.id.partition(".")[0] for c in every} == set(MODELS)
     assert all(c.cost == "quick" for c in claims())
-    assert {"corinfomax.fashion", "corinfomax.mnist"} <= {c.id for c in every} - {
+    assert {"training.fashion", "training.mnist"} <= {c.id for c in every} - {
         c.id for c in claims()
     }
-    with pytest.raises(ValueError, match="there are some about corinfomax, ep, pem"):
+    with pytest.raises(ValueError, match="there are some about corinfomax, ep, pem, training"):
         claims("cor")
 
 
