@@ -8,7 +8,8 @@ import numpy as np
 
 from ..graphs.program import PERSISTENT, Program
 from . import kernels, philox
-from .numba_printer import Printer
+from .numba_layout import Layout, layout
+from .numba_printer import module
 from .presentation import Arrays, Failure, Presentations, row_map
 
 
@@ -19,15 +20,18 @@ class NumbaExecutable:
         self.program, self.dtype = program, dtype
         rows = [row_map(program, slot) for slot in range(len(program.slots))]
         self.rows = np.array(rows, dtype=np.int64).reshape(len(rows), program.rows)
-        self.printers: dict[bool, Printer] = {}
+        self.layouts: dict[bool, Layout] = {}
         self.modules: dict[bool, Any] = {}
         self.spaces: dict[tuple[int, int], Arrays] = {}
 
     def source(self, single: bool) -> str:
         """The generated module, for one sample at a time or for many."""
-        if single not in self.printers:
-            self.printers[single] = Printer(self.program, self.dtype.itemsize * 8, single)
-        return self.printers[single].module()
+        return module(self._layout(single))
+
+    def _layout(self, single: bool) -> Layout:
+        if single not in self.layouts:
+            self.layouts[single] = layout(self.program, self.dtype.itemsize * 8, single)
+        return self.layouts[single]
 
     def _module(self, single: bool) -> Any:
         if single not in self.modules:
@@ -39,7 +43,7 @@ class NumbaExecutable:
         single = work.batch == 1
         run = self._module(single).run
         for replica in range(len(work.seeds)):
-            call = _Call(self, self.printers[single], memory, work, replica)
+            call = _Call(self, self._layout(single), memory, work, replica)
             failed = call.present(run, start, stop)
             if failed is not None:
                 return failed
@@ -56,7 +60,7 @@ class NumbaExecutable:
         return self.spaces[key]
 
     def _allocate(self, batch: int) -> Arrays:
-        layout = self.printers[batch == 1].layout
+        layout = self._layout(batch == 1)
         arrays: Arrays = {}
         for name in layout.arrays:
             buffer = self.program.buffers[name]
@@ -84,17 +88,17 @@ class _Call:
     def __init__(
         self,
         parent: NumbaExecutable,
-        printer: Printer,
+        layout: Layout,
         memory: Arrays,
         work: Presentations,
         replica: int,
     ):
-        self.parent, self.printer, self.memory, self.work = parent, printer, memory, work
+        self.parent, self.layout, self.memory, self.work = parent, layout, memory, work
         self.program, self.replica = parent.program, replica
         self.space = parent.space(replica, work.batch)
-        self.scalars = np.zeros(len(printer.layout.scalars))
-        self.starts = np.full(len(printer.layout.scalars), np.nan)
-        for place, name in enumerate(printer.layout.scalars):
+        self.scalars = np.zeros(len(layout.scalars))
+        self.starts = np.full(len(layout.scalars), np.nan)
+        for place, name in enumerate(layout.scalars):
             if name in memory:
                 number = memory[name][replica if len(memory[name]) > 1 else 0].item()
                 self.scalars[place] = number
@@ -112,12 +116,12 @@ class _Call:
         if not self.program.slots:
             return ()
         records = tuple(record[self.replica] for record in self.work.records)
-        sources = tuple(self._array(self.printer.sources[k]) for k in range(len(records)))
+        sources = tuple(self._array(name) for name in self.layout.sources)
         return records, sources, self.parent.rows
 
     def _views(self) -> list[np.ndarray]:
         """What matrix products of batches need beside the flat arrays."""
-        layout, batch = self.printer.layout, self.work.batch
+        layout, batch = self.layout, self.work.batch
         if batch == 1:
             return []
         scratch = [self.space[f"product {name}"] for name in layout.products]
@@ -125,12 +129,12 @@ class _Call:
 
     def present(self, run: Any, start: int, stop: int) -> Failure | None:
         work, program, replica = self.work, self.program, self.replica
-        layout = self.printer.layout
+        layout = self.layout
         keys = [philox.key_of(work.seeds[replica], name) for name in layout.draws]
         output = work.output[replica] if work.output is not None else _NOTHING[self.parent.dtype]
         stops = [work.stopped[p.name][replica] for p in program.phases if p.name in work.stopped]
         stopped = np.stack(stops) if stops else np.zeros((0, 1, 1), dtype=np.int64)
-        streams = [_writable(work.streams[n[1:]]) for n in self.printer._streams()]
+        streams = [_writable(work.streams[n[1:]]) for n in layout.streams]
         first = (
             np.array([work.presentation, work.sample, work.epoch], dtype=np.float64),
             work.batch,
@@ -180,7 +184,7 @@ class _Call:
                 values = start[work.order[self.replica, number]]
             self.space[name][: n * batch] = values.T.ravel()
         if not (work.carry and "#t" in self.memory):
-            self.scalars[self.printer.place["#t"]] = 0.0
+            self.scalars[self.layout.place["#t"]] = 0.0
 
     def _finish(self) -> None:
         """States and scalars back into the shared memory."""
@@ -193,8 +197,8 @@ class _Call:
                     array = self.memory[name] = np.zeros(shape, dtype=self.parent.dtype)
                 array[self.replica] = self.space[name][: buffer.size * batch].reshape(-1, batch).T
             elif buffer.kind == "optimizer" and buffer.shape[0] == "scalar":
-                self.memory[name][self.replica] = self.scalars[self.printer.place[name]]
-        now = self.scalars[self.printer.place["#t"]]
+                self.memory[name][self.replica] = self.scalars[self.layout.place[name]]
+        now = self.scalars[self.layout.place["#t"]]
         if self.memory.get("#t", np.zeros(0)).shape != (replicas, 1, 1):
             self.memory["#t"] = np.zeros((replicas, 1, 1))
         self.memory["#t"][self.replica] = now

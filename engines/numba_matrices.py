@@ -1,0 +1,178 @@
+"""Matrices in the generated module: products, pairwise sums, and the rules that change weights."""
+
+from __future__ import annotations
+
+from ..graphs.expression import Expr, Load, Weight
+from ..graphs.program import MatrixReduce, Pair, Product, Rank, loads
+from .numba_layout import UNROLLED
+from .numba_text import Text, scalar
+from .numba_writer import Writer
+
+
+class Matrices:
+    """Prints one instruction that reads or writes whole matrices."""
+
+    def __init__(self, to: Writer):
+        self.to = to
+
+    # --- transmission --------------------------------------------------------------------------
+
+    def product(self, p: Product) -> None:
+        """target := W source, or transpose(W) source."""
+        to, (rows, columns) = self.to, self.to.layout.matrix(p.weight)
+        if not to.single:
+            weight = f"{to.array(p.weight)}.T" if p.transposed else to.array(p.weight)
+            into, out = (rows, columns) if p.transposed else (columns, rows)
+            to.line(f"f.multiply({weight}, {to.view(p.source, into)}, {to.view(p.target, out)})")
+            return
+        weight, source, target = (to.array(n) for n in (p.weight, p.source, p.target))
+        if max(rows, columns) > UNROLLED:
+            function = "product_back" if p.transposed else "product"
+            to.line(f"f.{function}({weight}, {source}, {target})")
+        elif p.transposed:
+            to.line(f"for j in range({columns}):", f"    {target}[j] = 0.0")
+            to.line(f"for i in range({rows}):", f"    e = {source}[i]")
+            to.line(f"    for j in range({columns}):", f"        {target}[j] += {weight}[i, j] * e")
+        else:
+            to.line(f"for i in range({rows}):", f"    e = {to.zero}")
+            to.line(f"    for j in range({columns}):", f"        e += {weight}[i, j] * {source}[j]")
+            to.line(f"    {target}[i] = e")
+
+    def pair(self, p: Pair) -> None:
+        """target_i := sum over j of an expression of w_ij and both ends."""
+        to = self.to
+        weight, source, target = (to.array(n) for n in (p.weight, p.source, p.target))
+        at, end = ("j", "i") if to.single else ("j * B + b", "i * B + b")
+        element = f"{weight}[j, i]" if p.transposed else f"{weight}[i, j]"
+
+        def load(node: Load) -> str:
+            kind = to.layout.kind(node.buffer)
+            if kind == "scalar":
+                return to.scalar(node.buffer)
+            return f"{to.array(node.buffer)}[{'i' if kind == 'row' else end}]"
+
+        def leaf(node: Expr) -> str:
+            return element if isinstance(node, Weight) else f"{source}[{at}]"
+
+        value = Text(to, load, leaf).of(p.value)
+        to.use("B")
+        posts, pres = (to.size(to.buffers[n].size) for n in (p.target, p.source))
+        to.line(f"for i in range({posts}):")
+        if to.single:
+            to.line(f"    e = {to.zero}", f"    for j in range({pres}):", f"        e += {value}")
+            to.line(f"    {target}[i] = e")
+            return
+        to.line("    for b in range(B):", f"        {target}[{end}] = 0.0")
+        to.line(f"    for j in range({pres}):", "        for b in range(B):")
+        to.line(f"            {target}[{end}] += {value}")
+
+    # --- plasticity ----------------------------------------------------------------------------
+
+    def rank(self, r: Rank) -> None:
+        """target := base + sum of coefficient * post pre^T, averaged or summed over samples."""
+        to, target = self.to, self.to.array(r.target)
+        posts, pres = to.layout.matrix(r.target)
+        outer = len(r.terms) == 1 and not r.terms[0].symmetric and r.base in (None, Load(r.target))
+        base = self._element(Load(r.target) if r.base is None else r.base)
+        factors = self._factors(r)
+        if not to.single and factors:
+            self._batched(r, base, factors)
+        elif outer and max(posts, pres) > UNROLLED:
+            post, pre = to.array(r.terms[0].post), to.array(r.terms[0].pre)
+            to.line(f"f.add_outer({target}, {factors[0]}, {post}, {pre})")
+        else:
+            to.line(f"for i in range({to.size(posts)}):")
+            with to.deeper():
+                self._row(r, base, factors)
+        if r.off_diagonal:
+            to.line(f"for i in range({to.size(posts)}):", f"    {target}[i, i] = 0.0")
+
+    def _element(self, expr: Expr) -> str:
+        """An expression at element (i, j) of a matrix, or i of a row; scalars are hoisted."""
+        to = self.to
+
+        def load(node: Load) -> str:
+            kind = to.layout.kind(node.buffer)
+            if kind == "scalar":
+                return to.scalar(node.buffer)
+            if kind == "matrix":
+                return f"{to.array(node.buffer)}[i, j]"
+            return f"{to.array(node.buffer)}[{'j' if node.axis == 'pre' else 'i'}]"
+
+        return Text(to, load, hoist=True).of(expr)
+
+    def _factors(self, r: Rank) -> list[str]:
+        """A local variable for the coefficient of each term."""
+        to = self.to
+        scale = f" / {to.use('B')}" if r.average and not to.single else ""
+        factors = []
+        for term in r.terms:
+            factors.append(to.fresh("g"))
+            number = f"({scalar(to, term.coefficient)}){scale}"
+            if term.scale and to.single:
+                number += f" * {to.array(term.scale)}[0]"
+            to.line(f"{factors[-1]} = {to.rounded(number)}")
+        return factors
+
+    def _row(self, r: Rank, base: str, factors: list[str]) -> None:
+        """Row i of a matrix, for one sample."""
+        to, products = self.to, []
+        for term, factor in zip(r.terms, factors, strict=True):
+            post, pre = to.array(term.post), to.array(term.pre)
+            if term.symmetric:
+                products.append(f" + f.thrice({factor}, {post}[i], {post}[j])")
+                continue
+            name = to.fresh("q")
+            to.line(f"{name} = {factor} * {post}[i]")
+            products.append(f" + {name} * {pre}[j]")
+        to.line(f"for j in range({to.size(to.layout.matrix(r.target)[1])}):")
+        to.line(f"    {to.array(r.target)}[i, j] = {base}{''.join(products)}")
+
+    def _batched(self, r: Rank, base: str, factors: list[str]) -> None:
+        """All terms of a rule as one matrix product over (term, sample)."""
+        to, target, g = self.to, self.to.array(r.target), self.to.scratch(r.target)
+        posts, pres = to.layout.matrix(r.target)
+        factor = to.one
+        if len(r.terms) == 1 and not r.terms[0].scale:
+            post, pre = to.view(r.terms[0].post, posts), to.view(r.terms[0].pre, pres)
+            factor = factors[0]
+        else:
+            post, pre = self._laid(r, factors)
+        to.line(f"f.multiply({post}, {pre}.T, {g})")
+        if all(t.symmetric for t in r.terms):
+            to.line(f"f.mirror({g})")
+        if r.base in (None, Load(r.target)):
+            to.line(f"f.add_scaled({target}, {factor}, {g})")
+            return
+        to.line(f"for i in range({to.size(posts)}):", f"    for j in range({to.size(pres)}):")
+        to.line(f"        {target}[i, j] = {base} + {factor} * {g}[i, j]")
+
+    def _laid(self, r: Rank, factors: list[str]) -> tuple[str, str]:
+        """Both ends of all terms side by side: (post, term and sample), (pre, term and sample)."""
+        to, left, right = self.to, self.to.fresh("L"), self.to.fresh("R")
+        posts, pres = to.layout.matrix(r.target)
+        for name, units in ((left, posts), (right, pres)):
+            shape = f"({to.size(units)}, {len(r.terms)} * {to.use('B')})"
+            to.line(f"{name} = np.empty({shape}, dtype=np.float{to.bits})")
+        for number, (term, own) in enumerate(zip(r.terms, factors, strict=True)):
+            to.line(f"f.lay({left}, {number} * B, {own}, {to.view(term.post, posts)})")
+            to.line(f"f.lay({right}, {number} * B, {to.one}, {to.view(term.pre, pres)})")
+            if term.scale:
+                to.line(f"f.rescale({right}, {number} * B, {to.array(term.scale)})")
+        return left, right
+
+    # --- means ---------------------------------------------------------------------------------
+
+    def mean(self, r: MatrixReduce) -> None:
+        """The mean of an expression over the elements of a matrix or a row."""
+        to = self.to
+        shape = next(
+            to.buffers[n].shape for n in sorted(loads(r.value)) if to.layout.kind(n) != "scalar"
+        )
+        text, count = self._element(r.value), 1
+        to.line("e = 0.0")
+        for depth, (letter, n) in enumerate(zip("ij", shape[1:], strict=False)):
+            to.line("    " * depth + f"for {letter} in range({to.size(int(n))}):")
+            count *= int(n)
+        to.line("    " * (len(shape) - 1) + f"e += {text}")
+        to.line(f"{to.scalar(r.target)} = e / {count}")
