@@ -413,7 +413,7 @@ class Evaluator:
             self._open.append(name)
             try:
                 below = {name}
-                for other in self._reads(name):
+                for other in sorted(self._reads(name)):
                     below |= self.reach(other)
             finally:
                 self._open.pop()
@@ -474,7 +474,7 @@ class Evaluator:
 
     def write(self, name: str) -> None:
         """Notes that a buffer changed."""
-        self.valid = {v for v in self.valid if v == name or name not in self.reach(v)}
+        self.valid = {v for v in sorted(self.valid) if v == name or name not in self.reach(v)}
         if self.recipe(name):
             self.valid.discard(name)
 
@@ -496,12 +496,12 @@ class Evaluator:
 
     def look(self, view: View) -> None:
         """Changes the view; what means something else from now on is no longer current."""
-        below = set().union(set(), *(self.reach(name) for name in self.valid))
-        old = {name: self.recipe(name) for name in below}
+        below = set().union(set(), *(self.reach(name) for name in sorted(self.valid)))
+        old = {name: self.recipe(name) for name in sorted(below)}
         self.view = view
         self._recipes, self._reach = {}, {}
         changed = {name for name in old if self.recipe(name) != old[name]}
-        self.valid = {name for name in self.valid if not (self.reach(name) & changed)}
+        self.valid = {name for name in sorted(self.valid) if not (self.reach(name) & changed)}
 
     def population(self, name: str) -> Population:
         """A population by member name."""

@@ -214,7 +214,7 @@ class PhaseLowering:
         if assumed is None:
             at.valid = set()
         else:
-            at.valid = {v for v in valid if not (at.reach(v) & assumed)}
+            at.valid = {v for v in sorted(valid) if not (at.reach(v) & assumed)}
         body()
         code, asked = tuple(at.emitted), at.asked
         at.emitted, at.valid, at.assumed, self.rules._count = emitted, valid, None, count
