@@ -12,6 +12,7 @@ tens of calls of microseconds, where the numba engine needs a fraction of one.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ class TorchExecutable:
         capture: None (call by call), "rehearse", or "graph"; default: "graph" on a GPU.
         block: Steps between two looks at whether samples still run.
         fused: Whether a Block is one Triton kernel; default: on a GPU, where Triton is installed.
+        compact: Whether the last samples of a batch that stop by themselves go on in a smaller one.
 
     Raises:
         ValueError: No such device, or capture that it cannot do.
@@ -54,6 +56,7 @@ class TorchExecutable:
         capture: str | None = "default",
         block: int | None = None,
         fused: bool | None = None,
+        compact: bool = True,
     ):
         self.program, self.numpy_dtype = program, np.dtype(dtype)
         self.dtype = DTYPES[str(self.numpy_dtype)]
@@ -64,6 +67,7 @@ class TorchExecutable:
             raise ValueError(f"capture {capture!r} is not possible on {self.device}")
         self.block = block or (BLOCK if self.capture else 1)
         self.fused = (gpu and torch_kernels.available()) if fused is None else fused
+        self.compact = compact
         self.team = torch_parallel.current()
         self.shared: dict[str, Tensor] = {}
         self.runs: dict[tuple[int, bool], Run] = {}
@@ -119,9 +123,12 @@ class TorchExecutable:
     # --- running -------------------------------------------------------------------------------
 
     def _run(self, work: Presentations, careful: bool) -> Run:
-        key = (work.batch, careful)
+        return self._sized(work.seeds, careful, work.batch)
+
+    def _sized(self, seeds: tuple[int, ...], careful: bool, batch: int) -> Run:
+        key = (batch, careful)
         if key not in self.runs:
-            self.runs[key] = self._new_run(work.seeds, work.batch, careful)
+            self.runs[key] = self._new_run(seeds, batch, careful)
         return self.runs[key]
 
     def _new_run(self, seeds: tuple[int, ...], batch: int, careful: bool) -> Run:
@@ -135,7 +142,8 @@ class TorchExecutable:
         recorder: Recorder = Direct()
         if capture:
             recorder = Graphs(self.device) if self.capture == "graph" else Rehearsal()
-        return Run(Plan(layout, mode), recorder, careful)
+        sized = partial(self._sized, seeds, careful) if self.compact else None
+        return Run(Plan(layout, mode), recorder, careful, sized)
 
     def run(self, memory: Arrays, work: Presentations, start: int, stop: int) -> Failure | None:
         """Presents batches `start` to `stop`; `settle` brings `memory` up to date."""

@@ -64,4 +64,6 @@ class Hoister:
             made.assign(layout.tensors[name], value)
             made.finish()
             self._known[node] = name
+            if loads & layout.per_sample:
+                layout.per_sample.add(name)
         return Load(self._known[node])

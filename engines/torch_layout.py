@@ -57,12 +57,14 @@ class Layout:
         for name, buffer in program.buffers.items():
             if name not in self.tensors:
                 self.tensors[name] = self._new(buffer)
+        kinds = ("unit", "sample")
+        self.per_sample = {n for n, b in program.buffers.items() if b.shape[0] in kinds}
         lead = (self.replicas, batch, 1)
         self.active = torch.ones(lead, dtype=torch.bool, device=device)
         self.running = torch.ones((1, 1, 1), dtype=torch.bool, device=device)
         self.index = torch.zeros((self.replicas * batch,), dtype=torch.int64, device=device)
         self.samples = torch.arange(batch, device=device).reshape(1, batch, 1) + team.rank * batch
-        self.place = torch.zeros((1, batch, 1), dtype=torch.int64, device=device)
+        self.place = torch.zeros(lead, dtype=torch.int64, device=device)
         self.stopped = {
             p.name: torch.full(lead, -1, dtype=torch.int64, device=device)
             for p in program.phases
@@ -198,7 +200,7 @@ class Layout:
             self.tensors["#step"].zero_()
         if not work.carry:
             self.tensors["#t"].zero_()
-        torch.add(self.samples, presentation * self.batch * self.team.size, out=self.place)
+        self.place.copy_(self.samples + presentation * self.batch * self.team.size)
         self.active.fill_(True)
         for key, table in self.drawn.items():
             self.raw_draws[key].copy_(table[:, place].reshape(-1, 1, 1))

@@ -24,6 +24,7 @@ from ..graphs.program import (
 )
 from .torch_elementwise import Tape, Tensor
 from .torch_layout import Layout
+from .torch_stopping import separable
 from .torch_writer import Mode, Writer
 
 UNROLLED = 6000  # calls that a straight tape may have
@@ -31,12 +32,16 @@ UNROLLED = 6000  # calls that a straight tape may have
 
 @dataclass
 class Section:
-    """`kind`: "straight", "repeat" and "until" (at most `times` times), or "check"."""
+    """`kind`: "straight", "repeat" and "until" (at most `times` times), or "check".
+
+    `apart`: the samples know nothing of each other, so that the last ones may go on by themselves.
+    """
 
     kind: str
     tape: Tape = field(default_factory=Tape)
     times: int = 1
     phase: int = 0
+    apart: bool = False
 
 
 class Plan:
@@ -91,7 +96,10 @@ class Plan:
             body.append(
                 partial(torch.amax, layout.active, dim=axes, keepdim=True, out=layout.running)
             )
-            found += [Section("straight", straight), Section("until", body, loop.steps)]
+            found += [
+                Section("straight", straight),
+                Section("until", body, loop.steps, apart=separable(loop.body)),
+            ]
             return Tape([partial(layout.active.fill_, True)])
         if self.mode.unroll and len(straight) + loop.steps * len(body) <= UNROLLED:
             for _ in range(loop.steps):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -12,16 +12,32 @@ from .torch_elementwise import Tape, Tensor
 from .torch_layout import SHARED
 from .torch_plan import Plan, Section
 from .torch_recorder import Direct, Recorder, Replay
+from .torch_stopping import EVERY, Look, Survivors, smaller
 
 
 class Run:
-    """A plan with its recorded sections; `careful`: look at every step and after every phase."""
+    """A plan with its recorded sections.
 
-    def __init__(self, plan: Plan, recorder: Recorder, careful: bool):
+    Args:
+        plan: The plan.
+        recorder: Turns tapes into calls.
+        careful: Whether to look after every phase for numbers that are not finite.
+        sized: Gives the run of the same Program for another batch size; None: samples that stopped
+            stay until the last one has.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        recorder: Recorder,
+        careful: bool,
+        sized: Callable[[int], Run] | None = None,
+    ):
         self.plan, self.layout = plan, plan.layout
-        self.recorder, self.careful = recorder, careful
+        self.recorder, self.careful, self.sized = recorder, careful, sized
         self.replays: dict[tuple[int, int], Replay] = {}
-        self.look = _Late(self.layout.running)
+        every = max(1, EVERY // plan.mode.block)
+        self.look = Look(self.layout.active, self.layout.running, every)
 
     # --- state ---------------------------------------------------------------------------------
 
@@ -113,7 +129,7 @@ class Run:
             case "repeat":
                 self._repeat(position, section)
             case "until":
-                self._until(position, section)
+                self._until(position, section, section.times)
             case "check":
                 layout = self.layout
                 finite = (layout.tensors[n] for n in layout.program.finite)
@@ -130,18 +146,31 @@ class Run:
         if rest:
             self._replay(position, section, rest)()
 
-    def _until(self, position: int, section: Section) -> None:
-        """Blocks of steps until no sample runs."""
-        block = min(section.times, self.plan.mode.block)
-        whole, rest = divmod(section.times, block)
-        replay = self._replay(position, section, block)
+    def _until(self, position: int, section: Section, times: int) -> None:
+        """Blocks of steps until no sample runs, in a smaller layout once few do."""
+        block = min(times, self.plan.mode.block)
         self.look.count = 0
-        for _ in range(whole):
-            replay()
-            if self.look.done():
+        while times >= block > 0:
+            self._replay(position, section, block)()
+            times -= block
+            left = self.look.left()
+            if left == 0:
                 return
-        if rest:
-            self._replay(position, section, rest)()
+            size = smaller(left, self.layout.batch) if section.apart and self.sized else None
+            if size is not None and times:
+                self._go_on(position, size, times)
+                return
+        if times:
+            self._replay(position, section, times)()
+
+    def _go_on(self, position: int, size: int, times: int) -> None:
+        """The samples that still run take their other steps by themselves."""
+        assert self.sized is not None
+        few = self.sized(size)
+        survivors = Survivors(self.layout, few.layout)
+        survivors.gather()
+        few._until(position, few.plan.sections[position], times)
+        survivors.scatter()
 
     def _replay(self, position: int, section: Section, times: int) -> Replay:
         key = (position, times)
@@ -186,31 +215,6 @@ class Run:
             work.output[:, number] = layout.output.cpu().numpy().swapaxes(1, 2)
         for name, steps in layout.stopped.items():
             work.stopped[name][:, number] = steps[..., 0].cpu().numpy()
-
-
-class _Late:
-    """Looks at a flag on the device one call late, so that the device never waits for the host."""
-
-    def __init__(self, flag: Tensor):
-        self.flag = flag
-        self.gpu = flag.device.type == "cuda"
-        if self.gpu:
-            self.seen = [torch.ones((1, 1, 1), dtype=torch.bool).pin_memory() for _ in range(2)]
-            self.events = [torch.cuda.Event() for _ in range(2)]
-        self.count = 0
-
-    def done(self) -> bool:
-        """Whether the flag was false, at the last call on the CPU, at the one before on a GPU."""
-        if not self.gpu:
-            return not bool(self.flag)
-        now, before = self.count % 2, (self.count + 1) % 2
-        self.seen[now].copy_(self.flag, non_blocking=True)
-        self.events[now].record()
-        self.count += 1
-        if self.count == 1:
-            return False
-        self.events[before].synchronize()
-        return not bool(self.seen[before])
 
 
 def as_tensor(array: np.ndarray) -> Tensor:
