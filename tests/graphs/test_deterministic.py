@@ -1,4 +1,4 @@
-"""A circuit lowers to the same Program in every process, so that its compiled code is found again."""
+"""A circuit lowers to the same Program in every process, so that compiled code is found again."""
 
 from __future__ import annotations
 
