@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .engines.simulator import Divergence, Simulator
+    from .engines.divergence import Divergence
+    from .engines.simulator import Simulator
     from .graphs.circuit import Circuit
     from .graphs.diagnostics import CircuitError, Diagnostic
     from .graphs.load import load, load_text
@@ -38,7 +39,7 @@ _PLACES = {
     "Circuit": ".graphs.circuit",
     "CircuitError": ".graphs.diagnostics",
     "Diagnostic": ".graphs.diagnostics",
-    "Divergence": ".engines.simulator",
+    "Divergence": ".engines.divergence",
     "Program": ".graphs.program",
     "Simulator": ".engines.simulator",
     "Traces": ".traces.traces",

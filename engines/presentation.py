@@ -22,6 +22,7 @@ class Presentations:
 
     order: which sample of each stream stands where, (replica, presentation, batch).
     streams: name -> (sample, unit).
+    total: samples of each replica; streams of several replicas may be laid end to end.
     initial: states that do not start at 0, name -> (replica | 1, sample, unit).
     carry: states and time go on where they were.
     records: per slot (replica, presentation, row, unit, batch); NaN where nothing was stored.
@@ -33,6 +34,7 @@ class Presentations:
     order: np.ndarray
     streams: Mapping[str, np.ndarray]
     seeds: tuple[int, ...]
+    total: int = 1
     presentation: int = 0
     sample: int = 0
     epoch: int = 0
@@ -85,7 +87,7 @@ def row_map(program: Program, slot: int) -> np.ndarray:
     return rows
 
 
-def allocate(program: Program, work: Presentations, dtype: np.dtype, output_size: int) -> None:
+def allocate(program: Program, work: Presentations, dtype: np.dtype) -> None:
     """Gives `work` the arrays for its records, output and stops."""
     replicas, count, batch = work.order.shape
     for slot in program.slots:
@@ -93,7 +95,8 @@ def allocate(program: Program, work: Presentations, dtype: np.dtype, output_size
         shape = (replicas, count, len(slot.rows), size, batch)
         work.records.append(np.full(shape, np.nan, dtype=dtype))
     if program.output is not None:
-        work.output = np.full((replicas, count, output_size, batch), np.nan, dtype=dtype)
+        size = program.buffers[program.output].size
+        work.output = np.full((replicas, count, size, batch), np.nan, dtype=dtype)
     for phase in program.phases:
         if phase.loop and phase.loop.stops:
             work.stopped[phase.name] = np.full((replicas, count, batch), -1, dtype=np.int64)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..graphs.circuit import Circuit, Record
-from ..graphs.expression import Load, Number, walk
 from ..graphs.lower import lower
 from ..graphs.precision import SmallSum
 from ..graphs.program import Program
@@ -18,10 +17,11 @@ from ..traces.budget import DEFAULT_BUDGET, check_budget
 from ..traces.manifest import manifest
 from ..traces.recording import recordings
 from ..traces.traces import Traces
-from . import philox
 from .arithmetic import value
+from .divergence import Divergence, divergence
 from .engine import compile_program
-from .presentation import Arrays, Executable, Failure, Presentations, allocate
+from .parameters import Parameters, ParameterView
+from .presentation import Arrays, Executable, Presentations, allocate
 from .progress import progress
 from .properties import warn_of_lost_properties
 from .starts import (
@@ -31,26 +31,11 @@ from .starts import (
     sums_kept,
     warn_of_precision,
 )
+from .streams import Streams, given_streams, in_batches, initial_states
+from .tracing import row_times, traced
 from .views import ArrayView
 
 CHUNK_SECONDS = 0.1
-
-
-class Divergence(ArithmeticError):
-    """A state is no longer finite. `traces` holds what was recorded before.
-
-    `variable`, `unit`, `sample` (position in the stream), `phase` and `time` say where and when.
-    """
-
-    def __init__(self, variable: str, unit: int, sample: int, phase: str, time: float | None):
-        self.variable, self.unit, self.sample, self.phase = variable, unit, sample, phase
-        self.time = time
-        self.traces: Traces | None = None
-        when = f"at time {time:g}" if time is not None else "at its end"
-        super().__init__(
-            f"{variable} of unit {unit} is not finite for sample {sample}, in phase {phase!r} "
-            f"{when}; a smaller step (dt) or a smaller rate may help"
-        )
 
 
 @dataclass
@@ -107,38 +92,36 @@ class Simulator:
         self.seeds = tuple(seed + r for r in range(replicas))
         self.presentation = self.sample = self.epoch = 0
         self._failing: set[str] = set()  # synapses whose `check` failed when last looked at
-        self._samples = 0  # of each replica, in what was presented last
         self.stopped: dict[str, np.ndarray] = {}
         self._memory: Arrays = {}
-        self._given: list[dict[str, Any]] = [{} for _ in range(replicas)]
+        self._parameters = Parameters(circuit, replicas)
         self._executables: dict[tuple[Any, ...], Executable] = {}
         compile_program(None, engine, self.dtype, device)
         for name, given in (parameters or {}).items():
-            self._give(name, given)
-        self._refresh()
+            self._parameters.give(name, given)
+        self._memory |= self._parameters.arrays(self.dtype)
         self.compensated: tuple[SmallSum, ...] = ()
         self._start(compensate)
         self.weights = ArrayView("weight", self._weights, self._check_weight)
         self.slow = ArrayView("slow variable", lambda: self._kind("slow", squeeze=True))
         self.state = ArrayView("state", self._states)
-        self.parameters = ParameterView(self)
+        self.parameters = ParameterView(self._parameters, self._memory, self.dtype)
 
     # --- starting ------------------------------------------------------------------------------
 
     def _start(self, compensate: bool = True) -> None:
         """Draws the weights and starts the slow variables of every replica."""
-        for name in list(self._memory):
-            if not name.startswith("$"):
-                del self._memory[name]
         weights, slows = [], []
-        for seed, given in zip(self.seeds, self._given, strict=True):
+        for seed, given in zip(self.seeds, self._parameters.given, strict=True):
             values = parameter_values(self.circuit, given)
             weights.append(initial_weights(self.circuit, values, seed))
             slows.append(initial_slow(self.circuit, values))
-        warn_of_precision(self.circuit, weights[0], self._given[0], str(self.dtype))
+        warn_of_precision(self.circuit, weights[0], self._parameters.given[0], str(self.dtype))
         if compensate:
             starts = weights[0] | slows[0]
-            self.compensated = sums_kept(self.circuit, starts, self._given[0], str(self.dtype))
+            self.compensated = sums_kept(
+                self.circuit, starts, self._parameters.given[0], str(self.dtype)
+            )
         for name in weights[0]:
             stacked = np.stack([w[name] for w in weights]).astype(self.dtype)
             self._memory[name] = stacked[:, None, :] if stacked.ndim == 2 else stacked
@@ -148,30 +131,6 @@ class Simulator:
             for trace in synapse.trace:
                 shape = self._memory[synapse.name].shape
                 self._memory[f"{synapse.name}.{trace.variable}"] = np.zeros(shape, self.dtype)
-
-    def _give(self, name: str, given: Any) -> None:
-        members = [m for m in self.circuit.parameters if m == name or m.partition("[")[0] == name]
-        if not members:
-            known = ", ".join(self.circuit.parameters)
-            raise ValueError(f"no parameter {name!r}; there are: {known}")
-        for member in members:
-            entry = self.circuit.parameters[member]
-            if entry.structural:
-                raise ValueError(
-                    f"parameter {member!r} is structural (it reaches sizes, steps or indices): "
-                    f"give it to apical.load(..., {name}=...)"
-                )
-            length = len(entry.value) if isinstance(entry.value, tuple) else 0
-            for replica in range(self.replicas):
-                self._given[replica][member] = _one(member, given, length, replica, self.replicas)
-
-    def _refresh(self) -> None:
-        """Puts the parameters of every replica into memory."""
-        tables = [parameter_values(self.circuit, given) for given in self._given]
-        for name, entry in self.circuit.parameters.items():
-            rows = np.stack([np.asarray(t[name], dtype=np.float64).reshape(1, -1) for t in tables])
-            single = not isinstance(entry.value, tuple)
-            self._memory[f"${name}"] = rows.astype(np.float64 if single else self.dtype)
 
     # --- views ---------------------------------------------------------------------------------
 
@@ -267,31 +226,25 @@ class Simulator:
         """
         history = History()
         executable = self._executable(protocol, True, (), None)
-        streams, places = self._streams(executable.program, samples)
-        with progress(epochs * -(-places.shape[1] // batch), "fit") as bar:
+        streams = self._streams(executable.program, samples)
+        with progress(epochs * -(-streams.total // batch), "fit") as bar:
             for _ in range(epochs):
-                order = self._shuffled(places) if shuffle else places
+                order = streams.shuffled(self.seeds, self.epoch) if shuffle else streams.places
                 began = time.perf_counter()
                 try:
-                    for part in _parts(order, batch):
-                        work = self._work(part, streams)
-                        self._present(executable, work, learning=True, bar=bar)
+                    for part in in_batches(order, batch):
+                        self._present(executable, self._work(part, streams), True, bar)
                 except KeyboardInterrupt:
                     history.interrupted = True
                     return history
                 self.epoch += 1
                 self._look_at_weights(f"after epoch {self.epoch}")
-                entry: dict[str, Any] = {
-                    "epoch": self.epoch,
-                    "seconds": time.perf_counter() - began,
-                }
+                entry = {"epoch": self.epoch, "seconds": time.perf_counter() - began}
                 if validate is not None:
-                    entry |= self.evaluate(validate)
-                    bar.say(
-                        ", ".join(
-                            f"{k} {np.round(v, 4)}" for k, v in entry.items() if k != "seconds"
-                        )
-                    )
+                    scores = self.evaluate(validate)
+                    shown = {"epoch": self.epoch} | scores
+                    bar.say(", ".join(f"{name} {np.round(v, 4)}" for name, v in shown.items()))
+                    entry |= scores
                 history.epochs.append(entry)
                 if on_epoch is not None:
                     on_epoch(self, entry)
@@ -304,11 +257,11 @@ class Simulator:
         found = {}
         for name in self.circuit.predicts:
             executable = self._executable(protocol, False, (), name)
-            streams, places = self._streams(executable.program, samples)
+            streams = self._streams(executable.program, samples)
             pieces = []
-            for part in _parts(places, batch):
+            for part in in_batches(streams.places, batch):
                 work = self._work(part, streams)
-                self._present(executable, work, learning=False)
+                self._present(executable, work)
                 assert work.output is not None
                 swapped = work.output.transpose(0, 1, 3, 2)
                 pieces.append(swapped.reshape(self.replicas, -1, swapped.shape[-1]))
@@ -367,22 +320,9 @@ class Simulator:
         records = recordings(record, self.circuit)
         executable = self._executable(protocol, learn, records, None)
         program = executable.program
-        arrays, places = self._streams(program, streams, samples or 1)
-        total = places.shape[1]
-        starts = self._initial(program, initial or {}, total)
-        if places[-1, :1].any():  # streams laid end to end
-            starts = {name: np.tile(array, (1, self.replicas, 1)) for name, array in starts.items()}
-        units = {s.name: int(s.shape[1]) if s.shape[0] == "unit" else 1 for s in program.slots}
-        if units:
-            check_budget(
-                units,
-                rows=program.rows,
-                samples=total,
-                replicas=self.replicas,
-                itemsize=self.dtype.itemsize,
-                budget=budget,
-            )
-        done: list[Presentations] = []
+        given = self._streams(program, streams, samples or 1)
+        starts = initial_states(program, initial or {}, given, self.dtype)
+        self._check_budget(program, given.total, budget)
         said = manifest(
             self.circuit,
             engine=self.engine,
@@ -394,21 +334,34 @@ class Simulator:
             batch=batch,
             **(facts or {}),
         )
+        batch = batch or given.total
+        done: list[Presentations] = []
         try:
-            with progress(-(-total // (batch or total)), "run") as bar:
-                for part in _parts(places, batch or total):
-                    work = self._work(part, arrays, starts, carry)
-                    done.append(work)
-                    self._present(executable, work, learning=learn, bar=bar)
+            with progress(-(-given.total // batch), "run") as bar:
+                for part in in_batches(given.places, batch):
+                    done.append(self._work(part, given, starts, carry))
+                    self._present(executable, done[-1], learn, bar)
         except KeyboardInterrupt:
             pass
         except Divergence as error:
-            error.traces = self._traces(program, done, said)
+            error.traces = traced(self.circuit, program, done, self._times(program), said)
             raise
         if learn:
             self._look_at_weights(f"after presentation {self.presentation}")
         self._keep_stops(done)
-        return self._traces(program, done, said)
+        return traced(self.circuit, program, done, self._times(program), said)
+
+    def _check_budget(self, program: Program, samples: int, budget: int) -> None:
+        units = {s.name: int(s.shape[1]) if s.shape[0] == "unit" else 1 for s in program.slots}
+        if units:
+            check_budget(
+                units,
+                rows=program.rows,
+                samples=samples,
+                replicas=self.replicas,
+                itemsize=self.dtype.itemsize,
+                budget=budget,
+            )
 
     def _look_at_weights(self, when: str) -> None:
         """Warns of synapses whose `check` fails (see `engines.properties`)."""
@@ -425,79 +378,23 @@ class Simulator:
 
     # --- pieces of a run -----------------------------------------------------------------------
 
-    def _streams(
-        self, program: Program, given: Mapping[str, Any], samples: int = 1
-    ) -> tuple[Arrays, np.ndarray]:
-        """The streams a program reads, and where in them a replica's samples are.
-
-        Streams (replica, sample, unit) are laid end to end. Returns streams name -> (sample, unit)
-        and places (replica, sample); `samples` counts where there is no stream.
-        """
-        needed = [n[1:] for n, b in program.buffers.items() if b.kind == "stream"]
-        unknown = sorted(set(given) - set(self.circuit.streams))
-        if unknown:
-            known = ", ".join(self.circuit.streams) or "none"
-            raise ValueError(f"no stream {unknown[0]!r} in {self.circuit.name}; there are: {known}")
-        missing = [n for n in needed if n not in given]
-        if missing:
-            raise ValueError(f"{program.name} reads the stream {missing[0]!r}, which was not given")
-        arrays: Arrays = {}
-        for name in given:
-            tensor = self.engine == "torch" and hasattr(given[name], "untyped_storage")
-            array = given[name] if tensor else np.asarray(given[name], dtype=self.dtype)
-            size = self.circuit.streams[name]
-            if array.ndim == 1 and size == array.shape[0]:
-                array = array[None]
-            own = array.ndim == 3 and array.shape[0] == self.replicas
-            if not (own or array.ndim == 2) or array.shape[-1] != size:
-                raise ValueError(
-                    f"stream {name!r}: expected (sample, unit) with {size} units, "
-                    f"got {array.shape}; the sizes of a circuit are set as in "
-                    f"apical.load({self.circuit.name!r}, sizes=[...])"
-                )
-            arrays[name] = array if tensor else np.ascontiguousarray(array)
-        lengths = {n: a.shape[-2] for n, a in arrays.items()}
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"streams differ in their number of samples: {lengths}")
-        self._samples = total = next(iter(lengths.values()), samples)
-        places = np.broadcast_to(np.arange(total), (self.replicas, total))
-        if any(a.ndim == 3 for a in arrays.values()):
-            shared = np.tile(np.arange(total), self.replicas)
-            places = places + total * np.arange(self.replicas)[:, None]
-            for name, array in arrays.items():
-                own = array.ndim == 3
-                arrays[name] = array.reshape(-1, array.shape[-1]) if own else array[shared]
-        return arrays, places
-
-    def _initial(self, program: Program, given: Mapping[str, Any], total: int) -> Arrays:
-        found: Arrays = {}
-        for name, start in given.items():
-            buffer = program.buffers.get(name)
-            if buffer is None or buffer.kind != "state":
-                known = ", ".join(program.reset)
-                raise ValueError(f"initial: no state {name!r}; there are: {known}")
-            array = np.asarray(start, dtype=self.dtype)
-            array = array[None] if array.ndim == 1 else array
-            array = array[None] if array.ndim == 2 else array
-            if array.shape[1:] != (total, buffer.size):
-                raise ValueError(
-                    f"initial {name!r}: expected (sample, unit) = {(total, buffer.size)}, "
-                    f"got {array.shape[1:]}"
-                )
-            found[name] = array
-        return found
-
-    def _shuffled(self, places: np.ndarray) -> np.ndarray:
-        total = places.shape[1]
-        new = [philox.permutation(s, "shuffle", self.epoch, total) for s in self.seeds]
-        return np.take_along_axis(places, np.stack(new), axis=1)
+    def _streams(self, program: Program, given: Mapping[str, Any], samples: int = 1) -> Streams:
+        tensors = self.engine == "torch"
+        return given_streams(
+            self.circuit, program, given, self.replicas, self.dtype, tensors, samples
+        )
 
     def _work(
-        self, order: np.ndarray, streams: Arrays, initial: Arrays | None = None, carry: bool = False
+        self,
+        order: np.ndarray,
+        streams: Streams,
+        initial: Arrays | None = None,
+        carry: bool = False,
     ) -> Presentations:
         return Presentations(
             order=np.ascontiguousarray(order),
-            streams=streams,
+            streams=streams.arrays,
+            total=streams.total,
             seeds=self.seeds,
             presentation=self.presentation,
             sample=self.sample,
@@ -507,12 +404,11 @@ class Simulator:
         )
 
     def _present(
-        self, executable: Executable, work: Presentations, learning: bool, bar: Any = None
+        self, executable: Executable, work: Presentations, learning: bool = False, bar: Any = None
     ) -> None:
         """Runs all presentations of `work`, in chunks of about a tenth of a second."""
         program = executable.program
-        size = program.buffers[program.output].size if program.output else 0
-        allocate(program, work, self.dtype, size)
+        allocate(program, work, self.dtype)
         at, chunk = 0, 1
         try:
             while at < work.count:
@@ -522,7 +418,7 @@ class Simulator:
                 spent = time.perf_counter() - began
                 if failure is not None:
                     at = failure.presentation
-                    raise self._divergence(executable, work, failure)
+                    raise divergence(program, self._memory, work, failure, self._times(program))
                 if bar is not None:
                     bar.advance(stop - at)
                 chunk = max(1, min(chunk * 8, int((stop - at) * CHUNK_SECONDS / max(spent, 1e-9))))
@@ -533,100 +429,9 @@ class Simulator:
                 self.presentation += at
                 self.sample += at * work.batch
 
-    def _divergence(
-        self, executable: Executable, work: Presentations, failure: Failure
-    ) -> Divergence:
-        program = executable.program
-        memory, failure = self._retraced(program, work, failure)
-        for name in program.finite:
-            bad = ~np.isfinite(memory[name][failure.replica])
-            if bad.any():
-                sample, unit = (int(i) for i in np.argwhere(bad)[0])
-                place = int(work.order[failure.replica, failure.presentation, sample])
-                position = place % self._samples
-                return Divergence(name, unit, position, failure.phase, self._when(program, failure))
-        return Divergence("a state", 0, 0, failure.phase, None)
-
-    def _retraced(
-        self, program: Program, work: Presentations, failure: Failure
-    ) -> tuple[Arrays, Failure]:
-        """The failed presentation once more, step by step, to find the first number that broke."""
-        if failure.step is not None or work.carry:
-            return self._memory, failure
-        from .numpy_engine import NumpyExecutable
-
-        streams = {name: _on_host(values) for name, values in work.streams.items()}
-        again = replace(work, streams=streams, records=[], output=None, stopped={})
-        size = program.buffers[program.output].size if program.output else 0
-        allocate(program, again, self.dtype, size)
-        memory = {name: array.copy() for name, array in self._memory.items()}
-        at = failure.presentation
-        walker = NumpyExecutable(program, self.dtype, check_steps=True)
-        found = walker.run(memory, again, at, at + 1)
-        return (self._memory, failure) if found is None else (memory, found)
-
-    def _when(self, program: Program, failure: Failure) -> float | None:
-        phases = [p.name for p in program.phases]
-        times = self._times(program)
-        index = phases.index(failure.phase)
-        phase = program.phases[index]
-        step = phase.steps if failure.step is None else failure.step
-        return float(times[phase.first_row + step])
-
     def _times(self, program: Program) -> np.ndarray:
-        """Time at each row of the traces, for the first replica."""
-        times = np.zeros(program.rows)
-        now = 0.0
-        for phase in program.phases:
-            times[phase.first_row] = now
-            dt = phase.dt or Number(1.0)
-            varying = any(isinstance(n, Load) and n.buffer == "#step" for n in walk(dt))
-            steps = np.arange(phase.steps if varying else min(phase.steps, 1))
-            lengths = [
-                float(np.ravel(value(dt, lambda n, s=s: self._scalar(n, int(s))))[0]) for s in steps
-            ]
-            if varying:
-                elapsed = np.cumsum(lengths)
-            else:
-                elapsed = np.arange(1, phase.steps + 1) * (lengths[0] if lengths else 0.0)
-            rows = slice(phase.first_row + 1, phase.first_row + 1 + phase.steps)
-            times[rows] = now + elapsed
-            now = float(times[phase.first_row + phase.steps])
-        return times
-
-    def _scalar(self, node: Load, step: int) -> Any:
-        if node.buffer == "#step":
-            return float(step)
-        if node.buffer in self._memory:
-            return self._memory[node.buffer][0]
-        return {"#presentation": self.presentation, "#epoch": self.epoch}.get(node.buffer, 0.0)
-
-    def _traces(self, program: Program, done: Sequence[Presentations], facts: Any) -> Traces:
-        rows = sorted({row for slot in program.slots for row in slot.rows}) or list(
-            range(program.rows)
-        )
-        position = {row: i for i, row in enumerate(rows)}
-        arrays = {}
-        for number, slot in enumerate(program.slots):
-            pieces = [w.records[number] for w in done]
-            joined = np.concatenate([_by_sample(p) for p in pieces], axis=1)
-            if len(slot.rows) != len(rows):
-                wide = np.full(
-                    (*joined.shape[:2], len(rows), joined.shape[3]), np.nan, joined.dtype
-                )
-                wide[:, :, [position[r] for r in slot.rows]] = joined
-                joined = wide
-            arrays[slot.name] = joined if slot.shape[0] == "unit" else joined[..., 0]
-        names = [(p.name, s) for p in program.phases for s in range(p.steps + 1)]
-        return Traces(
-            arrays,
-            phase=[names[r][0] for r in rows],
-            phase_step=[names[r][1] for r in rows],
-            time=self._times(program)[rows],
-            time_unit=self.circuit.time_unit,
-            replica=list(range(self.replicas)),
-            manifest=facts,
-        )
+        counters = {"#presentation": self.presentation, "#epoch": self.epoch}
+        return row_times(program, self._memory, counters)
 
     # --- checkpoints ---------------------------------------------------------------------------
 
@@ -646,7 +451,7 @@ class Simulator:
             "seed": self.seed,
             "dtype": str(self.dtype),
             "replicas": self.replicas,
-            "given": self._given,
+            "given": self._parameters.given,
             "counters": [self.presentation, self.sample, self.epoch],
         }
         save(path, {k: v for k, v in self._memory.items() if not k.startswith("$")}, facts)
@@ -662,68 +467,8 @@ class Simulator:
         made = cls(
             circuit, engine or facts["engine"], facts["seed"], facts["dtype"], facts["replicas"]
         )
-        made._given = facts["given"]
-        made._refresh()
+        made._parameters.given = facts["given"]
+        made._memory |= made._parameters.arrays(made.dtype)
         made._memory |= {name: np.array(array) for name, array in arrays.items()}
         made.presentation, made.sample, made.epoch = facts["counters"]
         return made
-
-
-class ParameterView(ArrayView):
-    """Parameters by member name; writing one updates those that derive from it."""
-
-    def __init__(self, simulator: Simulator):
-        super().__init__("parameter", self._now)
-        self._simulator = simulator
-
-    def _now(self) -> Arrays:
-        memory = self._simulator._memory
-        return {n[1:]: a[:, 0] for n, a in memory.items() if n.startswith("$")}
-
-    def __getitem__(self, name: str) -> Any:
-        array = self._find(name)
-        plain = array[:, 0] if array.shape[1] == 1 else array
-        return plain[0] if len(plain) == 1 else plain
-
-    def __setitem__(self, name: str, new: Any) -> None:
-        self._simulator._give(name, new)
-        self._simulator._refresh()
-
-
-def _one(name: str, given: Any, length: int, replica: int, replicas: int) -> Any:
-    """What one replica gets of a given parameter value."""
-    array = np.asarray(given, dtype=np.float64)
-    if length:
-        if array.shape == (length,):
-            return tuple(array.tolist())
-        if array.shape == (replicas, length):
-            return tuple(array[replica].tolist())
-    elif array.ndim == 0:
-        return float(array)
-    elif array.shape == (replicas,):
-        return float(array[replica])
-    expected = (
-        f"a list of {length}" if length else f"a number, or one for each of {replicas} replicas"
-    )
-    raise ValueError(f"parameter {name!r}: expected {expected}, got shape {array.shape}")
-
-
-def _parts(order: np.ndarray, batch: int) -> list[np.ndarray]:
-    """(replica, sample) as whole batches (replica, presentation, batch), then what is left over."""
-    replicas, total = order.shape
-    whole = total // batch * batch
-    parts = [order[:, :whole].reshape(replicas, -1, batch)] if whole else []
-    if total > whole:
-        parts.append(order[:, None, whole:])
-    return parts
-
-
-def _by_sample(record: np.ndarray) -> np.ndarray:
-    """(replica, presentation, row, unit, batch) -> (replica, sample, row, unit)."""
-    moved = record.transpose(0, 1, 4, 2, 3)
-    return moved.reshape(moved.shape[0], -1, *moved.shape[3:])
-
-
-def _on_host(values: Any) -> np.ndarray:
-    """The same values as a numpy array, also where they were a tensor on a device."""
-    return np.asarray(values.cpu() if hasattr(values, "cpu") else values)
