@@ -13,20 +13,31 @@ ENGINES = ("numpy", "numba", "torch")
 
 
 def compile_program(
-    program: Program | None, engine: str, dtype: np.dtype, device: str | None = None
+    program: Program | None,
+    engine: str,
+    dtype: np.dtype,
+    device: str | None = None,
+    activity: str | None = None,
 ) -> Any:
     """A Program made ready by an engine; with None, only checks the names.
 
+    `activity` is "bfloat16" where activity is narrower than `dtype`.
+
     Raises:
-        ValueError: No such engine, or no such device.
+        ValueError: No such engine, no such device, or activity that the engine cannot hold.
         ImportError: torch is not installed.
     """
     if engine not in ENGINES:
         raise ValueError(f"no engine {engine!r}; there are: {', '.join(ENGINES)}")
     if engine != "torch" and device not in (None, "cpu"):
         raise ValueError(f"device {device!r}: engine {engine!r} runs on the CPU; 'torch' does not")
+    if engine != "torch" and activity is not None:
+        raise ValueError(
+            f"dtype {activity!r}: engine {engine!r} computes in 'float64' or 'float32'; "
+            f"'torch' holds activity in bfloat16, too"
+        )
     if engine == "torch":
-        return _torch(program, dtype, device)
+        return _torch(program, dtype, device, activity)
     if program is None:
         return None
     if engine == "numpy":
@@ -38,7 +49,9 @@ def compile_program(
     return NumbaExecutable(program, dtype)
 
 
-def _torch(program: Program | None, dtype: np.dtype, device: str | None) -> Any:
+def _torch(
+    program: Program | None, dtype: np.dtype, device: str | None, activity: str | None
+) -> Any:
     if find_spec("torch") is None:
         raise ImportError(
             "engine 'torch' needs the package torch: python -m pip install 'apical[torch]'"
@@ -46,4 +59,8 @@ def _torch(program: Program | None, dtype: np.dtype, device: str | None) -> Any:
     from .torch_engine import TorchExecutable, find_device
 
     find_device(device)
-    return None if program is None else TorchExecutable(program, dtype, device)
+    if program is None:
+        return None
+    if activity is None:
+        return TorchExecutable(program, dtype, device)
+    return TorchExecutable(program, dtype, device, activity=activity)

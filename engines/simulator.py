@@ -36,6 +36,7 @@ from .tracing import row_times, traced
 from .views import ArrayView
 
 CHUNK_SECONDS = 0.1
+DTYPES = {"float64": "float64", "float32": "float32", "bfloat16": "float32"}  # of weights
 
 
 @dataclass
@@ -61,6 +62,7 @@ class Simulator:
         engine: "numba", "numpy" or "torch".
         seed: Seed of the counter-based random numbers; replica r uses seed + r.
         dtype: "float64" or "float32", of activity and weights; by default "float32" on a GPU.
+            "bfloat16", for the torch engine: activity is narrower, weights and states are float32.
         replicas: The same circuit with other seeds, run side by side.
         parameters: Parameter values by name; a list of `replicas` numbers gives each its own.
         device: "cpu" or "cuda", for the torch engine.
@@ -84,9 +86,12 @@ class Simulator:
     ):
         self.circuit, self.engine, self.seed, self.replicas = circuit, engine, seed, replicas
         self.device = device
-        self.dtype = np.dtype(dtype or ("float32" if device and device != "cpu" else "float64"))
-        if self.dtype not in (np.dtype("float64"), np.dtype("float32")):
-            raise ValueError(f"dtype {dtype!r}: expected 'float64' or 'float32'")
+        dtype = dtype or ("float32" if device and device != "cpu" else "float64")
+        dtype = dtype if dtype == "bfloat16" else str(np.dtype(dtype))
+        if dtype not in DTYPES:
+            raise ValueError(f"dtype {dtype!r}: expected one of {', '.join(map(repr, DTYPES))}")
+        self.activity = dtype
+        self.dtype = np.dtype(DTYPES[dtype])
         if replicas < 1:
             raise ValueError(f"replicas: expected at least 1, got {replicas}")
         self.seeds = tuple(seed + r for r in range(replicas))
@@ -96,7 +101,7 @@ class Simulator:
         self._memory: Arrays = {}
         self._parameters = Parameters(circuit, replicas)
         self._executables: dict[tuple[Any, ...], Executable] = {}
-        compile_program(None, engine, self.dtype, device)
+        self._compile(None)
         for name, given in (parameters or {}).items():
             self._parameters.give(name, given)
         self._memory |= self._parameters.arrays(self.dtype)
@@ -191,9 +196,13 @@ class Simulator:
                 output=output,
                 compensate=names,
             )
-            self._executables[key] = compile_program(program, self.engine, self.dtype, self.device)
+            self._executables[key] = self._compile(program)
             self._start_optimizers(program)
         return self._executables[key]
+
+    def _compile(self, program: Program | None) -> Any:
+        narrow = self.activity if self.activity != str(self.dtype) else None
+        return compile_program(program, self.engine, self.dtype, self.device, narrow)
 
     def _start_optimizers(self, program: Program) -> None:
         for name, start in program.starts.items():
@@ -327,7 +336,7 @@ class Simulator:
             self.circuit,
             engine=self.engine,
             seed=self.seed,
-            dtype=str(self.dtype),
+            dtype=self.activity,
             replicas=self.replicas,
             protocol=protocol,
             learn=learn,
@@ -449,7 +458,7 @@ class Simulator:
             },
             "engine": self.engine,
             "seed": self.seed,
-            "dtype": str(self.dtype),
+            "dtype": self.activity,
             "replicas": self.replicas,
             "given": self._parameters.given,
             "counters": [self.presentation, self.sample, self.epoch],

@@ -127,7 +127,8 @@ class Assembler:
         if key not in self.known:
             self.nodes.append(Node("leaf", (), tuple(tensor.shape), tensor.dtype, tensor, True))
             self.known[key] = len(self.nodes) - 1
-        return self.known[key]
+        narrower = tensor.dtype.is_floating_point and tensor.dtype.itemsize < self.dtype.itemsize
+        return self._rounded(self.known[key]) if narrower else self.known[key]
 
     def _age(self, tensor: Tensor) -> int:
         return self.version.get(tensor.untyped_storage().data_ptr(), 0)
@@ -280,12 +281,13 @@ class Assembler:
             value = self.tensor(
                 torch.full((1, 1, 1), value, dtype=target.dtype, device=self.pool.device)
             )
-        node = self.nodes[value]
-        if node.dtype != target.dtype:
-            self._append(Node("copy", (value,), node.shape, target.dtype))
+        old = self.tensor(target)
+        node, dtype = self.nodes[value], self.nodes[old].dtype
+        if node.dtype != dtype:
+            self._append(Node("copy", (value,), node.shape, dtype))
             value = len(self.nodes) - 1
-        arguments = (self.tensor(where), value, self.tensor(target))
-        self._append(Node("where", arguments, tuple(target.shape), target.dtype))
+        arguments = (self.tensor(where), value, old)
+        self._append(Node("where", arguments, tuple(target.shape), dtype))
         return len(self.nodes) - 1
 
     def hold(self, value: Any, places: set[int]) -> Any:

@@ -30,6 +30,7 @@ from .torch_writer import Mode
 
 BLOCK = 16  # steps between two looks of the host
 DTYPES = {"float64": torch.float64, "float32": torch.float32}
+ACTIVITY = DTYPES | {"bfloat16": torch.bfloat16}
 
 
 class TorchExecutable:
@@ -37,11 +38,12 @@ class TorchExecutable:
 
     Args:
         program: The Program.
-        dtype: float64 or float32, of activity and weights; scalars are float64.
+        dtype: float64 or float32, of weights, states and activity; scalars are float64.
         device: "cpu" (default) or "cuda".
         capture: None (call by call), "rehearse", or "graph"; default: "graph" on a GPU.
         block: Steps between two looks at whether samples still run.
         fused: Whether a Block is one Triton kernel; default: on a GPU, where Triton is installed.
+        activity: dtype of activity and of its products with weights: "bfloat16", or as `dtype`.
         compact: Whether the last samples of a batch that stop by themselves go on in a smaller one.
 
     Raises:
@@ -57,6 +59,7 @@ class TorchExecutable:
         block: int | None = None,
         fused: bool | None = None,
         compact: bool = True,
+        activity: str | None = None,
     ):
         self.program, self.numpy_dtype = program, np.dtype(dtype)
         self.dtype = DTYPES[str(self.numpy_dtype)]
@@ -68,6 +71,7 @@ class TorchExecutable:
         self.block = block or (BLOCK if self.capture else 1)
         self.fused = (gpu and torch_kernels.available()) if fused is None else fused
         self.compact = compact
+        self.narrow = ACTIVITY[activity or str(self.numpy_dtype)]
         self.team = torch_parallel.current()
         self.shared: dict[str, Tensor] = {}
         self.runs: dict[tuple[int, bool], Run] = {}
@@ -117,7 +121,7 @@ class TorchExecutable:
             source = streams[name]
             if fresh or name not in self._streams or self._streams[name][0] is not source:
                 tensor = source if isinstance(source, Tensor) else as_tensor(source)
-                self._streams[name] = (source, tensor.to(self.device, self.dtype))
+                self._streams[name] = (source, tensor.to(self.device, self.narrow))
         return {name: self._streams[name][1] for name in needed}
 
     # --- running -------------------------------------------------------------------------------
@@ -137,7 +141,15 @@ class TorchExecutable:
         mode = Mode(predicated=capture, block=block, unroll=capture, fused=self.fused)
         spare = 4 * block + 4  # warming up runs past the end
         layout = Layout(
-            self.program, self.shared, seeds, batch, self.dtype, self.device, spare, self.team
+            self.program,
+            self.shared,
+            seeds,
+            batch,
+            self.dtype,
+            self.narrow,
+            self.device,
+            spare,
+            self.team,
         )
         recorder: Recorder = Direct()
         if capture:

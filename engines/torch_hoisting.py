@@ -32,6 +32,10 @@ class Hoister:
         """Whether a buffer stays as it is while the loop runs."""
         return self.moving is not None and buffer not in self.moving
 
+    def before(self, buffer: str, tape: Tape) -> Tape:
+        """Where what depends on a buffer alone is computed: before the loop, where it is fixed."""
+        return self.prologue if self.fixed(buffer) else tape
+
     def __call__(self, expr: Expr) -> Expr:
         """The expression over buffers that hold its fixed parts."""
         if self.moving is None:

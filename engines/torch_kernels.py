@@ -64,7 +64,7 @@ _PLAIN = {
     "softplus": "(tl.maximum({0}, 0.0, propagate_nan=tl.PropagateNan.ALL)"
     " + tl.log(1.0 + tl.exp(-tl.abs({0}))))",
 }
-_WIDE = {"float32": "tl.float32", "float64": "tl.float64"}
+_WIDE = {"float32": "tl.float32", "float64": "tl.float64", "bfloat16": "tl.float32"}
 
 
 def available() -> bool:
@@ -143,6 +143,7 @@ class KernelPrinter:
         else:
             dtype = _WIDE[str(tensor.dtype).removeprefix("torch.")]
             text = f"tl.load(p{number} + {self._offset(tensor)}, mask=inside, other=0.0)"
+            text += ".to(tl.float32)" * (tensor.dtype == torch.bfloat16)
         value = self._line(text, dtype)
         self.held[tensor.data_ptr()] = value
         return value
@@ -212,6 +213,8 @@ class KernelPrinter:
         if where is not None:
             mask, old = self.read(where)[0], self.read(target)[0]
             value = self._line(f"tl.where({mask}, {value[0]}, {old})", dtype)
+        if target.dtype == torch.bfloat16:
+            value = self._line(f"{value[0]}.to(tl.bfloat16).to({dtype})", dtype)
         number = self._argument(target)
         self.lines.append(f"tl.store(p{number} + {self._offset(target)}, {value[0]}, mask=inside)")
         self.held[target.data_ptr()] = value

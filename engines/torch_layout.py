@@ -2,11 +2,15 @@
 
 Tensors never move, so that tapes over them can be captured. Unit variables are (replica, sample,
 unit), rows (replica, 1, unit), matrices (replica, post, pre), scalars (replica, 1, 1) in float64.
+
+Activity may be narrower than the rest: what is computed anew in every step (rates, dendritic
+potentials, errors) and the streams, but not states, which take small steps, nor weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,6 +26,7 @@ from .torch_parallel import ALONE, Team
 
 SHARED = ("slow", "weight", "trace", "optimizer", "parameter")
 LASTING = (*SHARED, "state", "counter")
+ACTIVITY = ("algebraic", "stream")
 
 
 class Layout:
@@ -32,7 +37,8 @@ class Layout:
         shared: Tensors that several layouts use: weights, slow variables, parameters.
         seeds: One for each replica.
         batch: Samples presented at once.
-        dtype: Of everything but scalars.
+        dtype: Of everything but scalars and activity.
+        narrow: Of activity, and of what is multiplied with weights.
         device: Where the tensors lie.
         spare: Steps that a capture may run past the end of a phase.
         team: The processes that share a batch.
@@ -45,13 +51,14 @@ class Layout:
         seeds: tuple[int, ...],
         batch: int,
         dtype: torch.dtype,
+        narrow: torch.dtype,
         device: torch.device,
         spare: int = 0,
         team: Team = ALONE,
     ):
         self.program, self.shared, self.seeds, self.batch = program, shared, seeds, batch
         self.replicas = len(seeds)
-        self.dtype, self.device, self.team = dtype, device, team
+        self.dtype, self.narrow, self.device, self.team = dtype, narrow, device, team
         self.pool = Pool(device)
         self.tensors: dict[str, Tensor] = dict(shared)
         for name, buffer in program.buffers.items():
@@ -88,7 +95,8 @@ class Layout:
 
     def _new(self, buffer: Buffer) -> Tensor:
         r, b, kind = self.replicas, self.batch, str(buffer.shape[0])
-        dtype = torch.float64 if kind == "scalar" else self.dtype
+        activity = kind == "unit" and buffer.kind in ACTIVITY
+        dtype = self.narrow if activity else torch.float64 if kind == "scalar" else self.dtype
         lead = {"unit": (r, b), "sample": (r, b), "row": (r, 1), "scalar": (r, 1)}
         shape = (*lead[kind], buffer.size) if kind in lead else (r, *map(int, buffer.shape[1:]))
         return torch.zeros(shape, dtype=dtype, device=self.device)
@@ -143,9 +151,18 @@ class Layout:
         self, tape: Tape, dtype: torch.dtype | None = None, leaf: Any = None
     ) -> Assembler:
         """Writes expressions over these tensors to a tape."""
-        made = Assembler(tape, self.pool, dtype or self.dtype, self.load)
+        wide = self.dtype if dtype in (None, self.narrow) else dtype
+        made = Assembler(tape, self.pool, wide, self.load)
         made.constant, made.scalar, made.leaf = self.constant, self.is_scalar, leaf
         return made
+
+    def cast(self, tensor: Tensor, dtype: torch.dtype, tape: Tape, lent: list[Tensor]) -> Tensor:
+        """A tensor, or its copy in a dtype; the copy is noted in `lent`, to be given back."""
+        if tensor.dtype == dtype:
+            return tensor
+        lent.append(self.pool.take(tuple(tensor.shape), dtype))
+        tape.append(partial(lent[-1].copy_, tensor))
+        return lent[-1]
 
     # --- what the host sets --------------------------------------------------------------------
 

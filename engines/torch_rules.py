@@ -86,10 +86,11 @@ class RuleWriter:
     def _term(self, term: Term, scale: float, new: Tensor, bias: bool, tape: Tape) -> None:
         """New += coefficient * scale * sum over samples of post (x) pre."""
         layout = self.layout
-        left, right = layout.tensors[term.post], layout.tensors[term.pre]
+        lent: list[Tensor] = []
+        ends = (layout.tensors[term.post], layout.tensors[term.pre])
+        left, right = (layout.cast(end, layout.dtype, tape, lent) for end in ends)
         made = layout.assembler(tape)
         gain = made.value(self.hoist(term.coefficient))
-        lent: list[Tensor] = []
 
         def scratch(*shape: int) -> Tensor:
             lent.append(layout.pool.take(shape, layout.dtype))

@@ -60,6 +60,7 @@ class Writer:
         self.hoist = Hoister(layout)
         self.rules = RuleWriter(layout, self.hoist)
         self.until: str | None = None
+        self._narrowed: dict[str, Tensor] = {}
 
     def write(
         self,
@@ -117,7 +118,7 @@ class Writer:
         maps = tuple(replace(m, value=self.hoist(m.value)) for m in maps)
         if self.mode.fused and self._fused(maps, local, tape, gate, all_):
             return
-        made = self.layout.assembler(tape, tensors[maps[0].target].dtype)
+        made = self.layout.assembler(tape, tensors[maps[0].target].dtype)  # scalars in float64
         for number, m in enumerate(maps):
             value = made.value(m.value)
             old = made.alias.pop(m.target, None)
@@ -191,14 +192,33 @@ class Writer:
     # --- products with weights -----------------------------------------------------------------
 
     def _product(self, p: Product, tape: Tape) -> None:
-        weight, source, target = (self.layout.tensors[n] for n in (p.weight, p.source, p.target))
+        layout, lent = self.layout, list[Tensor]()
+        weight, target = self._weight(p.weight, tape), layout.tensors[p.target]
+        source = layout.cast(layout.tensors[p.source], layout.narrow, tape, lent)
+        out = target
+        if target.dtype != layout.narrow:
+            lent.append(layout.pool.take(tuple(target.shape), layout.narrow))
+            out = lent[-1]
         if p.bias and not p.transposed:
-            right = weight[:, :, :-1].transpose(1, 2)
-            row = weight[:, None, :, -1]
-            tape.append(partial(torch.baddbmm, row, source, right, out=target))
-            return
-        right = weight[:, :, : target.shape[-1]] if p.transposed else weight.transpose(1, 2)
-        tape.append(partial(torch.bmm, source, right, out=target))
+            right, row = weight[:, :, :-1].transpose(1, 2), weight[:, None, :, -1]
+            tape.append(partial(torch.baddbmm, row, source, right, out=out))
+        else:
+            right = weight[:, :, : target.shape[-1]] if p.transposed else weight.transpose(1, 2)
+            tape.append(partial(torch.bmm, source, right, out=out))
+        if out is not target:
+            tape.append(partial(target.copy_, out))
+        for tensor in lent:
+            layout.pool.give(tensor)
+
+    def _weight(self, name: str, tape: Tape) -> Tensor:
+        """A weight in the dtype of activity: its copy is made before the loop if it stays."""
+        weight = self.layout.tensors[name]
+        if weight.dtype == self.layout.narrow:
+            return weight
+        if name not in self._narrowed:
+            self._narrowed[name] = torch.zeros_like(weight, dtype=self.layout.narrow)
+        self.hoist.before(name, tape).append(partial(self._narrowed[name].copy_, weight))
+        return self._narrowed[name]
 
     def _pair(self, p: Pair, tape: Tape) -> None:
         layout = self.layout
@@ -215,7 +235,11 @@ class Writer:
         made.constant = lambda expr, dtype: None
         shape = (layout.replicas, layout.batch, weight.shape[1], weight.shape[2])
         pairs, lent = made.result(made.value(p.value), shape)
-        tape.append(partial(torch.sum, pairs, dim=-1, out=layout.tensors[p.target]))
+        target = layout.tensors[p.target]
+        total = layout.pool.take(tuple(target.shape), layout.dtype)
+        tape.append(partial(torch.sum, pairs, dim=-1, out=total))
+        tape.append(partial(target.copy_, total))
+        layout.pool.give(total)
         if lent:
             layout.pool.give(pairs)
 
@@ -284,7 +308,9 @@ class Writer:
         place = torch.zeros((1,), dtype=torch.int64, device=device)
         tape.append(partial(whole.copy_, number[0, 0]))
         tape.append(partial(torch.index_select, layout.row_maps[slot], 0, whole, out=place))
-        record, values = layout.records[slot], layout.tensors[source]
+        lent: list[Tensor] = []
+        record = layout.records[slot]
+        values = layout.cast(layout.tensors[source], layout.dtype, tape, lent)
         masks = [layout.active] if self.until is not None else []
         masks += [gate] if gate is not None and gate is not layout.running else []
         if masks:
@@ -297,6 +323,8 @@ class Writer:
             pool.give(old)
             pool.give(new)
         tape.append(partial(record.index_copy_, 1, place, values[:, None]))
+        for tensor in lent:
+            layout.pool.give(tensor)
 
     def _stop(self, condition: Expr, tape: Tape) -> None:
         assert self.until is not None
