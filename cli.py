@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 the circuit is wrong, 2 usage, 3 numerical failure.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from typing import Annotated, Any
 import typer
 
 CIRCUIT_WRONG, USAGE, NUMERICAL = 1, 2, 3
+BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 app = typer.Typer(
     name="apical",
@@ -326,7 +328,13 @@ def claims(
 
 
 def main() -> None:
-    """The console script `apical`; never shows a traceback for a wrong circuit or command."""
+    """The console script `apical`; never shows a traceback for a wrong circuit or command.
+
+    Matrix products of circuits are small: threads of BLAS wait for each other longer than they
+    work, so one is the default. It must be set before numpy is imported.
+    """
+    for name in BLAS_THREADS:
+        os.environ.setdefault(name, "1")
     try:
         app()
     except KeyboardInterrupt:

@@ -1,7 +1,10 @@
 """The commands: what they print and their exit codes."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -202,6 +205,21 @@ def test_doctor_names_engines_devices_and_caches(tmp_path, monkeypatch):
     assert facts["caches"] == [
         {"folder": str(tmp_path), "files": 1, "bytes": 1000, "writable": True}
     ]
+
+
+def test_blas_has_one_thread_unless_told_otherwise():
+    names = ["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"]
+    text = (
+        "import os, sys, apical.cli as cli\n"
+        "cli.app = lambda: print('numpy' in sys.modules, *(os.environ[n] for n in sys.argv[1:]))\n"
+        "cli.main()"
+    )
+    environment = {key: value for key, value in os.environ.items() if key not in names}
+    environment[names[1]] = "3"
+    done = subprocess.run(
+        [sys.executable, "-c", text, *names], env=environment, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["False", "1", "3", "1"], done.stderr
 
 
 def test_show_latex(good):
