@@ -146,8 +146,8 @@ def test_methods(tmp_path, name, method):
     ("name", "variants"),
     [
         ("pc", []),
-        ("corinfomax", ["random_sign"]),
-        ("seqil", ["mq"]),
+        pytest.param("corinfomax", ["random_sign"], marks=pytest.mark.slow),
+        pytest.param("seqil", ["mq"], marks=pytest.mark.slow),
         ("pem", []),
         ("sacramento", []),
     ],

@@ -20,6 +20,12 @@ FUNCTIONS = {
 }
 
 
+@pytest.fixture(params=["numpy", pytest.param("numba", marks=pytest.mark.slow)])
+def engine(request):
+    """Theory is checked on the referee; that numba agrees has its own tests, and CI runs both."""
+    return request.param
+
+
 @dataclass
 class Net:
     """Weights, an input and a target; rows are samples."""
