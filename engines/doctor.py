@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..graphs.counting import bytes_text
+from .abilities import listing, table
 from .engine import ENGINES
 from .kernels import cache_folder
 
@@ -18,9 +19,9 @@ PACKAGES = (
     "h5netcdf", "h5py", "safetensors", "torch", "scikit-learn", "matplotlib",
 )  # fmt: skip
 ABLE = {
-    "numpy": "the referee: float64 and float32, replicas, every instruction; slow, starts at once",
-    "numba": "compiled for this processor: float64 and float32, replicas; once per circuit",
-    "torch": "the GPU, or the CPU: float32 and float64, replicas side by side",
+    "numpy": "the referee: slow, starts at once",
+    "numba": "compiled for this processor, once per circuit",
+    "torch": "for a GPU, or many samples at once on the CPU",
 }
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_CORETYPE")
 
@@ -31,7 +32,8 @@ def examine() -> dict[str, Any]:
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {name: _version(name) for name in PACKAGES},
-        "engines": {name: _engine(name) for name in dict.fromkeys((*ENGINES, "torch"))},
+        "engines": {name: _engine(name) for name in ENGINES},
+        "abilities": table(),
         "devices": _devices(),
         "caches": [_cache(cache_folder())],
         "environment": {
@@ -46,6 +48,7 @@ def report(facts: dict[str, Any]) -> str:
     lines += [f"  {name:<14} {said or 'not installed'}" for name, said in facts["versions"].items()]
     lines += ["", "engines"]
     lines += [f"  {name:<8} {said}" for name, said in facts["engines"].items()]
+    lines += ["", *(f"  {line}" for line in listing(facts["abilities"]))]
     lines += ["", "devices", *(f"  {device}" for device in facts["devices"])]
     lines += ["", "caches"]
     for one in facts["caches"]:
@@ -65,8 +68,6 @@ def _version(name: str) -> str | None:
 
 
 def _engine(name: str) -> str:
-    if name not in ENGINES:
-        return "not built into this version"
     if name != "numpy" and importlib.util.find_spec(name) is None:
         return f"not here: pip install {'apical[torch]' if name == 'torch' else name}"
     return ABLE[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from typing import Any
 
@@ -24,7 +25,8 @@ def compile_program(
     `activity` is "bfloat16" where activity is narrower than `dtype`.
 
     Raises:
-        ValueError: No such engine, no such device, or activity that the engine cannot hold.
+        ValueError: No such engine, no such device, activity that the engine cannot hold, or
+            processes that share a batch on an engine that cannot.
         ImportError: torch is not installed.
     """
     if engine not in ENGINES:
@@ -38,6 +40,7 @@ def compile_program(
         )
     if engine == "torch":
         return _torch(program, dtype, device, activity)
+    _refuse_team(engine)
     if program is None:
         return None
     if engine == "numpy":
@@ -47,6 +50,13 @@ def compile_program(
     from .numba_engine import NumbaExecutable
 
     return NumbaExecutable(program, dtype)
+
+
+def _refuse_team(engine: str) -> None:
+    """Nobody shares a batch without having imported the room where that is done."""
+    shared = sys.modules.get(f"{__package__}.torch_parallel")
+    if shared is not None and shared.current().size > 1:
+        raise ValueError(f"parallel(): engine {engine!r} cannot share a batch; 'torch' can")
 
 
 def _torch(
