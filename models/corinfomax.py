@@ -6,9 +6,6 @@ biologically plausible approach to supervised deep neural networks without weigh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
 from .claims import Claim
@@ -104,17 +101,6 @@ def definiteness_margin(inverse: np.ndarray, r: np.ndarray, lam: float) -> float
     eigenvalue through 0.
     """
     return float(1 - (1 - lam) / lam * r @ inverse @ r)
-
-
-def definiteness(weights: Mapping[str, Any], family: str = "B") -> dict[str, float]:
-    """The smallest eigenvalue of every B[k] in a simulator's weights; at or below 0 it is lost."""
-    found = {}
-    for name in weights:
-        if name.partition("[")[0] == family:
-            array = np.asarray(weights[name], dtype=np.float64)
-            symmetric = (array + np.swapaxes(array, -1, -2)) / 2
-            found[name] = float(np.linalg.eigvalsh(symmetric).min())
-    return found
 
 
 def split(inverse: np.ndarray, gam: float, c: float, d: float) -> tuple[np.ndarray, np.ndarray]:

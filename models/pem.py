@@ -128,12 +128,29 @@ DOMAIN = {"nnantisparse": 26.15, "nnsparse": 27.63, "simplex": 28.6}
 NOISE = {30.0: 26.76, 15.0: 15.40, 5.0: 6.92}
 
 
+OTHERS = (
+    ("unnormalised", "antisparse", 0.0, 25.2),
+    ("unnormalised", "antisparse", 0.5, 14.2),
+    ("correlation", "antisparse", 0.0, 25.0),
+    ("correlation", "antisparse", 0.5, 22.3),
+    ("bsm", "antisparse", 0.0, 30.1),
+    ("bsm", "antisparse", 0.5, 7.8),
+    ("nsm", "nnantisparse", 0.0, 30.09),
+    ("nsm", "nnantisparse", 0.5, 7.57),
+)
+
+
 def _curve(domain: str, rho: float, snr: float, seeds: range) -> list[float]:
-    return separated(domain, rho, snr, [100 * seed for seed in seeds])
+    return [s.sinr for s in separated(domain, rho, snr, [100 * seed for seed in seeds])]
+
+
+def _other(method: str, domain: str, rho: float, seeds: range) -> list[float]:
+    found = separated(domain, rho, 30.0, [100 * seed for seed in seeds], method)
+    return [s.mean_snr for s in found]
 
 
 def _anchor(domain: str, rho: float, snr: float, which: int, seed: int) -> float:
-    return separated(domain, rho, snr, [which])[0]
+    return separated(domain, rho, snr, [which])[0].sinr
 
 
 CLAIMS = (
@@ -205,5 +222,19 @@ CLAIMS = (
             replicas=True,
         )
         for domain, expected in DOMAIN.items()
+    ),
+    *(
+        Claim(
+            f"pem.{method}-rho{rho:g}",
+            "comparison with other networks",
+            f"median over thirty seeds of the mean SNR (dB), {domain} sources, rho {rho:g}, 30 dB",
+            partial(_other, method, domain, rho),
+            expected,
+            1.0,
+            cost="slow",
+            seeds=30,
+            replicas=True,
+        )
+        for method, domain, rho, expected in OTHERS
     ),
 )

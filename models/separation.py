@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 
-from .metrics import match, sinr
-from .tasks.sources import mix, start_weights
+from .metrics import match, mean_snr, sinr
+from .tasks.sources import mix, start_weights, whiten
+
+TOGETHER = 10  # streams in memory at once, 120 MB
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,18 @@ class Setting:
     constants: Mapping[str, float]
     variants: tuple[str, ...] = ()
     variance: float | None = None
+
+    def under(self, other: Setting) -> Setting:
+        """This setting with another one laid over it."""
+        constants = {**self.constants, **other.constants}
+        return Setting(constants, (*self.variants, *other.variants), self.variance)
+
+
+class Score(NamedTuple):
+    """SINR and the mean over sources of the SNR, in dB."""
+
+    sinr: float
+    mean_snr: float
 
 
 SETTINGS: Mapping[str, Setting] = MappingProxyType(
@@ -54,6 +69,14 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
 )
 
 
+OTHERS: Mapping[str, Setting] = MappingProxyType(
+    {
+        "unnormalised": Setting({"h0": 0.5}, ("unnormalised",)),
+        "correlation": Setting({"h0": 0.5, "gamma": 10}, ("correlation", "log_rate")),
+    }
+)  # other rules for antisparse sources, laid over those of "antisparse"
+
+
 def learn(setting: Setting, mixtures: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The separators (replica, n, m) after one pass over mixtures (replica, m, N), in order.
 
@@ -72,19 +95,55 @@ def learn(setting: Setting, mixtures: np.ndarray, weights: np.ndarray) -> np.nda
     return np.reshape(sim.weights["W"], weights.shape)
 
 
-def separated(domain: str, rho: float, snr: float, seeds: Sequence[int]) -> list[float]:
-    """The SINR (dB) that the circuit `pem` reaches on the published stream of each seed.
+def learn_similarity(circuit: str, mixtures: np.ndarray, count: int) -> np.ndarray:
+    """The separators (replica, n, m) of the circuits `bsm` and `nsm`, after one pass in order.
+
+    They see whitened mixtures, x = V X; the scored map is that of an output at rest inside its
+    domain, (M D)^-1 W V and (I + M)^-1 W V.
+    """
+    from ..engines.simulator import Simulator
+    from ..graphs.load import load
+
+    replicas = len(mixtures)
+    spheres = np.stack([whiten(x, count) for x in mixtures])
+    sim = Simulator(load(circuit, n=count, m_x=count), engine="numba", replicas=replicas)
+    streams = {"mixture": (spheres @ mixtures).transpose(0, 2, 1)}
+    sim.fit(streams, epochs=1, batch=1, shuffle=False)
+    w, m = (np.reshape(sim.weights[name], (replicas, count, count)) for name in ("W", "M"))
+    if circuit == "nsm":
+        return np.linalg.solve(np.eye(count) + m, w) @ spheres
+    own, gains = (np.reshape(sim.slow[f"y.{v}"], (replicas, 1, count)) for v in ("m", "D"))
+    return np.linalg.solve((m + own * np.eye(count)) * gains, w) @ spheres
+
+
+def separated(
+    domain: str, rho: float, snr: float, seeds: Sequence[int], method: str = "pem"
+) -> list[Score]:
+    """How well a circuit separates the published stream of each seed.
 
     100,000 samples of five sources in `domain` with correlation `rho`, ten mixtures at `snr` dB,
-    published constants; scored on the linear map W x.
+    published constants; scored on the linear map of the mixtures. `method` is "pem", one of
+    `OTHERS`, "bsm" or "nsm".
     """
+    if len(seeds) > TOGETHER:
+        first, rest = seeds[:TOGETHER], seeds[TOGETHER:]
+        return [s for part in (first, rest) for s in separated(domain, rho, snr, part, method)]
     drawn = [mix(domain, rho=rho, snr=snr, seed=seed) for seed in seeds]
-    first = np.stack([_start(domain, seed) for seed in seeds])
-    found = learn(SETTINGS[domain], np.stack([d.mixtures for d in drawn]), first)
-    scores = []
-    for d, w in zip(drawn, found, strict=True):
-        scores.append(sinr(d.sources, match(d.sources, w @ d.mixtures).estimate))
-    return scores
+    mixtures = np.stack([d.mixtures for d in drawn])
+    if method in ("bsm", "nsm"):
+        found = learn_similarity(method, mixtures, len(drawn[0].sources))
+    else:
+        setting = SETTINGS[domain]
+        if method != "pem":
+            setting = setting.under(OTHERS[method])
+        found = learn(setting, mixtures, np.stack([_start(domain, seed) for seed in seeds]))
+    return [score(d.sources, w @ d.mixtures) for d, w in zip(drawn, found, strict=True)]
+
+
+def score(sources: np.ndarray, estimate: np.ndarray) -> Score:
+    """The scores of estimates (n, N), matched with their sources (n, N)."""
+    matched = match(sources, estimate).estimate
+    return Score(sinr(sources, matched), mean_snr(sources, matched))
 
 
 def _start(domain: str, seed: int) -> np.ndarray:

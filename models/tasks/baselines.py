@@ -36,7 +36,7 @@ def ld_infomax(
     domain: str = "antisparse",
     *,
     iterations: int = 5000,
-    step: float = 30.0,
+    step: float = 100.0,
     eps: float = 1e-5,
     eps_error: float = 1e-3,
     seed: int = 0,

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-import apical
-from apical.models.metrics import match, sinr
+from apical.models.separation import separated
 from apical.models.tasks.sources import mix, whiten
 
 CLOSE = {"rtol": 1e-9, "atol": 1e-11}
@@ -67,23 +66,18 @@ def test_nsm_rests_where_coordinate_descent_does(build):
     assert_allclose(np.reshape(sim.slow["y.D"], -1), d, **CLOSE)
 
 
-@pytest.mark.parametrize("name", ["bsm", "nsm"])
-def test_separates(name):
-    """Uncorrelated sources come out: above 20 dB, each from a unit of its own."""
-    domain = "antisparse" if name == "bsm" else "nnantisparse"
-    drawn = mix(domain, samples=50000 if name == "bsm" else 10000, seed=0)
-    white = whiten(drawn.mixtures, 5)
-    sim = apical.Simulator(apical.load(name), engine="numba", seed=0)
-    x = white @ drawn.mixtures
-    sim.fit({"mixture": x.T}, epochs=1, batch=1, shuffle=False)
-    if name == "bsm":
-        m = sim.weights["M"] + np.diag(np.reshape(sim.slow["y.m"], -1))
-        y = np.linalg.solve(m * np.reshape(sim.slow["y.D"], -1), sim.weights["W"] @ x)
-    else:
-        y = np.linalg.solve(np.eye(5) + sim.weights["M"], sim.weights["W"] @ x)
-    found = match(drawn.sources, y)
-    assert sorted(found.rows) == list(range(5))
-    assert sinr(drawn.sources, found.estimate) > 20
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "domain", "published"),
+    [("bsm", "antisparse", 30.1), ("nsm", "nnantisparse", 30.09)],
+)
+def test_separates_as_published(name, domain, published):
+    """Mean SNR (dB) on streams of the published length, three seeds; one alone may lose a source.
+
+    The ten and thirty seeds of the papers are claims (`apical claims pem --slow`).
+    """
+    found = separated(domain, 0.0, 30.0, [1, 101, 201], name)
+    assert np.median([score.mean_snr for score in found]) == pytest.approx(published, abs=2)
 
 
 def test_whitening():

@@ -13,9 +13,12 @@ from apical.models.tasks.sources import DOMAINS, mix
 
 @pytest.mark.parametrize("domain", sorted(DOMAINS))
 def test_ld_infomax(domain):
-    """Close to the 30 dB of the noise, in every domain (published: 28.6 to 30.4 dB)."""
-    drawn = mix(domain, samples=3000, seed=1)
-    w = ld_infomax(drawn.mixtures, 5, domain, iterations=800)
+    """Close to the 30 dB of the noise, in every domain (published: 28.6 to 30.4 dB).
+
+    Step and iterations were chosen on the seeds 11 to 15.
+    """
+    drawn = mix(domain, samples=3000, seed=21)
+    w = ld_infomax(drawn.mixtures, 5, domain, iterations=400)
     found = match(drawn.sources, w @ drawn.mixtures)
     assert sinr(drawn.sources, found.estimate) > 26
 
@@ -24,7 +27,7 @@ def test_ica_needs_independence():
     """Published at 30 dB: 30.1 dB for independent sources, about 11 dB at correlation .4."""
     scores = []
     for rho in (0.0, 0.4):
-        drawn = mix("antisparse", samples=5000, rho=rho, seed=1)
+        drawn = mix("antisparse", samples=5000, rho=rho, seed=21)
         y = ica_infomax(drawn.mixtures, 5) @ drawn.mixtures
         scores.append(sinr(drawn.sources, match(drawn.sources, y).estimate))
     assert scores[0] > 25 > 13 > scores[1]
