@@ -43,37 +43,46 @@ def make_task() -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     return small, images.astype(np.float32), labels.astype(np.float32)
 
 
-def relax(
-    weights: dict[str, Any], x: Any, y: Any, torch: Any, hoist: bool
-) -> list[tuple[Any, Any]]:
-    """Rates (sample, unit) of both layers at the end of the free and of the nudged phase."""
+def rows(W: Any, r: Any) -> Any:
+    """W r for activities (sample, unit): the faster layout in torch."""
+    return r @ W.T
+
+
+def columns(W: Any, r: Any) -> Any:
+    """W r for activities (unit, sample): the published layout."""
+    return W @ r
+
+
+def relax(weights: dict[str, Any], x: Any, y: Any, case: TorchLoop) -> list[Any]:
+    """Rates of both layers at the end of the free and of the nudged phase."""
     W1, W2, F, B1, B2 = (weights[name] for name in NAMES)
-    r1, r2 = torch.zeros(len(x), SIZES[1]), torch.zeros(len(x), SIZES[2])
+    through, clip = case.through, case.torch.clip
+    r1, r2 = case.zeros(SIZES[1]), case.zeros(SIZES[2])
+    drive = through(W1, x) if case.hoist else None
     ends = []
-    drive = x @ W1.T if hoist else None
     for steps, beta in ((30, 0.0), (10, BETA)):
         u1, u2 = r1, r2
         for _ in range(steps):
-            v_B = x @ W1.T if drive is None else drive
-            v_A = EPS * (2 * GAM * (r1 @ B1.T) + G * r1) + r2 @ F.T
+            v_B = through(W1, x) if drive is None else drive
+            v_A = EPS * (2 * GAM * through(B1, r1) + G * r1) + through(F, r2)
             u1 = u1 + H * (-G * u1 + (v_B - u1) / EPS + (v_A - u1) / EPS)
-            r1 = torch.clip(u1, 0, 1)
-            v_B = r1 @ W2.T
-            v_A = GAM * (r2 @ B2.T) + G * r2 - beta * (r2 - y)
+            r1 = clip(u1, 0, 1)
+            v_B = through(W2, r1)
+            v_A = GAM * through(B2, r2) + G * r2 - beta * (r2 - y)
             u2 = u2 + H * (-G * u2 + (v_B - u2) / EPS + (v_A - u2))
-            r2 = torch.clip(u2, 0, 1)
+            r2 = clip(u2, 0, 1)
         ends.append((r1, r2))
     return ends
 
 
 def product(post: Any, pre: Any) -> Any:
-    """The mean over samples of post pre^T, (post, pre), by one matrix product."""
+    """The mean over samples of post pre^T, (post, pre), of rows, by one matrix product."""
     return post.T @ pre / len(post)
 
 
 def outer(post: Any, pre: Any) -> Any:
-    """post pre^T of every sample, (sample, post, pre): the published way."""
-    return post[:, :, None] * pre[:, None, :]
+    """post pre^T of every sample, (sample, post, pre), of columns: the published way."""
+    return post.T[:, :, None] * pre.T[:, None, :]
 
 
 def mean(changes: Any) -> Any:
@@ -81,31 +90,40 @@ def mean(changes: Any) -> Any:
     return changes.mean(0) if changes.ndim == 3 else changes
 
 
-def learn(weights: dict[str, Any], x: Any, ends: list[Any], pair: Any) -> None:
+def learn(weights: dict[str, Any], x: Any, ends: list[Any], case: TorchLoop) -> None:
     """The contrastive rules of W and F, and the anti-Hebbian one of B, on what the phases left."""
     W1, W2, F, B1, B2 = (weights[name] for name in NAMES)
+    through, pair = case.through, case.pair
     pairs = []
     for r1, r2 in ends:
-        errors = r1 - x @ W1.T, r2 - r1 @ W2.T, r1 - r2 @ F.T
+        errors = r1 - through(W1, x), r2 - through(W2, r1), r1 - through(F, r2)
         pairs.append(zip(errors, (x, r1, r2), strict=True))
     for (name, rate), free, nudged in zip(RATES.items(), *pairs, strict=True):
         weights[name] += rate / BETA * mean(pair(*nudged) - pair(*free))
     for B, r in ((B1, ends[1][0]), (B2, ends[1][1])):
-        z = r @ B.T
+        z = through(B, r)
         B[:] = (B - GAM * mean(pair(z, z))) / LAM
 
 
 class TorchLoop:
     """The equations in eager torch, without autograd."""
 
-    def __init__(self, pair: Any, hoist: bool = False) -> None:
+    def __init__(self, through: Any, pair: Any, hoist: bool = False) -> None:
         """Turn the arrays into tensors."""
         import torch
 
         torch.set_num_threads(1)
-        self.torch, self.pair, self.hoist = torch, pair, hoist
+        self.torch, self.through, self.pair, self.hoist = torch, through, pair, hoist
         self.initial, images, labels = make_task()
         self.images, self.labels = torch.tensor(images), torch.tensor(labels)
+
+    def zeros(self, size: int) -> Any:
+        """Activities of a layer, all silent."""
+        return self.turned(self.torch.zeros(BATCH, size))
+
+    def turned(self, activity: Any) -> Any:
+        """(sample, unit) in the layout of the case."""
+        return activity if self.through is rows else activity.T
 
     def start(self) -> None:
         """Set the initial weights."""
@@ -115,9 +133,9 @@ class TorchLoop:
         """Train on `units` batches."""
         with self.torch.no_grad():
             for i in range(0, units * BATCH, BATCH):
-                x, y = self.images[i : i + BATCH], self.labels[i : i + BATCH]
-                ends = relax(self.weights, x, y, self.torch, self.hoist)
-                learn(self.weights, x, ends, self.pair)
+                x = self.turned(self.images[i : i + BATCH])
+                y = self.turned(self.labels[i : i + BATCH])
+                learn(self.weights, x, relax(self.weights, x, y, self), self)
 
     def result(self) -> dict[str, np.ndarray]:
         """How far the weights have moved."""
@@ -161,9 +179,9 @@ WORKLOADS = {
         checked=20,
         tolerance=1e-3,
         cases={
-            "torch": lambda engine: TorchLoop(product),
-            "torch_hoisted": lambda engine: TorchLoop(product, hoist=True),
-            "torch_outer": lambda engine: TorchLoop(outer),
+            "torch": lambda engine: TorchLoop(rows, product),
+            "torch_hoisted": lambda engine: TorchLoop(rows, product, hoist=True),
+            "torch_outer": lambda engine: TorchLoop(columns, outer),
             "apical": lambda engine: Apical(engine),
         },
         targets={"torch": 2, "torch_outer": 10},
