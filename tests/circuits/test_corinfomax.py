@@ -212,6 +212,7 @@ def test_domains_with_sst_cells(golden, rows, domain):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["numpy"], indirect=True)  # numba: test_parity
 def test_domains_of_appendix_c(build, rows):
     """Each polytope is met at the end of a long phase; its constraint is active, not void."""
     fast = {"eta_q": [0.05, 0.05]}
@@ -236,6 +237,7 @@ def test_domains_of_appendix_c(build, rows):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("engine", ["numpy"], indirect=True)  # numba: test_parity
 def test_stored_without_its_leak(build, golden, rows):
     """`leak_free` is the same circuit: D without d."""
     g = golden("corinfomax_pem/cim_dense_543_strong_lateral_constant_eta")

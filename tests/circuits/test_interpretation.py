@@ -24,7 +24,8 @@ SMALL = {
     "sacramento": {"duration": 4, "teach": 1},
     "urbanczik_senn": {"duration": 4},
 }
-MORE = {"mixed": {"corinfomax": {"signed": [1, 1, 0], "member": [1, 0, 1]}}}
+_THREE = {"signed": [1, 1, 0], "member": [1, 0, 1]}
+MORE = {"mixed": {"corinfomax": _THREE, "corinfomax_sst": _THREE}}
 NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
 CASES = [
     (name, [*NEEDS.get(variant, []), variant] if variant else [])

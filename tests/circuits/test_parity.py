@@ -25,7 +25,8 @@ SMALL = {
     "seqil": {},
     "urbanczik_senn": {"duration": 8},
 }
-MORE = {"mixed": {"corinfomax": {"signed": [1, 1, 0], "member": [1, 0, 1]}}}
+_THREE = {"signed": [1, 1, 0], "member": [1, 0, 1]}
+MORE = {"mixed": {"corinfomax": _THREE, "corinfomax_sst": _THREE}}
 NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
 
 
