@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .engines.divergence import Divergence
     from .engines.simulator import Simulator
+    from .engines.sweep import Sweep
     from .graphs.circuit import Circuit
     from .graphs.diagnostics import CircuitError, Diagnostic
     from .graphs.load import load, load_text
@@ -27,6 +28,7 @@ __all__ = [
     "Divergence",
     "Program",
     "Simulator",
+    "Sweep",
     "Traces",
     "__version__",
     "load",
@@ -42,6 +44,7 @@ _PLACES = {
     "Divergence": ".engines.divergence",
     "Program": ".graphs.program",
     "Simulator": ".engines.simulator",
+    "Sweep": ".engines.sweep",
     "Traces": ".traces.traces",
     "load": ".graphs.load",
     "load_text": ".graphs.load",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -60,7 +60,8 @@ class Simulator:
     Args:
         circuit: The circuit.
         engine: "numba", "numpy" or "torch".
-        seed: Seed of the counter-based random numbers; replica r uses seed + r.
+        seed: Seed of the counter-based random numbers; replica r uses seed + r, or, where several
+            are given, the r-th.
         dtype: "float64" or "float32", of activity and weights; by default "float32" on a GPU.
             "bfloat16", for the torch engine: activity is narrower, weights and states are float32.
         replicas: The same circuit with other seeds, run side by side.
@@ -77,14 +78,14 @@ class Simulator:
         self,
         circuit: Circuit,
         engine: str = "numba",
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         dtype: str | None = None,
         replicas: int = 1,
         parameters: Mapping[str, Any] | None = None,
         device: str | None = None,
         compensate: bool = True,
     ):
-        self.circuit, self.engine, self.seed, self.replicas = circuit, engine, seed, replicas
+        self.circuit, self.engine, self.replicas = circuit, engine, replicas
         self.device = device
         dtype = dtype or ("float32" if device and device != "cpu" else "float64")
         dtype = dtype if dtype == "bfloat16" else str(np.dtype(dtype))
@@ -94,7 +95,10 @@ class Simulator:
         self.dtype = np.dtype(DTYPES[dtype])
         if replicas < 1:
             raise ValueError(f"replicas: expected at least 1, got {replicas}")
-        self.seeds = tuple(seed + r for r in range(replicas))
+        self.seed = seed if isinstance(seed, int) else list(seed)
+        self.seeds = tuple(range(seed, seed + replicas) if isinstance(seed, int) else seed)
+        if len(self.seeds) != replicas:
+            raise ValueError(f"seed: expected a number or {replicas} of them, got {seed}")
         self.presentation = self.sample = self.epoch = 0
         self._failing: set[str] = set()  # synapses whose `check` failed when last looked at
         self.stopped: dict[str, np.ndarray] = {}
@@ -106,7 +110,8 @@ class Simulator:
             self._parameters.give(name, given)
         self._memory |= self._parameters.arrays(self.dtype)
         self.compensated: tuple[SmallSum, ...] = ()
-        self._start(compensate)
+        self._compensate = compensate
+        self._start()
         self.weights = ArrayView("weight", self._weights, self._check_weight)
         self.slow = ArrayView("slow variable", lambda: self._kind("slow", squeeze=True))
         self.state = ArrayView("state", self._states)
@@ -114,7 +119,7 @@ class Simulator:
 
     # --- starting ------------------------------------------------------------------------------
 
-    def _start(self, compensate: bool = True) -> None:
+    def _start(self) -> None:
         """Draws the weights and starts the slow variables of every replica."""
         weights, slows = [], []
         for seed, given in zip(self.seeds, self._parameters.given, strict=True):
@@ -122,11 +127,10 @@ class Simulator:
             weights.append(initial_weights(self.circuit, values, seed))
             slows.append(initial_slow(self.circuit, values))
         warn_of_precision(self.circuit, weights[0], self._parameters.given[0], str(self.dtype))
-        if compensate:
-            starts = weights[0] | slows[0]
-            self.compensated = sums_kept(
-                self.circuit, starts, self._parameters.given[0], str(self.dtype)
-            )
+        if self._compensate:
+            starts = [w | s for w, s in zip(weights, slows, strict=True)]
+            given = self._parameters.given
+            self.compensated = sums_kept(self.circuit, starts, given, str(self.dtype))
         for name in weights[0]:
             stacked = np.stack([w[name] for w in weights]).astype(self.dtype)
             self._memory[name] = stacked[:, None, :] if stacked.ndim == 2 else stacked
@@ -458,6 +462,7 @@ class Simulator:
             },
             "engine": self.engine,
             "seed": self.seed,
+            "compensate": self._compensate,
             "dtype": self.activity,
             "replicas": self.replicas,
             "given": self._parameters.given,
@@ -474,10 +479,16 @@ class Simulator:
         arrays, facts = read(path)
         circuit = rebuild(facts["circuit"])
         made = cls(
-            circuit, engine or facts["engine"], facts["seed"], facts["dtype"], facts["replicas"]
+            circuit,
+            engine or facts["engine"],
+            facts["seed"],
+            facts["dtype"],
+            facts["replicas"],
+            compensate=facts.get("compensate", True),
         )
         made._parameters.given = facts["given"]
         made._memory |= made._parameters.arrays(made.dtype)
+        made._start()  # what is compensated depends on the parameters
         made._memory |= {name: np.array(array) for name, array in arrays.items()}
         made.presentation, made.sample, made.epoch = facts["counters"]
         return made

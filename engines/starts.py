@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -122,15 +122,22 @@ def warn_of_precision(
 
 
 def sums_kept(
-    circuit: Circuit, starts: Mapping[str, np.ndarray], given: Mapping[str, Any], dtype: str
+    circuit: Circuit,
+    starts: Sequence[Mapping[str, np.ndarray]],
+    given: Sequence[Mapping[str, Any]],
+    dtype: str,
 ) -> tuple[SmallSum, ...]:
-    """The weights and slow variables that are compensated; each is noted in the log "apical"."""
-    if dtype == "float64":
-        return ()
-    found = small_sums(circuit, starts, parameter_values(circuit, given), dtype)
-    for one in found:
+    """The weights and slow variables that are compensated, since one replica asks for it.
+
+    Each is noted in the log "apical".
+    """
+    found: dict[str, SmallSum] = {}
+    for arrays, own in zip(starts, given, strict=True):
+        for one in small_sums(circuit, arrays, parameter_values(circuit, own), dtype):
+            found.setdefault(one.name, one)
+    for one in found.values():
         LOG.info("%s", one)
-    return found
+    return tuple(found.values())
 
 
 def initial_slow(circuit: Circuit, parameters: Mapping[str, Value]) -> dict[str, np.ndarray]:

@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,7 @@ def manifest(
     circuit: Circuit,
     *,
     engine: str,
-    seed: int | None = None,
+    seed: int | Sequence[int] | None = None,
     dtype: str = "float64",
     replicas: int = 1,
     protocol: str | None = None,
@@ -31,7 +31,7 @@ def manifest(
     Args:
         circuit: The circuit that ran; its source holds the texts, variants and overrides.
         engine: "numpy", "numba", ...
-        seed: Seed of the counter-based random numbers.
+        seed: Seed of the counter-based random numbers, or one for each replica.
         dtype: Type of the activity variables.
         replicas: Number of replicas.
         protocol: Name of the protocol that ran.

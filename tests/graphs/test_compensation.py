@@ -159,3 +159,18 @@ def test_ten_seconds_of_continuous_plasticity():
     size = np.linalg.norm(changes["float64"])
     assert np.linalg.norm(changes["float32"] - changes["float64"]) < 0.01 * size
     assert np.linalg.norm(changes["naive"] - changes["float64"]) > 0.01 * size
+
+
+def test_what_is_kept_outlives_a_checkpoint(tmp_path):
+    """20 presentations, saved and resumed after 10, equal 20 at once to the last bit."""
+    circuit = constant_drive(tmp_path)
+    whole, half = (apical.Simulator(circuit, engine="numpy", dtype="float32") for _ in range(2))
+    options = {"learn": True, "record": [], "batch": 1}
+    whole.run("train", samples=20, **options)
+    half.run("train", samples=10, **options)
+    half.save(tmp_path / "half.safetensors")
+    again = apical.Simulator.resume(tmp_path / "half.safetensors")
+    assert again.compensated == half.compensated
+    again.run("train", samples=10, **options)
+    for name, expected in whole.weights.items():
+        np.testing.assert_array_equal(again.weights[name], expected)
