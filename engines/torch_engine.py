@@ -5,8 +5,9 @@ themselves are captured in blocks of masked steps, and the host looks at whether
 once a block, one block late. On the CPU the same tapes run call by call (`capture=None`), or
 through a stand-in that checks what a capture would demand (`capture="rehearse"`).
 
-A circuit of a few units that learns sample after sample is not for this engine: each step costs
-tens of calls of microseconds, where the numba engine needs a fraction of one.
+A circuit of a few units that learns sample after sample is not for this engine: a long run of that
+kind is told to ask for numba (see `torch_cost`). It is not sent there by itself: the engine that
+was asked for is the one that runs.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import torch
 from ..graphs.program import Program
 from . import torch_kernels, torch_parallel
 from .presentation import Arrays, Failure, Presentations
+from .torch_cost import warn_of_small_work
 from .torch_elementwise import Tensor
 from .torch_layout import SHARED, Layout
 from .torch_plan import Plan
@@ -171,6 +173,8 @@ class TorchExecutable:
             if self._dirty is not run:
                 run.resume(memory, work)
             self._dirty = run
+            if start == 0:
+                warn_of_small_work(run.plan, work.count)
             kept = None if careful else run.snapshot()
             failure = run.present(work, start, stop, order, streams)
             if failure is not None and not careful:
