@@ -17,11 +17,11 @@ def named(g):
 
 
 @pytest.mark.parametrize("method", ["euler", "rk4"])
-def test_urbanczik_senn(heir, golden, rows, engine, method):
+def test_urbanczik_senn(heir, golden, rows, whole, method):
     g = golden("microcircuits/a_urbanczik_rate")
     p = named(g)
     constants = {k: v for k, v in p.items() if not k.startswith("t_")}
-    duration = 1000 if engine == "numba" else 150
+    duration = 1000 if whole else 150
     text = f"""
         protocols:
           train:
@@ -63,7 +63,7 @@ def sacramento_weights(g):
 
 
 @pytest.mark.parametrize("method", ["euler", "rk4"])
-def test_sacramento(heir, golden, rows, engine, method):
+def test_sacramento(heir, golden, rows, whole, method):
     g = golden("microcircuits/b_sacramento")
     text = f"""
         protocols:
@@ -71,7 +71,7 @@ def test_sacramento(heir, golden, rows, engine, method):
             run:
               method: {method}
         """
-    duration = 500 if engine == "numba" else 100
+    duration = 500 if whole else 100
     sim = heir(
         "sacramento",
         text,
