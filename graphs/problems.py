@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NoReturn, TypeVar
 
 from .diagnostics import CircuitError, Diagnostic, Place
@@ -17,6 +18,11 @@ T = TypeVar("T")
 
 class Skip(Exception):  # noqa: N818 - not an error: the error has been written down already
     """The statement at hand is wrong, its problem is written down, go on with the next."""
+
+
+@lru_cache(maxsize=8)
+def _lines(text: str) -> list[str]:
+    return text.splitlines()
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
@@ -47,7 +53,7 @@ class Problems:
 
     def line(self, place: Place) -> str:
         """The line of the file at a place, "" if there is none."""
-        lines = self.texts.get(place.path, "").splitlines()
+        lines = _lines(self.texts.get(place.path, ""))
         return lines[place.line - 1] if 0 < place.line <= len(lines) else ""
 
     def add(

@@ -2,7 +2,7 @@
 
 The only file that knows YAML. A stranger's file is safe: tokens are scanned and nodes composed,
 nothing is ever constructed; tags, anchors and aliases are refused; size, depth and the number of
-values are limited before anything recursive runs. Scalars are those of YAML 1.2: `1e-3` is a
+parts are limited before anything recursive runs. Scalars are those of YAML 1.2: `1e-3` is a
 number, `1:30`, `no` and `yes` are text.
 """
 
@@ -17,10 +17,10 @@ from . import traps
 from .diagnostics import CircuitError, Diagnostic, Place
 from .positions import Lines, Offsets
 
-MAX_SIZE = 1_000_000  # characters
+MAX_SIZE = 200_000  # characters; the largest file that ships has 10,000
 MAX_LINE = 20_000
 MAX_DEPTH = 20  # mappings and sequences inside one another
-MAX_VALUES = 50_000
+MAX_PARTS = 20_000  # keys, values and entries, also those that are left empty
 MAX_ATTEMPTS = 20  # how often reading starts again without the lines that are broken
 MAX_REPORTS = 50  # what is wrong beyond these is not looked for
 
@@ -243,8 +243,9 @@ class _Reading:
 
         opening = (t.BlockMappingStartToken, t.BlockSequenceStartToken)
         opening += (t.FlowMappingStartToken, t.FlowSequenceStartToken)
+        parts = (t.ScalarToken, t.ValueToken, t.BlockEntryToken, t.FlowEntryToken)
         closing = (t.BlockEndToken, t.FlowMappingEndToken, t.FlowSequenceEndToken)
-        depth = values = 0
+        depth = count = 0
         fatal = False
         for token in self.tokens():
             if isinstance(token, opening):
@@ -253,12 +254,13 @@ class _Reading:
                     self.stop(token, f"more than {MAX_DEPTH} levels stand inside one another")
             elif isinstance(token, closing):
                 depth -= 1
-            elif isinstance(token, t.ScalarToken):
-                values += 1
-                if values > MAX_VALUES:
-                    self.stop(token, f"the file has more than {MAX_VALUES} values")
+            elif isinstance(token, parts):
+                count += 1
+                if count > MAX_PARTS:
+                    message = f"the file has more than {MAX_PARTS} keys, values and entries"
+                    self.stop(token, message)
             else:
-                fatal = self.refuse(token, values) or fatal
+                fatal = self.refuse(token, count) or fatal
         if fatal:
             raise self.error()
 
@@ -277,7 +279,7 @@ class _Reading:
         self.report(_place_of(token.start_mark, self.path), message)
         raise self.error()
 
-    def refuse(self, token: Any, values: int) -> bool:
+    def refuse(self, token: Any, count: int) -> bool:
         """Report a token that a circuit file cannot have; whether reading must stop after it."""
         from yaml import tokens as t
 
@@ -288,7 +290,7 @@ class _Reading:
         if isinstance(token, t.DirectiveToken):
             message = "a circuit file has no directives (a line that begins with %)"
         elif isinstance(token, t.DocumentEndToken) or (
-            isinstance(token, t.DocumentStartToken) and values
+            isinstance(token, t.DocumentStartToken) and count
         ):
             message = "one file is one circuit: no second document"
         elif isinstance(token, t.KeyToken) and token.end_mark.index > token.start_mark.index:

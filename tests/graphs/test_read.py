@@ -324,14 +324,19 @@ def test_any_text_gives_a_tree_or_diagnostics(text):
         check_places(root, text)
 
 
+REPEATED = st.builds(lambda piece, n: piece * n, st.binary(min_size=1, max_size=12), st.just(999))
+
+
 @settings(max_examples=200, deadline=None)
-@given(st.binary(max_size=200))
-def test_any_bytes_give_a_tree_or_diagnostics(data):
+@given(st.one_of(st.binary(max_size=200), REPEATED))
+def test_any_bytes_give_a_tree_or_diagnostics_in_two_seconds(data):
+    start = time.process_time()
     for text in (data.decode("latin-1"), data.decode("utf-8", "replace")):
         try:
             read(text, "f.yaml")
         except CircuitError as error:
             assert error.diagnostics
+    assert time.process_time() - start < 2
 
 
 def check_places(root, text):
