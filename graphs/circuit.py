@@ -17,7 +17,7 @@ from .expression import Expr, Variable
 if TYPE_CHECKING:
     import networkx
 
-    from .audit import Audit
+    from .findings import Audit
 
 
 @dataclass(frozen=True)
