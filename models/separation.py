@@ -23,17 +23,18 @@ TOGETHER = 10  # streams in memory at once, 120 MB
 class Setting:
     """Constants and variants of the circuit `pem` for sources of one kind.
 
-    `variance` is the output variance it starts with, where that is not the circuit's.
+    `variance` and `mean` are those of the output that it starts with, where not the circuit's.
     """
 
     constants: Mapping[str, float]
     variants: tuple[str, ...] = ()
     variance: float | None = None
+    mean: float | None = None
 
     def under(self, other: Setting) -> Setting:
         """This setting with another one laid over it."""
         constants = {**self.constants, **other.constants}
-        return Setting(constants, (*self.variants, *other.variants), self.variance)
+        return Setting(constants, (*self.variants, *other.variants), self.variance, self.mean)
 
 
 class Score(NamedTuple):
@@ -65,6 +66,17 @@ SETTINGS: Mapping[str, Setting] = MappingProxyType(
             ("nonnegative",),
             variance=2.0,
         ),
+        "music": Setting(
+            {"eps": 1e-5, "lam": 0.95, "gamma": 150, "eta_W": 0.95, "div": 20000, "h0": 0.01}
+            | {"h_stop": 1e-4, "T": 100, "tol": 1e-6},
+            ("sparse",),
+        ),  # published with div 2000, for shorter sounds
+        "photographs": Setting(
+            {"eps": 0.010001, "lam": 0.95, "gamma": 750, "eta_W": 0.5, "div": 2000, "h0": 0.2}
+            | {"T": 100, "tol": 1e-9},
+            ("nonnegative",),
+            mean=0.5,
+        ),
     }
 )
 
@@ -91,6 +103,8 @@ def learn(setting: Setting, mixtures: np.ndarray, weights: np.ndarray) -> np.nda
     sim.weights["W"] = weights
     if setting.variance is not None:
         sim.slow["y.var"] = np.full(n, setting.variance)
+    if setting.mean is not None:
+        sim.slow["y.mu"] = np.full(n, setting.mean)
     sim.fit({"mixture": mixtures.transpose(0, 2, 1)}, epochs=1, batch=1, shuffle=False)
     return np.reshape(sim.weights["W"], weights.shape)
 
@@ -138,6 +152,20 @@ def separated(
             setting = setting.under(OTHERS[method])
         found = learn(setting, mixtures, np.stack([_start(domain, seed) for seed in seeds]))
     return [score(d.sources, w @ d.mixtures) for d, w in zip(drawn, found, strict=True)]
+
+
+def separated_recordings(name: str, seeds: Sequence[int]) -> list[Score]:
+    """How well the circuit `pem` separates the task "music" or "photographs", for each mixing."""
+    from .tasks import TASKS
+
+    tasks = [TASKS[name](seed=seed) for seed in seeds]
+    mixtures = np.stack([np.transpose(task.train["mixture"]) for task in tasks])
+    first = np.stack([task.extras["start_weights"] for task in tasks])
+    found = learn(SETTINGS[name], mixtures, first)
+    return [
+        score(task.extras["sources"], w @ task.extras["mixtures"])
+        for task, w in zip(tasks, found, strict=True)
+    ]
 
 
 def score(sources: np.ndarray, estimate: np.ndarray) -> Score:

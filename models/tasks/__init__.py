@@ -5,11 +5,19 @@ from types import MappingProxyType
 
 from .digits import digits as digits
 from .images import fashion as fashion, mnist as mnist
+from .recordings import music as music, photographs as photographs
 from .sources import separation as separation
 from .task import Samples as Samples, Task as Task, one_hot as one_hot
 
 TASKS: Mapping[str, Callable[..., Task]] = MappingProxyType(
-    {"digits": digits, "fashion": fashion, "mnist": mnist, "separation": separation}
+    {
+        "digits": digits,
+        "fashion": fashion,
+        "mnist": mnist,
+        "music": music,
+        "photographs": photographs,
+        "separation": separation,
+    }
 )
 
 __all__ = [
@@ -19,6 +27,8 @@ __all__ = [
     "digits",
     "fashion",
     "mnist",
+    "music",
     "one_hot",
+    "photographs",
     "separation",
 ]

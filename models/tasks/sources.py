@@ -165,9 +165,13 @@ def mix(
     rng = np.random.RandomState(seed)
     s = where.draw(rng, sources, samples, rho)
     a = rng.randn(mixtures, sources)
-    clean = a @ s
+    return Mixture(s, a, noisy(a @ s, snr, rng))
+
+
+def noisy(clean: np.ndarray, snr: float, rng: np.random.RandomState) -> np.ndarray:
+    """Mixtures (m, N) with noise of `snr` dB: + sqrt(10^(-snr/10) mean_t clean^2) N(0, 1)."""
     scale = np.sqrt(10 ** (-snr / 10) * np.mean(clean**2, axis=1, keepdims=True))
-    return Mixture(s, a, clean + scale * rng.randn(mixtures, samples))
+    return clean + scale * rng.standard_normal(clean.shape)
 
 
 def whiten(mixtures: np.ndarray, count: int) -> np.ndarray:
