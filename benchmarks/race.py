@@ -1,26 +1,25 @@
-"""Race apical against plain loops: `python benchmarks/race.py [WORKLOAD...] [--rounds 7]`.
+"""Race apical against plain loops and other libraries: `python benchmarks/race.py [WORKLOAD...]`.
 
 Each case runs in a warm process of its own, on one thread. In every round each case does the same
 work once, in turn, so that a slower spell of the machine meets all of them; a ratio is formed
 inside a round, and the median over the rounds is printed. What the cases computed is compared
-before anything is timed.
+before anything is timed. With `--peers` other libraries take part, each in its own environment.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.metadata
 import json
 import os
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+from report import HEADER, line, note, setting
 
 THREADS = {
     name: "1"
@@ -31,8 +30,7 @@ THREADS = {
         "NUMBA_NUM_THREADS",
         "VECLIB_MAXIMUM_THREADS",
     )
-}
-PACKAGES = ("apical", "numpy", "scipy", "numba", "llvmlite", "torch")
+} | {"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"}
 
 
 # --- the process of one case ---------------------------------------------------------------------
@@ -44,11 +42,13 @@ def work(name: str, case_name: str, engine: str, folder: str) -> None:
     os.dup2(2, 1)  # what a library prints must not stand among the answers
 
     import numpy as np
+    from peers import PEERS
     from workloads import WORKLOADS
 
     workload = WORKLOADS[name]
+    peer = PEERS.get(name, {}).get(case_name)
     begin = time.perf_counter()
-    case = workload.cases[case_name](engine)
+    case = workload.cases[case_name](engine) if peer is None else peer.build()
     case.start()
     case.go(workload.checked)
     first = time.perf_counter() - begin
@@ -66,9 +66,9 @@ def work(name: str, case_name: str, engine: str, folder: str) -> None:
 class Runner:
     """The process of one case, seen from outside."""
 
-    def __init__(self, name: str, case: str, engine: str, folder: str) -> None:
-        """Start the process; `ready` waits until it is warm."""
-        command = [sys.executable, __file__, "--worker", name, case, engine, folder]
+    def __init__(self, python: str | Path, name: str, case: str, engine: str, folder: str) -> None:
+        """Start the process; its first answer comes when it is warm."""
+        command = [str(python), __file__, "--worker", name, case, engine, folder]
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -118,9 +118,12 @@ def difference(found: Path, reference: Path) -> float:
 
 def race(name: str, cases: list[str], engine: str, rounds: int) -> list[dict[str, Any]]:
     """Race the cases of a workload; one row per case."""
+    from peers import PEERS
+    from peers.environment import interpreter
     from workloads import WORKLOADS
 
-    workload = WORKLOADS[name]
+    workload, peers = WORKLOADS[name], PEERS.get(name, {})
+    targets = {case: peer.least for case, peer in peers.items()} | dict(workload.targets)
     reference = next(iter(workload.cases))
     runners: dict[str, Runner] = {}
     first: dict[str, float] = {}
@@ -129,13 +132,14 @@ def race(name: str, cases: list[str], engine: str, rounds: int) -> list[dict[str
         try:
             for case in cases:
                 note(f"{name}: warming {case}")
-                runner = Runner(name, case, engine, folder)
-                runners[case] = runner
                 try:
-                    first[case] = runner.answer()["first"]
+                    python = interpreter(peers[case].environment) if case in peers else None
+                    runners[case] = Runner(python or sys.executable, name, case, engine, folder)
+                    first[case] = runners[case].answer()["first"]
                 except RuntimeError as error:
                     failures[case] = str(error)
-                    runners.pop(case).stop()
+                    if case in runners:
+                        runners.pop(case).stop()
             times: dict[str, list[float]] = {case: [] for case in runners}
             for i in range(rounds):
                 order = list(runners) if i % 2 == 0 else list(runners)[::-1]
@@ -152,7 +156,7 @@ def race(name: str, cases: list[str], engine: str, rounds: int) -> list[dict[str
             if case in times:
                 row |= {"first": first[case], "seconds": times[case], "unit": workload.unit}
                 row |= {"units": workload.units, "tolerance": workload.tolerance}
-                row["target"] = workload.targets.get(case)
+                row["target"] = targets.get(case)
                 if "apical" in times:
                     pairs = zip(times[case], times["apical"], strict=True)
                     row["ratios"] = [peer / own for peer, own in pairs]
@@ -162,97 +166,27 @@ def race(name: str, cases: list[str], engine: str, rounds: int) -> list[dict[str
     return rows
 
 
-# --- the report ----------------------------------------------------------------------------------
+def environments(names: list[str]) -> list[str]:
+    """What is installed for the peers of these workloads, as lines; makes what is missing."""
+    from peers import PEERS
+    from peers.environment import interpreter, packages
 
-
-def note(text: str) -> None:
-    """Progress, on a terminal only."""
-    if sys.stderr.isatty():
-        print(text, file=sys.stderr)
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        fields = dict(line.split(":", 1) for line in lines if ":" in line)
-        named = {key.strip(): value.strip() for key, value in fields.items()}
-        numbers = f"family {named['cpu family']}, model {named['model']}"
-        return f"{named['model name']} ({numbers}, {os.cpu_count()} cores)"
-    except (OSError, KeyError):
-        return f"{platform.processor() or platform.machine()} ({os.cpu_count()} cores)"
-
-
-def blas() -> str:
-    """numpy's BLAS and the kernels it picks, where threadpoolctl is there to say."""
-    import numpy  # noqa: F401  (loads the library that is asked about)
-
-    try:
-        from threadpoolctl import threadpool_info
-    except ImportError:
-        return "unknown (threadpoolctl is not installed)"
-    found = [i for i in threadpool_info() if i["user_api"] == "blas"]
-    return ", ".join(f"{i['internal_api']} {i['version']} {i.get('architecture')}" for i in found)
-
-
-def versions() -> str:
-    """Python and the packages that matter."""
-    found = [f"Python {platform.python_version()}"]
-    for package in PACKAGES:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found.append(f"{package} {importlib.metadata.version(package)}")
-    return ", ".join(found)
-
-
-def setting(engine: str, rounds: int) -> list[str]:
-    """What a reader needs to know about the run, as markdown lines."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
-    return [
-        f"- {versions()}",
-        f"- {platform.system()} {platform.release()}, {processor()}; load {load:.1f} at the start",
-        f"- OPENBLAS_CORETYPE={os.environ.get('OPENBLAS_CORETYPE', '(unset)')}; BLAS: {blas()}",
-        f"- one thread; engine {engine}; {rounds} rounds; a ratio is the case's time / apical's",
-        "",
-    ]
-
-
-HEADER = [
-    "| workload | case | ms per unit | ratio | range | target | first result | difference |",
-    "|---|---|---|---|---|---|---|---|",
-]
-
-
-def line(row: dict[str, Any]) -> str:
-    """One row of the table."""
-    if row["failure"]:
-        return f"| {row['workload']} | {row['case']} | failed: {row['failure']} | | | | | |"
-    own = statistics.median(row["seconds"]) / row["units"] * 1e3
-    cells = [row["workload"], row["case"], f"{own:.4g} ({row['unit']})"]
-    ratios = row.get("ratios")
-    if ratios:
-        cells += [f"{statistics.median(ratios):.3g}", f"{min(ratios):.3g}-{max(ratios):.3g}"]
-    else:
-        cells += ["", ""]
-    target, met = row.get("target"), ""
-    if target is not None:
-        met = f"{target:g}"
-        if ratios:
-            met += " met" if statistics.median(ratios) >= target else " **missed**"
-    cells += [met, f"{row['first']:.2f} s"]
-    found = row.get("difference")
-    if found is None:
-        cells.append("")
-    else:
-        wrong = "" if found <= row["tolerance"] else f" **> {row['tolerance']:g}**"
-        cells.append(f"{found:.1e}{wrong}")
-    return "| " + " | ".join(cells) + " |"
+    lines = []
+    for name in sorted({p.environment for n in names for p in PEERS.get(n, {}).values()}):
+        note(f"environment of {name}")
+        try:
+            lines.append(f"- {name}: {packages(interpreter(name))}")
+        except RuntimeError as error:
+            lines.append(f"- {name}: not installed: {error}")
+    return lines
 
 
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("workloads", nargs="*", help="w1a ... w4; default: all")
-    parser.add_argument("--cases", nargs="+", help="only these cases: numpy, torch, numba, apical")
+    parser.add_argument("--cases", nargs="+", help="only these cases, such as numpy apical")
+    parser.add_argument("--peers", action="store_true", help="other libraries take part")
     parser.add_argument("--engine", default="numba", help="apical's engine (default: numba)")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--json", type=Path, help="also write every time to this file")
@@ -267,6 +201,7 @@ def main() -> int:
         work(*options.worker)
         return 0
     os.environ.update(THREADS)
+    from peers import PEERS
     from workloads import WORKLOADS
 
     names = options.workloads or list(WORKLOADS)
@@ -274,10 +209,14 @@ def main() -> int:
     if unknown:
         print(f"no workload {', '.join(unknown)}; there are {', '.join(WORKLOADS)}")
         return 2
-    print("\n".join(setting(options.engine, options.rounds) + HEADER), flush=True)
+    facts = setting(options.engine, options.rounds)
+    facts += environments(names) if options.peers else []
+    print("\n".join([*facts, "", *HEADER]), flush=True)
     rows = []
     for name in names:
-        cases = [c for c in WORKLOADS[name].cases if not options.cases or c in options.cases]
+        cases = list(WORKLOADS[name].cases) + list(PEERS.get(name, {}) if options.peers else ())
+        if options.cases:
+            cases = [case for case in cases if case in options.cases]
         for row in race(name, cases, options.engine, options.rounds):
             rows.append(row)
             print(line(row), flush=True)

@@ -17,7 +17,8 @@ import tempfile
 import time
 from collections.abc import Callable
 
-from race import THREADS, setting
+from race import THREADS
+from report import setting
 
 IMPORT = """
 import time
@@ -96,7 +97,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
-    print("\n".join(setting("numba", rounds)))
+    print("\n".join([*setting("numba", rounds), ""]))
     print("| what | median | range | target |\n|---|---|---|---|")
 
     process(IMPORT)  # writes the bytecode

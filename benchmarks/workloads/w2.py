@@ -20,23 +20,26 @@ def make_task(dtype: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return W.astype(dtype), c.astype(dtype), u.astype(dtype)
 
 
-def loop(W: Any, c: Any, u: Any, traces: Any) -> Any:
-    """All steps, the equations as they stand; row 0 of the traces is the state at the start."""
-    v_B = np.zeros_like(u)
-    v_A = np.zeros_like(u)
-    traces[0] = u[:RECORDED]
-    for i in range(STEPS):
-        t = i * DT
-        r = np.tanh(u)
-        du = (-u + 0.8 * (v_B - u) + 0.4 * (v_A - u)) / 10
-        dv_B = (-v_B + W @ r + c * np.sin(2 * np.pi * t / 50)) / 5
-        dv_A = (-v_A + 0.6 * r) / 20
-        u = u + DT * du
-        v_B = v_B + DT * dv_B
-        v_A = v_A + DT * dv_A
-        if (i + 1) % EVERY == 0:
-            traces[(i + 1) // EVERY] = u[:RECORDED]
-    return u
+def looping(tanh: Any) -> Any:
+    """All steps, the equations as they stand, with numpy's tanh or torch's."""
+
+    def loop(W: Any, c: Any, u: Any, v_B: Any, v_A: Any, traces: Any) -> Any:
+        """Row 0 of the traces is the state at the start."""
+        traces[0] = u[:RECORDED]
+        for i in range(STEPS):
+            t = i * DT
+            r = tanh(u)
+            du = (-u + 0.8 * (v_B - u) + 0.4 * (v_A - u)) / 10
+            dv_B = (-v_B + W @ r + c * np.sin(2 * np.pi * t / 50)) / 5
+            dv_A = (-v_A + 0.6 * r) / 20
+            u = u + DT * du
+            v_B = v_B + DT * dv_B
+            v_A = v_A + DT * dv_A
+            if (i + 1) % EVERY == 0:
+                traces[(i + 1) // EVERY] = u[:RECORDED]
+        return u
+
+    return loop
 
 
 class PlainLoop:
@@ -45,11 +48,11 @@ class PlainLoop:
     def __init__(self, dtype: str, compiled: bool) -> None:
         """Make the arrays."""
         self.W, self.c, self.u = make_task(dtype)
-        self.loop = loop
+        self.loop = looping(np.tanh)
         if compiled:
             import numba
 
-            self.loop = numba.njit(loop)
+            self.loop = numba.njit(self.loop)
 
     def start(self) -> None:
         """Make room for the traces."""
@@ -57,12 +60,40 @@ class PlainLoop:
 
     def go(self, units: int) -> None:
         """Do `units` runs."""
+        zero = np.zeros_like(self.u)
         for _ in range(units):
-            self.last = self.loop(self.W, self.c, self.u.copy(), self.traces)
+            self.last = self.loop(self.W, self.c, self.u, zero, zero, self.traces)
 
     def result(self) -> dict[str, np.ndarray]:
         """The traces and the last u of all cells."""
         return {"traces": self.traces, "u": self.last}
+
+
+class TorchLoop:
+    """The same on torch tensors, eager."""
+
+    def __init__(self, dtype: str) -> None:
+        """Turn the arrays into tensors."""
+        import torch
+
+        torch.set_num_threads(1)
+        self.torch, self.loop = torch, looping(torch.tanh)
+        self.W, self.c, self.u = (torch.tensor(array) for array in make_task(dtype))
+
+    def start(self) -> None:
+        """Make room for the traces."""
+        self.traces = self.torch.empty((STEPS // EVERY + 1, RECORDED), dtype=self.u.dtype)
+
+    def go(self, units: int) -> None:
+        """Do `units` runs."""
+        zero = self.torch.zeros_like(self.u)
+        with self.torch.inference_mode():
+            for _ in range(units):
+                self.last = self.loop(self.W, self.c, self.u, zero, zero, self.traces)
+
+    def result(self) -> dict[str, np.ndarray]:
+        """The traces and the last u of all cells."""
+        return {"traces": self.traces.numpy(), "u": self.last.numpy()}
 
 
 class Apical:
@@ -107,6 +138,7 @@ WORKLOADS = {
         cases={
             "numpy": lambda engine: PlainLoop("float64", compiled=False),
             "numba": lambda engine: PlainLoop("float64", compiled=True),
+            "torch": lambda engine: TorchLoop("float64"),
             "apical": lambda engine: Apical("float64", engine),
         },
         targets={"numpy": 9},
