@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from . import training, w1, w2, w3, w4
+from . import separation, training, w1, w2, w3, w4
 from .workload import Workload as Workload
 
-WORKLOADS = w1.WORKLOADS | w2.WORKLOADS | w3.WORKLOADS | w4.WORKLOADS | training.WORKLOADS
+WORKLOADS = (
+    w1.WORKLOADS
+    | w2.WORKLOADS
+    | w3.WORKLOADS
+    | w4.WORKLOADS
+    | training.WORKLOADS
+    | separation.WORKLOADS
+)
