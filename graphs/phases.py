@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .circuit import Circuit, Phase, Record, Update
-from .derivative import differentiate, simplify
-from .evaluation import Evaluator, LoweringError, View, has_residual
-from .expression import (
-    Binary,
-    Call,
-    Compare,
-    Counter,
-    Expr,
-    Load,
-    Number,
-    Residual,
-    Variable,
-    transform,
-    walk,
-)
+from .circuit import Circuit, Phase, Record
+from .derivative import simplify
+from .evaluation import Evaluator, LoweringError, View
+from .expression import Call, Counter, Expr, Load, Number, transform, walk
 from .plasticity import RuleCompiler
 from .program import (
     Branch,
@@ -29,26 +17,14 @@ from .program import (
     Map,
     Output,
     PhaseProgram,
-    Rank,
-    Reduce,
     Stop,
-    Store,
     writes,
 )
-from .tableaux import TABLEAUX, Tableau
+from .stepping import DT, STEP, TIME, Stepping, plus, times
+from .stopping import StopRule
+from .storing import Storing
 
-STEP, TIME, DT = Load("#step"), Load("#t"), Load("#dt")
 DRAWS = ("random_sign", "uniform", "normal")
-
-
-def plus(left: Expr, right: Expr) -> Expr:
-    """Left + right, simplified."""
-    return simplify(Binary("+", left, right))
-
-
-def times(left: Expr, right: Expr) -> Expr:
-    """Left * right, simplified."""
-    return simplify(Binary("*", left, right))
 
 
 def reads_time(circuit: Circuit) -> bool:
@@ -75,7 +51,7 @@ class PhaseLowering:
     ):
         self.at = evaluator
         self.rules = rules
-        self.records = records
+        self.storing = Storing(evaluator, records)
         self.latches = latches
         self.learn = learn
         self.number = number
@@ -88,7 +64,8 @@ class PhaseLowering:
         self._enter()
         steps = self._steps()
         dt = self._dt()
-        self._record(Number(0.0), 0)
+        self.stepping = Stepping(self.at, self.rules, phase, dt, self.learn)
+        self.storing.store(phase, self.first_row, Number(0.0), fixed=True)
         loop = self._loop(steps, dt) if steps else None
         enter = self._entered if loop else self.at.take()
         if loop and not self.timed:
@@ -225,11 +202,11 @@ class PhaseLowering:
         if self.timed:
             at.assign("#t", plus(Load("#t0"), Load("#elapsed") if varying else times(STEP, DT)))
         kept = self._read_kept()
-        test = self._prepare_until()
+        test = StopRule(at, self.stepping, phase.until).prepare() if phase.until else None
         turns = phase.order if phase.order is not None else (tuple(at.circuit.populations),)
-        self._check_turns(turns)
+        self.stepping.check(turns)
         for number, turn in enumerate(turns):
-            self._turn(turn, last=number == len(turns) - 1)
+            self.stepping.take(turn, last=number == len(turns) - 1)
         for apply in kept:
             apply()
         if varying:
@@ -238,196 +215,9 @@ class PhaseLowering:
             at.assign("#elapsed", times(plus(STEP, Number(1.0)), DT))
         if self.timed:
             at.assign("#t", plus(Load("#t0"), Load("#elapsed")))
-        self._record(plus(STEP, Number(1.0)), None)
+        self.storing.store(phase, self.first_row, plus(STEP, Number(1.0)))
         if test is not None:
             at.emit(Stop(at.reading(test())))
-
-    def _check_turns(self, turns: tuple[tuple[str, ...], ...]) -> None:
-        named = {name for turn in turns for name in turn}
-        for name in self.at.circuit.populations:
-            if name not in named and (self._states((name,)) or self.at.population(name).after_step):
-                raise LoweringError(
-                    f"phase {self.phase.name!r}: {name} has states but no turn in `order`"
-                )
-
-    def _states(self, turn: tuple[str, ...]) -> list[tuple[str, str]]:
-        """The unclamped states with an equation, of the populations of a turn."""
-        found = []
-        for name in turn:
-            for equation in self.at.population(name).equations:
-                key = (name, equation.variable)
-                if equation.kind == "state" and key not in self.at.view.clamps:
-                    found.append(key)
-        return found
-
-    @property
-    def _masked(self) -> bool:
-        return self.phase.until is not None
-
-    def _turn(self, turn: tuple[str, ...], last: bool) -> None:
-        tableau = TABLEAUX.get(self.phase.method)
-        if tableau is None:
-            raise LoweringError(
-                f"phase {self.phase.name!r}: no method {self.phase.method!r}; "
-                f"there are {', '.join(TABLEAUX)}"
-            )
-        self._integrate(self._states(turn), last, tableau)
-        self._after_step(turn)
-
-    def _integrate(self, states: list[tuple[str, str]], last: bool, tableau: Tableau) -> None:
-        """One step of the method for the states of a turn; all stages read before they write."""
-        at = self.at
-        stages: list[list[tuple[str, str, Expr]]] = []
-        starts: dict[str, Expr] = {}
-        single = len(tableau.b) == 1
-        for row, offset in zip(tableau.a, tableau.c, strict=True):
-            if stages:
-                self._move(starts, stages, row)
-                if offset != tableau.c[len(stages) - 1]:
-                    at.assign(
-                        "#t", plus(plus(Load("#t0"), self._elapsed()), times(Number(offset), DT))
-                    )
-            stages.append(self._rates(states, last, len(stages) if not single else None))
-            if not single and not starts:
-                starts = {target: self._copy(target, "start") for target, _, _ in stages[0]}
-        if tableau.exponential:
-            for target, rate, slope in stages[0]:
-                gain = Call("phi1", (times(DT, slope),))
-                self._advance(target, None, times(times(DT, gain), Load(rate)))
-        elif single:
-            for target, rate, _ in stages[0]:
-                self._advance(target, None, times(DT, Load(rate)))
-        else:
-            self._move(starts, stages, tableau.b, last=True)
-
-    def _elapsed(self) -> Expr:
-        step_dependent = any(isinstance(n, Load) and n.buffer == "#step" for n in walk(self._dt()))
-        return Load("#elapsed") if step_dependent else times(STEP, DT)
-
-    def _rates(
-        self, states: list[tuple[str, str]], last: bool, stage: int | None
-    ) -> list[tuple[str, str, Expr]]:
-        """(buffer, buffer of its rate, own slope) of everything that moves in this turn."""
-        at = self.at
-        found: list[tuple[str, str, Expr]] = []
-        for population, variable in states:
-            rate = at.rate(population, variable)
-            at.need(rate)
-            target = at.variable(population, variable)
-            recipe = at.recipe(rate)[0]
-            slope = Number(0.0)
-            if isinstance(recipe, Map) and self.phase.method == "exponential_euler":
-                slope = simplify(differentiate(recipe.value, Load(target)))
-                at.reading(slope)
-            found.append((target, rate, slope))
-        if last:
-            found += self._filter_rates()
-            if self.learn and self.phase.plasticity:
-                for synapse in at.circuit.synapses.values():
-                    found += self.rules.rates(synapse)
-        if stage is None:
-            return found
-        return [(t, self._copy_rate(t, r, stage), s) for t, r, s in found]
-
-    def _filter_rates(self) -> list[tuple[str, str, Expr]]:
-        at = self.at
-        found: list[tuple[str, str, Expr]] = []
-        for synapse in at.circuit.synapses.values():
-            if synapse.filter is None:
-                continue
-            size = at.population(synapse.source[0]).size
-            p = at.sent(synapse)
-            s = at.buffer(f"{synapse.name}.s", "state", "unit", size)
-            for target, arrives, tau in (
-                (s, at.variable(*synapse.source), synapse.filter[0]),
-                (p, s, synapse.filter[1]),
-            ):
-                slope = simplify(Binary("/", Number(-1.0), at.translate(tau)))
-                value = Binary("/", Binary("-", Load(arrives), Load(target)), at.translate(tau))
-                rate = at.buffer(f"d({target})", "scratch", "unit", size)
-                at.assign(rate, value)
-                found.append((target, rate, slope))
-        return found
-
-    def _copy(self, source: str, label: str) -> Expr:
-        name = self.at.buffer(f"{source}~{label}", "scratch", *self.at.buffers[source].shape)
-        self._put(name, Load(source), masked=False)
-        return Load(name)
-
-    def _copy_rate(self, target: str, rate: str, stage: int) -> str:
-        copy = self._copy(rate, f"k{stage}")
-        assert isinstance(copy, Load)
-        return copy.buffer
-
-    def _put(self, target: str, value: Expr, masked: bool | None = None) -> None:
-        """Emits target := value on whatever shape target has, and notes that it changed."""
-        buffer = self.at.buffers[target]
-        if buffer.shape[0] == "matrix":
-            self.at.emit(Rank(target, value))
-        else:
-            masks = self._masked if masked is None else masked
-            self.at.emit(Map(target, value, masks and buffer.shape[0] == "unit"))
-        self.at.write(target)
-
-    def _move(
-        self,
-        starts: dict[str, Expr],
-        stages: list[list[tuple[str, str, Expr]]],
-        weights: tuple[float, ...],
-        last: bool = False,
-    ) -> None:
-        """Puts every state at start + dt * sum of weights * rates; `last`: where the step ends."""
-        for number, (target, start) in enumerate(starts.items()):
-            total: Expr = Number(0.0)
-            for stage, weight in zip(stages, weights, strict=False):
-                total = plus(total, times(Number(weight), Load(stage[number][1])))
-            if last:
-                self._advance(target, start, times(DT, total))
-            else:
-                self._put(target, plus(start, times(DT, total)))
-
-    def _advance(self, target: str, start: Expr | None, change: Expr) -> None:
-        """Target := start + change, or itself + change; compensated where that is asked for."""
-        sums = self.rules.sums
-        if target not in sums.names:
-            self._put(target, plus(start or Load(target), change))
-            return
-        matrix = self.at.buffers[target].shape[0] == "matrix"
-
-        def less(name: str, lost: Expr) -> None:
-            value = Binary("-", change, lost)
-            self.at.emit(Rank(name, value) if matrix else Map(name, value))
-
-        sums.add(target, less, start)
-        self.at.write(target)
-
-    def _after_step(self, turn: tuple[str, ...]) -> None:
-        at = self.at
-        lines = max((len(at.population(name).after_step) for name in turn), default=0)
-        for line in range(lines):
-            updates: list[tuple[str, str, Update]] = []
-            for name in turn:
-                steps = at.population(name).after_step
-                if line < len(steps) and (name, steps[line].target) not in at.view.clamps:
-                    updates.append((name, at.variable(name, steps[line].target), steps[line]))
-            values = []
-            for _, target, update in updates:
-                right = at.translate(update.right)
-                value = (
-                    right if update.kind == ":=" else Binary(update.kind[0], Load(target), right)
-                )
-                values.append(at.reading(simplify(value)))
-            if len(updates) > 1:
-                values = [
-                    self._scratch_value(u[1], v) for u, v in zip(updates, values, strict=True)
-                ]
-            for (_, target, _), value in zip(updates, values, strict=True):
-                self._put(target, value)
-
-    def _scratch_value(self, target: str, value: Expr) -> Expr:
-        name = self.at.buffer(f"{target}~new", "scratch", *self.at.buffers[target].shape)
-        self.at.emit(Map(name, value))
-        return Load(name)
 
     # --- rules that act each step --------------------------------------------------------------
 
@@ -450,82 +240,7 @@ class PhaseLowering:
 
         return inside
 
-    # --- stopping ------------------------------------------------------------------------------
-
-    def _prepare_until(self) -> Callable[[], Expr] | None:
-        until = self.phase.until
-        if until is None:
-            return None
-        changing: dict[Expr, Expr] = {}
-        for node in walk(until):
-            if isinstance(node, Call) and node.function == "change":
-                (argument,) = node.arguments
-                assert isinstance(argument, Variable)
-                now = self.at.variable(argument.population, argument.name)
-                self.at.need(now)
-                before = self._copy(now, "before")
-                changing[node] = Binary("-", Load(now), before)
-
-        def test() -> Expr:
-            residual = self._residual() if has_residual(until) else None
-
-            def leaf(node: Expr) -> Expr | None:
-                if node in changing:
-                    return Call("norm", (changing[node],))
-                return residual if isinstance(node, Residual) else None
-
-            return self.at.translate(transform(until, leaf))
-
-        return test
-
-    def _residual(self) -> Expr:
-        """Max over states of |dx/dt| / (1 + |x|), with the derivatives of the step just taken."""
-        largest: Expr = Number(0.0)
-        for population, variable in self._states(tuple(self.at.circuit.populations)):
-            rate = Load(self.at.rate(population, variable))
-            state = Load(self.at.variable(population, variable))
-            scaled = Binary("/", Call("abs", (rate,)), plus(Number(1.0), Call("abs", (state,))))
-            name = self.at.buffer(f"residual({population}.{variable})", "scratch", "sample")
-            self.at.emit(Reduce(name, "max", scaled, self.at.population(population).size))
-            largest = Call("max", (largest, Load(name)))
-        return largest
-
-    # --- recording and leaving -----------------------------------------------------------------
-
-    def _record(self, step: Expr, fixed: int | None) -> None:
-        """Stores what is due after `begin` (step 0) or after a step."""
-        row = plus(Number(float(self.first_row)), step)
-        for slot, record in enumerate(self.records):
-            if record.phase not in (None, self.phase.name):
-                continue
-            if record.every == 1 or fixed is not None:
-                self._store(slot, record, row)
-            else:
-                before, self.at.emitted, valid = self.at.emitted, [], set(self.at.valid)
-                self._store(slot, record, row)
-                body, self.at.emitted, self.at.valid = tuple(self.at.emitted), before, valid
-                every = Number(float(record.every))
-                rest = Binary("-", step, times(every, Call("floor", (Binary("/", step, every),))))
-                self.at.emit(Branch(Compare("==", rest, Number(0.0)), body))
-
-    def _store(self, slot: int, record: Record, row: Expr) -> None:
-        at = self.at
-        if isinstance(record.what, str):
-            source = at.energy(record.what)
-        elif record.what.phase is not None:
-            if record.what.phase not in at.ended:
-                return
-            source = at.latch(record.what.population, record.what.name, record.what.phase)
-        else:
-            source = at.variable(record.what.population, record.what.name)
-        if record.reduce is not None:
-            reduced = at.translate(Call(record.reduce, (Load(source),)))
-            assert isinstance(reduced, Load)
-            source = reduced.buffer
-        if not at.readable(source):
-            return  # the row stays NaN
-        at.need(source)
-        at.emit(Store(slot, source, row))
+    # --- leaving -------------------------------------------------------------------------------
 
     def _leave(self, keep_end: bool, output: str | None) -> None:
         at, name = self.at, self.phase.name
