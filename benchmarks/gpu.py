@@ -7,6 +7,9 @@
    products next to what torch.mm achieves on the same shapes; the numba engine on one CPU core.
 4. The same work as an eager loop by hand, as the engine's tape call by call, as a captured graph,
    and as a captured graph with fused kernels.
+5. Few units, sample after sample, next to numba: what this engine is not for.
+6. Samples that stop one after another, with and without going on in a smaller layout.
+7. One step of two workloads as the engine's own calls, and compiled by Inductor.
 
 The pictures are synthetic, of the size of handwritten digits: the arithmetic is the same. A dated
 report goes to benchmarks/reports/. `--device cpu --quick` runs a small version of everything.
@@ -18,17 +21,18 @@ import argparse
 import datetime
 import os
 import platform
-import statistics
 import subprocess
 import sys
-import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench import Bench, engine_options, pictures
+from inductor import steps
+from uneven import uneven
 
 HERE = Path(__file__).resolve().parent
 SMALL: dict[str, dict[str, Any]] = {
@@ -46,55 +50,6 @@ MORE = {("corinfomax", "mixed"): {"signed": [1, 1, 0], "member": [1, 0, 1]}}
 NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
 BOUNDS = {"float64": 1e-10, "float32": 2e-4}
 PICTURES, BATCH = 60_000, 20
-
-
-class Bench:
-    """Device, settings and the lines of the report."""
-
-    def __init__(self, device: str, quick: bool):
-        import torch
-
-        self.torch, self.device, self.quick = torch, device, quick
-        self.lines: list[str] = []
-
-    def say(self, *lines: str) -> None:
-        """Adds to the report and prints."""
-        self.lines += lines
-        print("\n".join(lines), flush=True)
-
-    def wait(self) -> None:
-        """Until the device has done all it was given."""
-        if self.device == "cuda":
-            self.torch.cuda.synchronize()
-
-    def seconds(self, work: Callable[[], Any], repeats: int = 3) -> float:
-        """The median time of a warm call."""
-        work()
-        times = []
-        for _ in range(1 if self.quick else repeats):
-            self.wait()
-            began = time.perf_counter()
-            work()
-            self.wait()
-            times.append(time.perf_counter() - began)
-        return statistics.median(times)
-
-
-@contextmanager
-def engine_options(**options: Any) -> Iterator[None]:
-    """Executables of the torch engine made inside get these options."""
-    from apical.engines.torch_engine import TorchExecutable
-
-    made = TorchExecutable.__init__
-
-    def start(self: Any, program: Any, dtype: Any, device: Any = None) -> None:
-        made(self, program, dtype, device, **options)
-
-    TorchExecutable.__init__ = start  # type: ignore[method-assign]
-    try:
-        yield
-    finally:
-        TorchExecutable.__init__ = made  # type: ignore[method-assign]
 
 
 # --- parity --------------------------------------------------------------------------------------
@@ -157,15 +112,6 @@ def difference(name: str, variant: str, dtype: str, device: str) -> float:
 
 
 # --- workloads -----------------------------------------------------------------------------------
-
-
-def pictures(count: int, seed: int = 4) -> dict[str, np.ndarray]:
-    """Pictures of 784 pixels, a fifth of them lit, and one-hot labels."""
-    random = np.random.default_rng(seed)
-    lit = random.random((count, 784)) < 0.2
-    images = (random.random((count, 784)) * lit).astype(np.float32)
-    labels = np.eye(10, dtype=np.float32)[random.integers(0, 10, count)]
-    return {"image": images, "label": labels}
 
 
 WAYS: dict[str, dict[str, Any]] = {
@@ -329,22 +275,25 @@ def products(bench: Bench, batch: int) -> tuple[float, float]:
 
 
 def small(bench: Bench) -> None:
-    """Which work the GPU is not for: sample after sample through five units."""
+    """Which work the torch engine is not for: few units, sample after sample."""
     import apical
 
-    samples = 20 if bench.quick else 200
-    circuit = apical.load("pem")
-    random = np.random.default_rng(0)
-    data = {k: random.uniform(-1, 1, (samples, n)) for k, n in circuit.streams.items()}
-    bench.say("", "## Five units, one sample after another, stopping by itself, float64", "")
-    bench.say("| engine | us per sample |", "|---|---|")
-    for engine, device in (("torch", bench.device), ("numba", None)):
-        try:
+    bench.say("", "## Few units, stopping by themselves, float64: us per sample", "")
+    bench.say(
+        "| units | batch | torch | numba on the CPU | torch / numba |", "|---|---|---|---|---|"
+    )
+    for units, batch in ((5, 1), (5, 256), (100, 1), (100, 256)):
+        circuit = apical.load("pem", n=units, m=2 * units)
+        samples = batch * (2 if bench.quick else 200 // min(batch, 50))
+        random = np.random.default_rng(0)
+        data = {k: random.uniform(-1, 1, (samples, n)) for k, n in circuit.streams.items()}
+        spent = []
+        for engine, device in (("torch", bench.device), ("numba", None)):
             sim = apical.Simulator(circuit, engine=engine, device=device, dtype="float64")
-            spent = bench.seconds(lambda s=sim: s.fit(data, batch=1)) / samples
-            bench.say(f"| {engine}{f' on {device}' if device else ''} | {spent * 1e6:.1f} |")
-        except Exception as error:
-            bench.say(f"| {engine} | failed: {error} |")
+            work = partial(sim.fit, data, batch=batch)
+            spent.append(bench.seconds(work) / samples * 1e6)
+        ours, theirs = spent
+        bench.say(f"| {units} | {batch} | {ours:.1f} | {theirs:.1f} | {ours / theirs:.2g} |")
 
 
 # --- the report ----------------------------------------------------------------------------------
@@ -369,7 +318,8 @@ def setting(bench: Bench) -> None:
         f"# The torch engine on {name or bench.device}, {datetime.date.today()}",
         "",
         f"- Python {platform.python_version()}, torch {torch.__version__}, triton {version}, "
-        f"numpy {np.__version__}",
+        f"numpy {np.__version__}; {torch.get_num_threads()} CPU threads, "
+        f"load {os.getloadavg()[0]:.1f} at the start",
         f"- commit {commit}; float32 products in full float32 "
         f"(TF32 {'on' if torch.backends.cuda.matmul.allow_tf32 else 'off'})",
         "- medians of warm runs; the host waits for the device before and after each",
@@ -381,6 +331,8 @@ PARTS: dict[str, Callable[[Bench], Any]] = {
     "lateral": lateral,
     "coding": coding,
     "small": small,
+    "uneven": uneven,
+    "steps": steps,
 }
 
 
