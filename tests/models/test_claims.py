@@ -37,11 +37,14 @@ def test_verdicts():
         Claim("c", "", "", lambda seed: 0.9, 0.8, kind="at least"),
         Claim("d", "", "", lambda seed: 0.9, 0.8, kind="at most"),
         Claim("e", "", "", missing, 1.0),
+        Claim("f", "", "", lambda seeds: [3 - s for s in seeds], 2.0, seeds=3, replicas=True),
     ]
     verdicts = list(run(made))
-    assert [v.word for v in verdicts] == ["holds", "fails", "holds", "fails", "not measured"]
-    assert verdicts[-1].missing == "no such data"
+    words = ["holds", "fails", "holds", "fails", "not measured", "holds"]
+    assert [v.word for v in verdicts] == words
+    assert verdicts[4].missing == "no such data"
     assert verdicts[0].values == (0, 1, 2)
+    assert verdicts[5].values == (3, 2, 1)
 
 
 def test_command():
