@@ -160,7 +160,7 @@ def race(name: str, cases: list[str], engine: str, rounds: int) -> list[dict[str
                 if "apical" in times:
                     pairs = zip(times[case], times["apical"], strict=True)
                     row["ratios"] = [peer / own for peer, own in pairs]
-                if stored[reference].exists():
+                if reference in times:
                     row["difference"] = difference(stored[case], stored[reference])
             rows.append(row)
     return rows
