@@ -1,4 +1,4 @@
-"""The command line: `apical list | show | check | audit | run`.
+"""The command line: `apical list | show | check | audit | run | sweep`.
 
 Exit codes: 0 fine, 1 the circuit is wrong, 2 usage, 3 numerical failure.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -227,6 +228,44 @@ def run(
 
 
 @app.command()
+def sweep(
+    file: File,
+    sets: Annotated[
+        list[str], typer.Option("--set", metavar="NAME=V,V,...", help="Values to try; repeatable.")
+    ],
+    task: Annotated[str, typer.Option(help="digits, fashion or mnist.")] = "digits",
+    data: Annotated[str | None, typer.Option(help="Folder of the IDX files of a task.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training set.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Samples presented at once.")] = 20,
+    engine: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
+    replicas: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 1,
+    dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
+    variant: Variants = None,
+    as_json: Json = False,
+) -> None:
+    """Train a circuit with every combination of values and seeds, print the test accuracies."""
+    with _refusals(as_json):
+        _check_run(task, data, engine, dtype, None, None)
+        from .engines.sweep import Sweep
+        from .models import tasks
+        from .models.tasks.sizes import check_sizes
+
+        grid: dict[str, Any] = dict(_values(s) for s in sets)
+        tried = list(grid)
+        grid["variants"] = [variant or []]
+        images = getattr(tasks, task)() if data is None else getattr(tasks, task)(data)
+        made = Sweep(file, grid, replicas, engine=engine, dtype=dtype)
+        for simulator in made.simulators:
+            check_sizes(simulator.circuit, images)
+        made.fit(images.train, epochs=epochs, batch=batch)
+        for row in made.evaluate(images.test):
+            del row["variants"]
+            row = {name: _number(value) for name, value in row.items()}
+            said = (f"{n} {v if n in tried or n == 'seed' else _text(v)}" for n, v in row.items())
+            typer.echo(json.dumps(row) if as_json else ", ".join(said))
+
+
+@app.command()
 def rerun(
     file: Annotated[str, typer.Argument(metavar="FILE", help="What `run --out` wrote.")],
     out: Annotated[
@@ -393,6 +432,15 @@ def _assignment(text: str) -> tuple[str, Any]:
             f"--set {text!r}: expected a number, a word or a list of numbers, "
             f"as in --set 'sizes=[64,500,10]'"
         ) from None
+
+
+def _values(text: str) -> tuple[str, list[Any]]:
+    """`h=0.02,0.05`, `sizes=[64,32,10],[64,64,10]` as a name and the values to try."""
+    name, sign, values = text.partition("=")
+    parts = re.findall(r"\[[^\]]*\]|[^,]+", values)
+    if not sign or not parts:
+        raise Usage(f"--set {text!r}: expected NAME=VALUE,VALUE, as in --set h=0.02,0.05")
+    return name.strip(), [_assignment(f"{name}={part}")[1] for part in parts]
 
 
 def _value(text: str) -> Any:

@@ -137,7 +137,7 @@ def lateral(bench: Bench) -> None:
     """The 784-500-10 circuit with lateral weights: one pass over 60,000 pictures."""
     import apical
 
-    batches = 4 if bench.quick else 300
+    batches = 4 if bench.quick else 300 if bench.device == "cuda" else 10
     data = pictures(batches * BATCH)
     circuit = apical.load("corinfomax", sizes=[784, 500, 10])
     bench.say("", "## 784-500-10 with lateral weights, batch 20, 30 + 10 steps, float32", "")
@@ -207,7 +207,7 @@ def coding(bench: Bench) -> None:
         "|---|---|---|---|---|---|",
     )
     for batch in (64, 4096):
-        batches = 2 if bench.quick else (200 if batch == 64 else 20)
+        batches = 2 if bench.quick or bench.device == "cpu" else 200 if batch == 64 else 20
         data = pictures(batch * batches)
         work, alone = products(bench, batch)
         for way, options in ways(bench).items():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from typer.testing import CliRunner
 
 import apical
 from apical import Sweep
+from apical.cli import app
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
 
@@ -77,3 +81,17 @@ def test_wrong_words_are_told():
         Sweep("pc", {"etaa": [1, 2]})
     with pytest.raises(ValueError, match="seed: expected a number or 2 of them"):
         apical.Simulator(apical.load("pc"), engine="numpy", seed=[1], replicas=2)
+
+
+def test_the_command_prints_a_line_for_each_point():
+    pytest.importorskip("sklearn")
+    words = "sweep pc --engine numpy --batch 200 --replicas 2 --json --set T=1 --set eta=0.01,0.02"
+    done = CliRunner().invoke(app, [*words.split(), "--set", "sizes=[64,4,10],[64,6,10]"])
+    assert done.exit_code == 0, done.output
+    rows = [json.loads(line) for line in done.output.splitlines() if line.startswith("{")]
+    assert [(r["sizes"][1], r["eta"], r["seed"]) for r in rows] == [
+        (n, eta, seed) for eta in (0.01, 0.02) for n in (4, 6) for seed in (0, 1)
+    ]
+    assert all(0 <= r["accuracy"] <= 1 for r in rows)
+    wrong = CliRunner().invoke(app, ["sweep", "pc", "--set", "eta"])
+    assert wrong.exit_code == 2 and "as in --set h=0.02,0.05" in wrong.output
