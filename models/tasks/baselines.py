@@ -74,6 +74,7 @@ def ica_infomax(
     mixtures: np.ndarray,
     count: int,
     *,
+    kind: int | None = None,
     iterations: int = 300,
     rate: float = 0.2,
 ) -> np.ndarray:
@@ -82,7 +83,8 @@ def ica_infomax(
         V += rate (I - K tanh(u) u^T/N - u u^T/N) V,  u = V z, z the whitened mixtures
         K_i = sign( mean(1 - tanh^2 u_i) mean(u_i^2) - mean(u_i tanh u_i) )
 
-    Source: Lee, Girolami & Sejnowski 1999, eqs. 2.14 and 2.17, in batch form.
+    `kind` says K for all sources where it is known, -1 for flat (sub-Gaussian) and 1 for peaked
+    ones. Source: Lee, Girolami & Sejnowski 1999, eqs. 2.14 and 2.17, in batch form.
     """
     sphere = whiten(mixtures, count)
     z = sphere @ (mixtures - mixtures.mean(axis=1, keepdims=True))
@@ -91,7 +93,8 @@ def ica_infomax(
     for _ in range(iterations):
         u = v @ z
         t = np.tanh(u)
-        kinds = np.sign(np.mean(1 - t**2, axis=1) * np.mean(u**2, axis=1) - np.mean(u * t, axis=1))
+        peaked = np.mean(1 - t**2, axis=1) * np.mean(u**2, axis=1) - np.mean(u * t, axis=1)
+        kinds = np.sign(peaked) if kind is None else np.full(count, kind)
         natural = np.eye(count) - kinds[:, None] * (t @ u.T) / total - u @ u.T / total
         v = v + rate * natural @ v
     return v @ sphere
