@@ -32,6 +32,7 @@ ABILITIES = (
     Ability(f"methods: {', '.join(TABLEAUX)}"),
     Ability(f"optimizers: {', '.join(OPTIMIZERS)}"),
     Ability(f"connections: {', '.join(CONNECTIVITY)}"),
+    Ability("every function of the language"),
     Ability("filters, traces, plasticity in continuous time"),
     Ability("rules at the end of a phase and at each step"),
     Ability("stop rules, sample by sample"),

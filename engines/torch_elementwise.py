@@ -92,9 +92,6 @@ _BINARY: dict[str, Any] = {
     "maximum": torch.maximum,
     "logaddexp": torch.logaddexp,
 }
-SUPPORTED = frozenset(
-    {*_FUNCTIONS, "relu", "softplus", "clip", "min", "max", "phi1", "rounding", "identity"}
-) - {"neg", "square", "reciprocal", "expm1"}
 
 
 @dataclass

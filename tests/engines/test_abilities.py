@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import apical
 from apical.compartments.connectivity import CONNECTIVITY
+from apical.compartments.functions import FUNCTIONS
 from apical.compartments.optimizers import OPTIMIZERS
 from apical.engines.abilities import ABILITIES, table
 from apical.engines.doctor import examine, report
@@ -124,6 +125,29 @@ LAST = """\
 """
 
 
+WORDS = """\
+apical: 1
+name: functions
+data:
+  image: 9
+cells:
+  sensory:
+    soma:
+      - r = image
+"""
+WORDS_RUN = """
+populations:
+  x:
+    cell: sensory
+    size: 9
+protocols:
+  train:
+    moment:
+      steps: 1
+      dt: 1
+"""
+
+
 def synapses():
     for name in OPTIMIZERS:
         made = SYNAPSE.format(name, "x.r", "y.basal", "e")
@@ -218,6 +242,31 @@ def test_yes_means_every_method(tmp_path, engine):
 
 
 @pytest.mark.parametrize("engine", RUN)
+def test_yes_means_every_function(tmp_path, engine):
+    """Against numpy's own, at 0, at halves, and far from 0; log and sqrt above 0."""
+    if engine == "torch":
+        pytest.importorskip("torch")
+    names = [name for name, f in FUNCTIONS.items() if f.kind in ("elementwise", "vector")]
+    more = {"clip": ", -1, 0.5", "min": ", 0.3", "max": ", 0.3"}
+    lines = [f"      - z_{name} = {name}(r{more.get(name, '')})" for name in names]
+    positive = ("log", "sqrt")
+    lines = [
+        s.replace("(r)", "(|r| + 0.1)") if n in positive else s
+        for n, s in zip(names, lines, strict=True)
+    ]
+    path = tmp_path / "functions.yaml"
+    path.write_text(WORDS + "\n".join(lines) + WORDS_RUN)
+    x = np.array([[-30, -2.5, -1.5, -0.5, 0, 0.5, 1.5, 2.25, 20]])
+    sim = apical.Simulator(apical.load(path), engine=engine)
+    found = sim.run(record=[f"x.z_{name}" for name in names], image=x)
+    for name in names:
+        given = np.abs(x) + 0.1 if name in positive else x
+        numbers = [float(word) for word in more.get(name, "").split(",")[1:]]
+        expected = FUNCTIONS[name].numpy(given, *numbers)
+        assert_allclose(found[f"x.z_{name}"].values[0, :, -1], expected, rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("engine", RUN)
 def test_yes_means_stopped_where_numpy_stops(folder, engine):
     stops = run(folder, engine)["sim"].stopped["stopping"]
     assert_array_equal(stops, run(folder, "numpy")["sim"].stopped["stopping"])
@@ -277,6 +326,7 @@ def test_several_processes(folder):
 
 
 ELSEWHERE = {
+    "every function of the language",
     f"methods: {', '.join(TABLEAUX)}",
     "float32, small sums compensated",
     "activity in bfloat16",
