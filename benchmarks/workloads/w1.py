@@ -133,6 +133,51 @@ class TorchLoop:
         return moved(self.task, [w.numpy() for w in self.W], [b.numpy() for b in self.b])
 
 
+class NumbaLoop(NumpyLoop):
+    """`train` compiled by numba, with float32 for its literals: otherwise numba makes float64."""
+
+    def __init__(self, task: Task) -> None:
+        """Compile nothing yet."""
+        import numba
+
+        self.task = task
+        one, rate, eta = np.float32(1), np.float32(RATE), np.float32(ETA / task.batch)
+        relu = task.function == "relu"
+
+        @numba.njit
+        def f(x):
+            return np.maximum(x, np.float32(0)) if relu else np.tanh(x)
+
+        @numba.njit
+        def df(x):
+            return (x > 0).astype(np.float32) if relu else one - np.tanh(x) * np.tanh(x)
+
+        @numba.njit
+        def train(W, b, image, label):
+            L = len(W)
+            x = [image]
+            for k in range(L - 1):
+                x.append(f(x[k]) @ W[k] + b[k])
+            x.append(label)
+            for _ in range(STEPS):
+                e = [x[k + 1] - (f(x[k]) @ W[k] + b[k]) for k in range(L)]
+                for k in range(1, L):
+                    x[k] = x[k] + rate * (-e[k - 1] + df(x[k]) * (e[k] @ W[k].T))
+            e = [x[k + 1] - (f(x[k]) @ W[k] + b[k]) for k in range(L)]
+            for k in range(L):
+                W[k][:] += eta * (f(x[k]).T @ e[k])
+                b[k][:] += eta * e[k].sum(0)
+
+        self.train = train
+
+    def go(self, units: int) -> None:
+        """Train on `units` batches."""
+        W, b = tuple(self.W), tuple(self.b)
+        for i in range(0, units * self.task.batch, self.task.batch):
+            image = self.task.images[i : i + self.task.batch]
+            self.train(W, b, image, self.task.labels[i : i + self.task.batch])
+
+
 class Apical:
     """`circuits/w1.yaml`."""
 
@@ -193,6 +238,7 @@ def workload(name: str, torch: float) -> Workload:
         tolerance=1e-2 if function == "relu" else 1e-3,  # relu: rounding decides at the kink
         cases={
             "numpy": lambda engine: NumpyLoop(make()),
+            "numba": lambda engine: NumbaLoop(make()),
             "torch": lambda engine: TorchLoop(make()),
             "apical": lambda engine: Apical(make(), engine),
         },
