@@ -32,7 +32,7 @@ def _indefinite(weights: np.ndarray) -> dict[int, str]:
             found[replica] = "some of it is not finite"
             continue
         rounding = len(w) * np.finfo(w.dtype).eps * np.abs(np.diag(w)).max()
-        symmetric = (w + w.T).astype(np.float64) / 2
+        symmetric = w.astype(np.float64) / 2 + w.T.astype(np.float64) / 2
         try:
             np.linalg.cholesky(symmetric + rounding * np.eye(len(w)))
         except np.linalg.LinAlgError:

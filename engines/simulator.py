@@ -250,6 +250,9 @@ class Simulator:
                 except KeyboardInterrupt:
                     history.interrupted = True
                     return history
+                except Divergence:
+                    self._look_at_weights(f"in epoch {self.epoch + 1}, which diverged")
+                    raise
                 self.epoch += 1
                 self._look_at_weights(f"after epoch {self.epoch}")
                 entry = {"epoch": self.epoch, "seconds": time.perf_counter() - began}
@@ -357,6 +360,8 @@ class Simulator:
         except KeyboardInterrupt:
             pass
         except Divergence as error:
+            if learn:
+                self._look_at_weights("when it diverged")
             error.traces = traced(self.circuit, program, done, self._times(program), said)
             raise
         if learn:

@@ -49,8 +49,15 @@ def test_the_number_is_the_smallest_eigenvalue():
 
 
 def test_replicas_are_counted():
-    with pytest.warns(WeightWarning, match=r"B\[1\] .* in 2 of 2 replicas, first in 0"):
+    with pytest.warns(WeightWarning) as caught:
         trained(replicas=2, scale=40.0)
+    assert "in 2 of 2 replicas, first in 0: its smallest" in str(caught[0].message)
+
+
+def test_a_divergence_in_mid_epoch_is_explained():
+    with pytest.warns(WeightWarning, match=r"B\[1\] .* in epoch 1, which diverged"):
+        with pytest.raises(apical.Divergence), np.errstate(all="ignore"):
+            trained(scale=1e160)
 
 
 @pytest.mark.parametrize(("variants", "scale"), [([], 1.0), (["exact_inverse"], 40.0)])
