@@ -12,7 +12,7 @@ from functools import partial
 
 import torch
 
-from ..graphs.expression import Expr, Weight
+from ..graphs.expression import Expr
 from ..graphs.program import (
     BatchReduce,
     Block,
@@ -34,6 +34,7 @@ from .torch_hoisting import Hoister
 from .torch_kernels import KernelPrinter, Unprintable
 from .torch_layout import LASTING, Layout
 from .torch_philox import Generator, keys
+from .torch_products import ProductWriter
 from .torch_rules import RuleWriter
 
 
@@ -58,9 +59,9 @@ class Writer:
     def __init__(self, layout: Layout, mode: Mode):
         self.layout, self.mode = layout, mode
         self.hoist = Hoister(layout)
+        self.products = ProductWriter(layout, self.hoist)
         self.rules = RuleWriter(layout, self.hoist)
         self.until: str | None = None
-        self._narrowed: dict[str, Tensor] = {}
 
     def write(
         self,
@@ -81,9 +82,9 @@ class Writer:
                 case BatchReduce():
                     self.rules.batch_reduce(instruction, tape)
                 case Product():
-                    self._product(instruction, tape)
+                    self.products.product(instruction, tape)
                 case Pair():
-                    self._pair(instruction, tape)
+                    self.products.pair(instruction, tape)
                 case Rank():
                     self.rules.rank(instruction, tape, gate)
                 case MatrixReduce():
@@ -188,60 +189,6 @@ class Writer:
             tape.append(partial(how, units, dim=-1, keepdim=True, out=target))
         if lent:
             layout.pool.give(units)
-
-    # --- products with weights -----------------------------------------------------------------
-
-    def _product(self, p: Product, tape: Tape) -> None:
-        layout, lent = self.layout, list[Tensor]()
-        weight, target = self._weight(p.weight, tape), layout.tensors[p.target]
-        source = layout.cast(layout.tensors[p.source], layout.narrow, tape, lent)
-        out = target
-        if target.dtype != layout.narrow:
-            lent.append(layout.pool.take(tuple(target.shape), layout.narrow))
-            out = lent[-1]
-        if p.bias and not p.transposed:
-            right, row = weight[:, :, :-1].transpose(1, 2), weight[:, None, :, -1]
-            tape.append(partial(torch.baddbmm, row, source, right, out=out))
-        else:
-            right = weight[:, :, : target.shape[-1]] if p.transposed else weight.transpose(1, 2)
-            tape.append(partial(torch.bmm, source, right, out=out))
-        if out is not target:
-            tape.append(partial(target.copy_, out))
-        for tensor in lent:
-            layout.pool.give(tensor)
-
-    def _weight(self, name: str, tape: Tape) -> Tensor:
-        """A weight in the dtype of activity: its copy is made before the loop if it stays."""
-        weight = self.layout.tensors[name]
-        if weight.dtype == self.layout.narrow:
-            return weight
-        if name not in self._narrowed:
-            self._narrowed[name] = torch.zeros_like(weight, dtype=self.layout.narrow)
-        self.hoist.before(name, tape).append(partial(self._narrowed[name].copy_, weight))
-        return self._narrowed[name]
-
-    def _pair(self, p: Pair, tape: Tape) -> None:
-        layout = self.layout
-        weight = layout.tensors[p.weight]
-        weight = weight.transpose(1, 2) if p.transposed else weight
-
-        def leaf(node: Expr) -> Tensor:
-            if isinstance(node, Weight):
-                return weight[:, None]
-            return layout.tensors[p.source][:, :, None, :]
-
-        made = layout.assembler(tape, leaf=leaf)
-        made.load = lambda node: layout.tensors[node.buffer][..., None]
-        made.constant = lambda expr, dtype: None
-        shape = (layout.replicas, layout.batch, weight.shape[1], weight.shape[2])
-        pairs, lent = made.result(made.value(p.value), shape)
-        target = layout.tensors[p.target]
-        total = layout.pool.take(tuple(target.shape), layout.dtype)
-        tape.append(partial(torch.sum, pairs, dim=-1, out=total))
-        tape.append(partial(target.copy_, total))
-        layout.pool.give(total)
-        if lent:
-            layout.pool.give(pairs)
 
     # --- chance and choice ---------------------------------------------------------------------
 
