@@ -46,7 +46,8 @@ SMALL: dict[str, dict[str, Any]] = {
     "sacramento": {"duration": 8},
     "urbanczik_senn": {"duration": 8},
 }
-MORE = {("corinfomax", "mixed"): {"signed": [1, 1, 0], "member": [1, 0, 1]}}
+LISTS = {"signed": [1, 1, 0], "member": [1, 0, 1]}
+MORE = {("corinfomax", "mixed"): LISTS, ("corinfomax_sst", "mixed"): LISTS}
 NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
 BOUNDS = {"float64": 1e-10, "float32": 2e-4}
 PICTURES, BATCH = 60_000, 20
