@@ -33,14 +33,13 @@ def warn_of_small_work(plan: Plan, presentations: int) -> None:
         (b.size for b in layout.program.buffers.values() if b.shape[0] == "unit"), default=1
     )
     numbers = layout.replicas * layout.batch * units
-    seconds = calls(plan) * presentations * CALL
-    if numbers > FEW or seconds < LONG:
+    made = calls(plan) * presentations
+    if numbers > FEW or made * CALL < LONG:
         return
     warnings.warn(
-        f"{layout.program.name}: engine 'torch' makes up to {calls(plan):,} calls of about "
-        f"{CALL * 1e6:g} us for each of {presentations:,} presentations, {seconds:,.0f} s, but "
-        f"no more than {numbers:,} numbers are in each call; engine='numba' is for such a circuit, "
-        f"torch for more samples or replicas at once",
+        f"{layout.program.name}: engine 'torch' makes up to {made:,} calls of about "
+        f"{CALL * 1e6:g} us in this run, {made * CALL:,.0f} s, with no more than {numbers:,} numbers "
+        f"in each; engine='numba' is for such a circuit, torch for more samples or replicas at once",
         SmallWorkWarning,
         stacklevel=2,
     )
