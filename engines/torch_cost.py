@@ -38,8 +38,9 @@ def warn_of_small_work(plan: Plan, presentations: int) -> None:
         return
     warnings.warn(
         f"{layout.program.name}: engine 'torch' makes up to {made:,} calls of about "
-        f"{CALL * 1e6:g} us in this run, {made * CALL:,.0f} s, with no more than {numbers:,} numbers "
-        f"in each; engine='numba' is for such a circuit, torch for more samples or replicas at once",
+        f"{CALL * 1e6:g} us in this run, {made * CALL:,.0f} s, with no more than {numbers:,} "
+        f"numbers in each; engine='numba' is for such a circuit, torch for more samples or "
+        f"replicas at once",
         SmallWorkWarning,
         stacklevel=2,
     )
