@@ -224,17 +224,16 @@ def test_yes_means_as_numpy(folder, ability, engine):
         assert np.ptp(theirs[np.isfinite(theirs)]) > 0 and np.any(found[name] != start[name]), name
 
 
-@pytest.mark.parametrize("engine", RUN[1:])
-def test_yes_means_every_method(tmp_path, engine):
-    if engine == "torch":
-        pytest.importorskip("torch")
+def test_yes_means_every_method(tmp_path):
+    """numba: the orders of convergence of tests/engines/test_orders.py."""
+    pytest.importorskip("torch")
     phases = (f"    {m}:\n      steps: 5\n      dt: 0.1\n      method: {m}\n" for m in TABLEAUX)
     path = tmp_path / "stepped.yaml"
     path.write_text(STEPPED + "".join(phases))
     image = np.random.default_rng(0).uniform(size=(3, 3))
     found = [
         apical.Simulator(apical.load(path), engine=e).run(record=["y.u"], image=image)["y.u"].values
-        for e in ("numpy", engine)
+        for e in ("numpy", "torch")
     ]
     assert_allclose(found[1], found[0], rtol=1e-10, atol=1e-10)
     ends = found[0][0, :, 5::6]  # of each phase
