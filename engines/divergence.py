@@ -15,14 +15,24 @@ from .presentation import Arrays, Failure, Presentations, allocate
 class Divergence(ArithmeticError):
     """A state is no longer finite. `traces` holds what was recorded before.
 
-    `variable`, `unit`, `sample` (position in the stream), `phase` and `time` say where and when.
+    `variable`, `unit`, `sample` (position in the stream), `phase` and `time` say where and when;
+    `seed` which replica, where there are several.
     """
 
-    def __init__(self, variable: str, unit: int, sample: int, phase: str, time: float | None):
+    def __init__(
+        self,
+        variable: str,
+        unit: int,
+        sample: int,
+        phase: str,
+        time: float | None,
+        seed: int | None = None,
+    ):
         self.variable, self.unit, self.sample, self.phase = variable, unit, sample, phase
-        self.time = time
+        self.time, self.seed = time, seed
         self.traces: Traces | None = None
         when = f"at time {time:g}" if time is not None else "at its end"
+        when += "" if seed is None else f", with seed {seed}"
         super().__init__(
             f"{variable} of unit {unit} is not finite for sample {sample}, in phase {phase!r} "
             f"{when}; a smaller step (dt) or a smaller rate may help"
@@ -37,13 +47,15 @@ def divergence(
     index = [p.name for p in program.phases].index(failure.phase)
     phase = program.phases[index]
     row = phase.first_row + (phase.steps if failure.step is None else failure.step)
+    seed = work.seeds[failure.replica] if len(work.seeds) > 1 else None
     for name in program.finite:
         bad = ~np.isfinite(memory[name][failure.replica])
         if bad.any():
             sample, unit = (int(i) for i in np.argwhere(bad)[0])
             place = int(work.order[failure.replica, failure.presentation, sample])
-            return Divergence(name, unit, place % work.total, failure.phase, float(times[row]))
-    return Divergence("a state", 0, 0, failure.phase, None)
+            sample = place % work.total
+            return Divergence(name, unit, sample, failure.phase, float(times[row]), seed)
+    return Divergence("a state", 0, 0, failure.phase, None, seed)
 
 
 def _retraced(

@@ -148,7 +148,15 @@ def test_a_divergence_is_3(tmp_path):
         "--variant", "linear", "--engine", "numpy",
     )  # fmt: skip
     assert done.exit_code == 3, done.output
-    assert "layer[" in done.output
+    assert "layer[" in done.output and "seed" not in done.output
+
+
+def test_a_divergence_of_one_seed_names_it():
+    done = call(
+        "run", "pc", "--set", "sizes=[64,8,10]", "--set", "h=1e6", "--set", "T=400", "--variant",
+        "linear", "--engine", "numpy", "--seed", "6", "--seeds", "2",
+    )  # fmt: skip
+    assert done.exit_code == 3 and ", with seed 6; a smaller step" in done.output, done.output
 
 
 def test_new_writes_a_file_that_runs_and_never_overwrites(tmp_path):
