@@ -220,7 +220,7 @@ def coding(bench: Bench) -> None:
                 spent = bench.seconds(lambda s=sim, b=batch, d=moved: s.fit(d, batch=b)) / batches
             rate = work / spent / 1e12
             top = work / alone / 1e12
-            cells = [f"{spent * 1e3:.3f}", f"{rate:.2f}", f"{top:.2f}", f"{rate / top:.0%}"]
+            cells = [f"{spent * 1e3:.3f}", f"{rate:.3g}", f"{top:.3g}", f"{rate / top:.0%}"]
             bench.say(f"| {batch} | {way} | {' | '.join(cells)} |")
     try:
         sim = apical.Simulator(circuit, engine="numba", dtype="float32")
