@@ -35,6 +35,7 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Override a parameter; repeatable."),
 ]
+Device = Annotated[str | None, typer.Option(help="cpu or cuda, for the engine torch.")]
 Variants = Annotated[
     list[str] | None, typer.Option("--variant", metavar="NAME", help="Apply a variant; repeatable.")
 ]
@@ -177,9 +178,10 @@ def run(
     data: Annotated[str | None, typer.Option(help="Folder of the IDX files of a task.")] = None,
     epochs: Annotated[int, typer.Option(min=0, help="Passes over the training set.")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="Samples presented at once.")] = 20,
-    engine: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
+    engine: Annotated[str, typer.Option(help="numba, numpy or torch.")] = "numba",
     seed: Annotated[int, typer.Option(help="Seed of weights, shuffling and noise.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
+    device: Device = None,
     dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
     sets: Sets = None,
     variant: Variants = None,
@@ -205,7 +207,7 @@ def run(
             typer.echo(str(warning), err=True)
         names = tuple(record) if record is not None else None
         experiment = Experiment(
-            task, data, epochs, batch, engine, seed, dtype, names, trace_samples, seeds
+            task, data, epochs, batch, engine, seed, dtype, names, trace_samples, seeds, device
         )
         found, traces = experiment.perform(circuit, out is not None, _say_epoch)
         score = {name: _number(v) for name, v in found.items()}
@@ -237,8 +239,9 @@ def sweep(
     data: Annotated[str | None, typer.Option(help="Folder of the IDX files of a task.")] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training set.")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="Samples presented at once.")] = 20,
-    engine: Annotated[str, typer.Option(help="numba or numpy.")] = "numba",
+    engine: Annotated[str, typer.Option(help="numba, numpy or torch.")] = "numba",
     replicas: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 1,
+    device: Device = None,
     dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
     variant: Variants = None,
     as_json: Json = False,
@@ -254,7 +257,7 @@ def sweep(
         tried = list(grid)
         grid["variants"] = [variant or []]
         images = getattr(tasks, task)() if data is None else getattr(tasks, task)(data)
-        made = Sweep(file, grid, replicas, engine=engine, dtype=dtype)
+        made = Sweep(file, grid, replicas, engine=engine, dtype=dtype, device=device)
         for simulator in made.simulators:
             check_sizes(simulator.circuit, images)
         made.fit(images.train, epochs=epochs, batch=batch)
@@ -465,7 +468,7 @@ def _check_run(
     """Refuses before the training what would be refused after it."""
     for option, value, allowed in (
         ("--task", task, ("digits", "fashion", "mnist")),
-        ("--engine", engine, ("numba", "numpy")),
+        ("--engine", engine, ("numba", "numpy", "torch")),
         ("--dtype", dtype, (None, "float64", "float32")),
     ):
         if value not in allowed:

@@ -38,13 +38,14 @@ class Experiment:
         data: Folder of the files of the task; None: where the task looks by itself.
         epochs: Passes over the training samples.
         batch: Samples presented at once while learning.
-        engine: "numba", "numpy", ...
+        engine: "numba", "numpy" or "torch".
         seed: Seed of weights, shuffling and noise.
         seeds: How many seeds, from `seed` on, each a replica that learns from its own start, in
             its own order.
         dtype: "float64" or "float32"; None: what the engine takes by itself.
         record: What the traces hold; None: what the file's `record` says.
         trace_samples: Test samples in the traces.
+        device: "cpu" or "cuda", for the engine "torch".
     """
 
     task: str = "digits"
@@ -57,6 +58,7 @@ class Experiment:
     record: tuple[str, ...] | None = None
     trace_samples: int = 10
     seeds: int = 1
+    device: str | None = None
 
     def perform(
         self, circuit: Circuit, traces: bool = True, on_epoch: OnEpoch | None = None
@@ -76,7 +78,12 @@ class Experiment:
         check_sizes(circuit, images)
         records = recordings(self.record, circuit)
         simulator = Simulator(
-            circuit, engine=self.engine, seed=self.seed, dtype=self.dtype, replicas=self.seeds
+            circuit,
+            engine=self.engine,
+            seed=self.seed,
+            dtype=self.dtype,
+            replicas=self.seeds,
+            device=self.device,
         )
         score = self._train(simulator, images, on_epoch)
         if not traces:

@@ -202,6 +202,21 @@ def test_rerun_refuses_what_it_cannot_repeat(tmp_path, good):
     assert call("rerun", str(tmp_path / "text.nc")).exit_code == 2
 
 
+def test_run_on_torch(tmp_path):
+    """The same accuracy as numpy, within the samples that rounding may tip; run again, the same."""
+    pytest.importorskip("torch")
+    out = tmp_path / "run.npz"
+    settings = ["run", "pc", "--set", "sizes=[64,8,10]", "--set", "T=5", "--dtype", "float64"]
+    found = {
+        engine: json.loads(call(*settings, "--engine", engine, *more, "--json").stdout)
+        for engine, more in (("numpy", []), ("torch", ["--device", "cpu", "--out", str(out)]))
+    }
+    assert abs(found["torch"]["accuracy"] - found["numpy"]["accuracy"]) < 0.01
+    assert call("rerun", str(out)).exit_code == 0
+    refused = call(*settings, "--device", "cuda")
+    assert refused.exit_code == 2 and "numba" in refused.output
+
+
 def test_doctor_names_engines_devices_and_caches(tmp_path, monkeypatch):
     monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path))
     (tmp_path / "a.py").write_text("x" * 1000)
