@@ -65,6 +65,43 @@ class PlainLoop:
         return {"W": self.out[0].T, "B": self.out[1].T}
 
 
+class TorchLoop:
+    """The same on torch tensors, eager, no autograd."""
+
+    def __init__(self) -> None:
+        """Turn the arrays into tensors."""
+        import torch
+
+        torch.set_num_threads(1)
+        self.torch = torch
+        self.X, self.W, self.B = (torch.tensor(array) for array in make_task())
+
+    def start(self) -> None:
+        """Nothing to set: the loop leaves the initial weights as they are."""
+
+    def go(self, units: int) -> None:
+        """Learn from the first `units` thousand samples."""
+        torch, W, B = self.torch, self.W, self.B
+        with torch.no_grad():
+            for x in self.X[: 1000 * units]:
+                ff = W @ x
+                r = torch.zeros(N, dtype=torch.float64)
+                for _ in range(200):
+                    new = torch.clip(r + 0.03 * (B @ r - (r - ff) / 0.1), -1, 1)
+                    change = torch.linalg.norm(new - r)
+                    r = new
+                    if change < 1e-6 * torch.linalg.norm(r):
+                        break
+                W = W + 0.01 * torch.outer(r - ff, x)
+                z = B @ r
+                B = (B - GAIN / (1 + GAIN * (z @ r)) * torch.outer(z, z)) / FORGET
+        self.out = W, B
+
+    def result(self) -> dict[str, np.ndarray]:
+        """The weights."""
+        return {"W": self.out[0].numpy().T, "B": self.out[1].numpy().T}
+
+
 class Apical:
     """`circuits/w3.yaml`."""
 
@@ -101,6 +138,7 @@ WORKLOADS = {
         cases={
             "numpy": lambda engine: PlainLoop(compiled=False),
             "numba": lambda engine: PlainLoop(compiled=True),
+            "torch": lambda engine: TorchLoop(),
             "apical": lambda engine: Apical(engine),
         },
         targets={"numpy": 250, "numba": 10},

@@ -76,6 +76,57 @@ class NumpyLoop:
         return {name: w - self.initial[name] for name, w in self.weights.items()}
 
 
+class NumbaLoop(NumpyLoop):
+    """`train` compiled by numba; numbers are float32 by name, or numba computes in float64."""
+
+    def __init__(self) -> None:
+        """Make the arrays and the function."""
+        super().__init__()
+        self.train = compiled()
+
+    def go(self, units: int) -> None:
+        """Train on `units` batches."""
+        weights = tuple(self.weights[name] for name in NAMES)
+        for i in range(0, units * BATCH, BATCH):
+            self.train(*weights, self.images[i : i + BATCH], self.labels[i : i + BATCH])
+
+
+def compiled() -> Any:
+    """`train` for numba."""
+    import numba
+
+    f = np.float32
+    zero, one, half, step, mix = f(0), f(1), f(0.5), f(0.05), f(0.1)
+    rate, decay, forget = f(0.02 / BATCH), f(0.001 / BATCH), f(0.999)
+
+    @numba.njit
+    def relax(W1, W2, V2, B_h, B_y, x, t, h, y, steps, beta):
+        for _ in range(steps):
+            e_h = h - x @ W1
+            e_b = h - y @ V2
+            e_y = y - h @ W2
+            new_h = h + step * (mix * (h @ B_h) - e_h / half - e_b / half)
+            new_y = y + step * (mix * (y @ B_y) - e_y / half - beta * (y - t))
+            h = np.minimum(np.maximum(new_h, zero), one)
+            y = np.minimum(np.maximum(new_y, zero), one)
+        return h, y, h - x @ W1, h - y @ V2, y - h @ W2
+
+    @numba.njit
+    def train(W1, W2, V2, B_h, B_y, x, t):
+        h = np.zeros((len(x), B_h.shape[0]), dtype=np.float32)
+        y = np.zeros((len(x), B_y.shape[0]), dtype=np.float32)
+        h_0, y_0, e_h0, e_b0, e_y0 = relax(W1, W2, V2, B_h, B_y, x, t, h, y, 20, zero)
+        h, y, e_h, e_b, e_y = relax(W1, W2, V2, B_h, B_y, x, t, h_0, y_0, 10, one)
+        z_h, z_y = h @ B_h, y @ B_y
+        W1[:] += rate * (x.T @ e_h - x.T @ e_h0)
+        W2[:] += rate * (h.T @ e_y - h_0.T @ e_y0)
+        V2[:] += rate * (y.T @ e_b - y_0.T @ e_b0)
+        B_h[:] = (B_h - decay * (z_h.T @ z_h)) / forget
+        B_y[:] = (B_y - decay * (z_y.T @ z_y)) / forget
+
+    return train
+
+
 class TorchLoop:
     """`train` on torch tensors, eager, no autograd."""
 
@@ -144,6 +195,7 @@ WORKLOADS = {
         tolerance=1e-3,
         cases={
             "numpy": lambda engine: NumpyLoop(),
+            "numba": lambda engine: NumbaLoop(),
             "torch": lambda engine: TorchLoop(),
             "apical": lambda engine: Apical(engine),
         },
