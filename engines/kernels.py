@@ -8,6 +8,7 @@ import os
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -22,6 +23,29 @@ def cache_folder() -> Path:
         return Path(given)
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "apical" / "kernels"
+
+
+def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """`numba.njit` for functions of this package, with their machine code in `cache_folder`.
+
+    Beside the installed source, where numba would put it, it outlives the package: pip removes
+    what it installed, and a folder `apical` without modules would be left to import.
+    """
+    import numba
+    from numba.core import config
+
+    settings: Any = config
+
+    def compiled(function: Callable[..., Any]) -> Any:
+        before, settings.CACHE_DIR = settings.CACHE_DIR, str(cache_folder())
+        try:
+            made = numba.njit(**options)(function)
+        finally:
+            settings.CACHE_DIR = before
+        _guard(made)
+        return made
+
+    return compiled
 
 
 @cache
@@ -56,14 +80,15 @@ def load(source: str) -> ModuleType:
         del sys.modules[name]
         raise
     for value in vars(module).values():
-        cache = getattr(value, "_cache", None)
-        if hasattr(cache, "load_overload"):
-            _guard(cache)
+        _guard(value)
     return module
 
 
-def _guard(cached: Any) -> None:
+def _guard(value: Any) -> None:
     """Machine code that cannot be read is compiled again; that it cannot be written, only said."""
+    cached: Any = getattr(value, "_cache", None)
+    if not hasattr(cached, "load_overload") or "load_overload" in vars(cached):
+        return
     read, write = cached.load_overload, cached.save_overload
 
     def load_overload(*arguments: Any) -> Any:

@@ -12,10 +12,11 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 from . import philox
+from .kernels import njit
 
 PLAIN: dict[str, Any] = {
     "cache": True,

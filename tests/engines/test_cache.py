@@ -132,3 +132,14 @@ def test_what_is_corrupt_is_built_again(tmp_path, start):
     for path in entries:
         path.write_bytes(b"\x00 no module \xff" if path.suffix != ".py" else b"raise SystemExit(7)")
     assert finished(start(folder)) == (pytest.approx(VALUES["1"]), 0)
+
+
+def test_nothing_is_written_beside_the_source():
+    """pip would leave it behind, and with it a folder `apical` that can be imported."""
+    from apical.engines import numba_functions
+    from apical.engines.kernels import cache_folder
+
+    dispatchers = [v for v in vars(numba_functions).values() if hasattr(v, "py_func")]
+    places = {Path(d._cache.cache_path) for d in dispatchers if d._cache.cache_path}
+    assert len(dispatchers) > 20 and places
+    assert all(cache_folder() in place.parents for place in places)

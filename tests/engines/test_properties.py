@@ -55,9 +55,11 @@ def test_replicas_are_counted():
 
 
 def test_a_divergence_in_mid_epoch_is_explained():
-    with pytest.warns(WeightWarning, match=r"B\[1\] .* in epoch 1, which diverged"):
+    with pytest.warns(WeightWarning) as caught:
         with pytest.raises(apical.Divergence), np.errstate(all="ignore"):
             trained(scale=1e160)
+    said = next(str(w.message) for w in caught if "B[1]" in str(w.message))
+    assert "in epoch 1, which diverged" in said
 
 
 @pytest.mark.parametrize(("variants", "scale"), [([], 1.0), (["exact_inverse"], 40.0)])
