@@ -80,6 +80,8 @@ def _binary(expr: Binary, space: str) -> tuple[int, str]:
         base, exponent = _write(expr.left, _ATOM, space), _write(expr.right, _UNARY, space)
         return level, f"{base}^{exponent}"
     left, right = _write(expr.left, level, space), _write(expr.right, level + 1, space)
+    if expr.op == "/" and right.startswith("dt"):
+        space = " "  # du/dt is a rate, du / dt a quotient
     return level, f"{left}{space}{expr.op}{space}{right}"
 
 

@@ -5,7 +5,7 @@ import operator
 import time
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from apical.graphs.expression import (
     Binary,
@@ -390,6 +390,8 @@ nodes = st.one_of(
 
 @settings(max_examples=500, deadline=None)
 @given(nodes)
+@example(Binary("/", Reference("dt"), Reference("dt")))
+@example(Binary("/", Reference("d"), Reference("dt", phase="free")))
 def test_what_is_written_is_parsed_back(tree):
     for style in ("text", "index"):
         assert parse_expression(text(tree, style)) == tree
