@@ -1,8 +1,18 @@
-"""Builds the package from the checkout where it is not installed: an import spec named apical."""
+"""The package from the checkout where it is not installed, and examples that repeat.
+
+Hypothesis draws the same examples in every run; `HYPOTHESIS_PROFILE=explore` looks for new ones.
+"""
 
 import importlib.util
+import os
 import sys
 from pathlib import Path
+
+from hypothesis import settings
+
+settings.register_profile("repeat", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeat"))
 
 if importlib.util.find_spec("apical") is None:
     root = Path(__file__).resolve().parent.parent
