@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from .evaluation import Evaluator
 from .expression import Binary, Call, Expr, Load, Number
-from .program import LOST, Map, Rank
+from .program import LOST
 
 
 class Compensation:
@@ -40,11 +40,7 @@ class Compensation:
         change(step, lost)
         if old is None:
             old = Load(at.buffer(f"{target}~old", "scratch", *shape))
-            self._put(old.buffer, Load(target))
-        self._put(target, Binary("+", old, Load(step)))
+            at.put(old.buffer, Load(target))
+        at.put(target, Binary("+", old, Load(step)))
         assert isinstance(lost, Load)
-        self._put(lost.buffer, Call("rounding", (Load(target), old, Load(step))))
-
-    def _put(self, target: str, value: Expr) -> None:
-        matrix = self.at.buffers[target].shape[0] == "matrix"
-        self.at.emit(Rank(target, value) if matrix else Map(target, value))
+        at.put(lost.buffer, Call("rounding", (Load(target), old, Load(step))))

@@ -42,6 +42,7 @@ from .program import (
     Map,
     Pair,
     Product,
+    Rank,
     Reduce,
     reads,
     writes,
@@ -484,6 +485,13 @@ class Evaluator:
         reused = self._reuse(Map(target, value, masked))
         self.emitted.append(reused)
         self.write(target)
+
+    def put(self, target: str, value: Expr, masked: bool = False) -> None:
+        """Emits target := value, on whatever shape target has; notes nothing and reads nothing."""
+        if self.buffers[target].shape[0] == "matrix":
+            self.emit(Rank(target, value))
+        else:
+            self.emit(Map(target, value, masked))
 
     def emit(self, instruction: Instruction) -> None:
         """Emits an instruction as it stands."""

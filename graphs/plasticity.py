@@ -348,11 +348,8 @@ class RuleCompiler:
         weight = self.at.weight(synapse)
         shape = self.at.buffers[weight].shape
         changed = self._scratch(f"new({synapse.name})", *shape)
-        row = shape[0] == "row"
         steps = [self._read_update(synapse, u, changed, keep) for u in updates]
-
-        def put(target: str, value: Expr) -> None:
-            self.at.emit(Map(target, value) if row else Rank(target, value))
+        put = self.at.put
 
         def apply() -> None:
             put(changed, Load(weight))

@@ -7,7 +7,7 @@ from .derivative import differentiate, simplify
 from .evaluation import Evaluator, LoweringError
 from .expression import Binary, Call, Expr, Load, Number, walk
 from .plasticity import RuleCompiler
-from .program import Map, Rank
+from .program import Map
 from .tableaux import TABLEAUX, Tableau
 
 STEP, TIME, DT = Load("#step"), Load("#t"), Load("#dt")
@@ -152,12 +152,8 @@ class Stepping:
 
     def _put(self, target: str, value: Expr, masked: bool | None = None) -> None:
         """Emits target := value on whatever shape target has, and notes that it changed."""
-        buffer = self.at.buffers[target]
-        if buffer.shape[0] == "matrix":
-            self.at.emit(Rank(target, value))
-        else:
-            masks = self._masked if masked is None else masked
-            self.at.emit(Map(target, value, masks and buffer.shape[0] == "unit"))
+        masks = self._masked if masked is None else masked
+        self.at.put(target, value, masks and self.at.buffers[target].shape[0] == "unit")
         self.at.write(target)
 
     def _move(
@@ -183,11 +179,9 @@ class Stepping:
         if target not in sums.names:
             self._put(target, plus(start or Load(target), change))
             return
-        matrix = self.at.buffers[target].shape[0] == "matrix"
 
         def less(name: str, lost: Expr) -> None:
-            value = Binary("-", change, lost)
-            self.at.emit(Rank(name, value) if matrix else Map(name, value))
+            self.at.put(name, Binary("-", change, lost))
 
         sums.add(target, less, start)
         self.at.write(target)
