@@ -10,6 +10,7 @@ Source: Predictive Entropy Maximization, 2026 (arXiv 2605.19965), written after 
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -161,6 +162,8 @@ def _anchor(domain: str, rho: float, snr: float, which: int, seed: int) -> float
     return separated(domain, rho, snr, [which])[0].sinr
 
 
+TEN_SEEDS: dict[str, Any] = {"cost": "slow", "seeds": 10, "replicas": True}
+
 CLAIMS = (
     Claim(
         "pem.bounds",
@@ -197,9 +200,7 @@ CLAIMS = (
             partial(_curve, domain, rho, 30.0),
             expected,
             1.0,
-            cost="slow",
-            seeds=10,
-            replicas=True,
+            **TEN_SEEDS,
         )
         for (domain, rho), expected in CURVE.items()
     ),
@@ -211,9 +212,7 @@ CLAIMS = (
             partial(_curve, "sparse", 0.0, snr),
             expected,
             1.0,
-            cost="slow",
-            seeds=10,
-            replicas=True,
+            **TEN_SEEDS,
         )
         for snr, expected in NOISE.items()
     ),
@@ -225,9 +224,7 @@ CLAIMS = (
             partial(_curve, domain, 0.0, 30.0),
             expected,
             1.0,
-            cost="slow",
-            seeds=10,
-            replicas=True,
+            **TEN_SEEDS,
         )
         for domain, expected in DOMAIN.items()
     ),
@@ -252,9 +249,7 @@ CLAIMS = (
         _music,
         21.5,
         kind="at least",
-        cost="slow",
-        seeds=10,
-        replicas=True,
+        **TEN_SEEDS,
     ),
     Claim(
         "pem.photographs",
@@ -263,8 +258,6 @@ CLAIMS = (
         _photographs,
         19.5,
         kind="at least",
-        cost="slow",
-        seeds=10,
-        replicas=True,
+        **TEN_SEEDS,
     ),
 )
