@@ -8,6 +8,7 @@ import numpy as np
 
 from ..graphs.program import PERSISTENT, Program
 from . import kernels, philox
+from .memory import zeros
 from .numba_layout import Layout, layout
 from .numba_printer import module
 from .presentation import Arrays, Failure, Presentations, row_map
@@ -68,17 +69,17 @@ class NumbaExecutable:
             if buffer.kind in PERSISTENT or buffer.kind == "parameter":
                 continue
             if kind == "unit":
-                array = np.zeros(layout.units(name) * batch, dtype=self.dtype)
+                array = zeros(layout.units(name) * batch, self.dtype)
                 if name in layout.extended:
                     array[-batch:] = 1
             elif kind == "sample":
-                array = np.zeros(batch, dtype=self.dtype)
+                array = zeros(batch, self.dtype)
             else:
-                array = np.zeros(tuple(int(n) for n in buffer.shape[1:]), dtype=self.dtype)
+                array = zeros(tuple(int(n) for n in buffer.shape[1:]), self.dtype)
             arrays[name] = array
         for name in layout.products if batch > 1 else ():
             shape = self.program.buffers[name].shape[1:]
-            arrays[f"product {name}"] = np.zeros(tuple(int(n) for n in shape), dtype=self.dtype)
+            arrays[f"product {name}"] = zeros(tuple(int(n) for n in shape), self.dtype)
         return arrays
 
 

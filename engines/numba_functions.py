@@ -337,11 +337,9 @@ def store(records: Any, sources: Any, rows: Any, p: int, row: int, first: int, l
     for k in range(first, last):
         place = rows[k, row]
         if place >= 0:
-            record, source = records[k], sources[k]
-            batch = record.shape[3]
-            for i in range(record.shape[2]):
-                for j in range(batch):
-                    record[p, place, i, j] = source[i * batch + j]
+            target, source = records[k][p, place].reshape(-1), sources[k]
+            for i in range(len(target)):
+                target[i] = source[i]
 
 
 @njit(**FAST)

@@ -17,6 +17,7 @@ from ..traces.budget import DEFAULT_BUDGET, check_budget
 from ..traces.manifest import manifest
 from ..traces.recording import recordings
 from ..traces.traces import Traces
+from . import memory
 from .arithmetic import value
 from .divergence import Divergence, divergence
 from .engine import compile_program
@@ -132,14 +133,15 @@ class Simulator:
             given = self._parameters.given
             self.compensated = sums_kept(self.circuit, starts, given, str(self.dtype))
         for name in weights[0]:
-            stacked = np.stack([w[name] for w in weights]).astype(self.dtype)
+            stacked = memory.copied([w[name] for w in weights], self.dtype)
             self._memory[name] = stacked[:, None, :] if stacked.ndim == 2 else stacked
         for name in slows[0]:
-            self._memory[name] = np.stack([s[name] for s in slows]).astype(self.dtype)[:, None, :]
+            stacked = memory.copied([s[name] for s in slows], self.dtype)
+            self._memory[name] = stacked[:, None, :]
         for synapse in self.circuit.synapses.values():
             for trace in synapse.trace:
                 shape = self._memory[synapse.name].shape
-                self._memory[f"{synapse.name}.{trace.variable}"] = np.zeros(shape, self.dtype)
+                self._memory[f"{synapse.name}.{trace.variable}"] = memory.zeros(shape, self.dtype)
 
     # --- views ---------------------------------------------------------------------------------
 
@@ -217,7 +219,7 @@ class Simulator:
             number = value(start, lambda node: self._memory[node.buffer])
             dtype = np.float64 if shape[0] == "scalar" else self.dtype
             full = np.broadcast_to(number, (self.replicas, *map(int, size)))
-            self._memory[name] = np.array(full, dtype=dtype)
+            self._memory[name] = memory.copied(full, dtype)
 
     # --- running -------------------------------------------------------------------------------
 
@@ -494,6 +496,6 @@ class Simulator:
         made._parameters.given = facts["given"]
         made._memory |= made._parameters.arrays(made.dtype)
         made._start()  # what is compensated depends on the parameters
-        made._memory |= {name: np.array(array) for name, array in arrays.items()}
+        made._memory |= {name: memory.copied(a, a.dtype) for name, a in arrays.items()}
         made.presentation, made.sample, made.epoch = facts["counters"]
         return made

@@ -29,7 +29,7 @@ def of_w1(environment: str, name: str, least: float | None = None, **options: bo
     return Peer(environment, lambda: import_module(module).Loop(TASKS[name](), **options), least)
 
 
-def of_w2(environment: str, least: float | None = None, **options: str) -> Peer:
+def of_w2(environment: str, least: float | None = None, **options: str | bool) -> Peer:
     """`Network` of `peers.ENVIRONMENT.w2`."""
     module = f"peers.{environment}.w2"
     return Peer(environment, lambda: import_module(module).Network(**options), least)
@@ -46,9 +46,10 @@ PEERS: dict[str, dict[str, Peer]] = {
     for name in TASKS
 } | {
     "w2": {
-        "brian2 cpp": of_w2("brian2", 45, target="cpp_standalone"),
-        "brian2 cython": of_w2("brian2", target="cython"),
-        "brian2 numpy": of_w2("brian2", target="numpy"),
+        "brian2 cpp": of_w2("brian2", 45, target="cpp_standalone", hoisted=False),
+        "brian2 cpp hoisted": of_w2("brian2", target="cpp_standalone", hoisted=True),
+        "brian2 cython": of_w2("brian2", target="cython", hoisted=False),
+        "brian2 numpy": of_w2("brian2", target="numpy", hoisted=False),
         "pyrates numpy": of_w2("pyrates", 8),
     }
 }

@@ -11,7 +11,7 @@ EQUATIONS = """
 du/dt = (-u + 0.8*(v_B - u) + 0.4*(v_A - u)) / (10*ms) : 1
 dv_B/dt = (-v_B + I + c*sin(2*pi*t/(50*ms))) / (5*ms) : 1
 dv_A/dt = (-v_A + 0.6*r) / (20*ms) : 1
-r = tanh(u) : 1 (constant over dt)
+r = tanh(u) : 1
 I : 1
 c : 1 (constant)
 """
@@ -20,10 +20,11 @@ c : 1 (constant)
 class Network:
     """`target` is "cpp_standalone", "cython" or "numpy"; time is in ms.
 
-    `constant over dt` computes tanh once a neuron and step; without it, once a synapse.
+    Brian2 puts r into the synapses' equation, where tanh is computed once a synapse and step;
+    `hoisted` marks r `constant over dt`, which makes it a variable, computed once a neuron.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, hoisted: bool) -> None:
         """Build the network, and in standalone mode compile its program."""
         import brian2 as b
 
@@ -35,7 +36,9 @@ class Network:
             b.prefs.codegen.target = target
         b.defaultclock.dt = DT * b.ms
         W, c, u = make_task("float64")
-        cells = b.NeuronGroup(N, EQUATIONS, method="euler", namespace={})
+        flag = " (constant over dt)" if hoisted else ""
+        equations = EQUATIONS.replace("tanh(u) : 1", f"tanh(u) : 1{flag}")
+        cells = b.NeuronGroup(N, equations, method="euler", namespace={})
         cells.u, cells.c = u, c
         current = "w : 1 (constant)\nI_post = w*r_pre : 1 (summed)"
         synapses = b.Synapses(cells, cells, current, namespace={})
