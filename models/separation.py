@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from .metrics import match, mean_snr, sinr
 from .tasks.sources import mix, start_weights, whiten
+
+if TYPE_CHECKING:
+    from ..engines.simulator import Simulator
 
 TOGETHER = 10  # streams in memory at once, 120 MB
 
@@ -89,8 +92,8 @@ OTHERS: Mapping[str, Setting] = MappingProxyType(
 )  # other rules for antisparse sources, laid over those of "antisparse"
 
 
-def learn(setting: Setting, mixtures: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The separators (replica, n, m) after one pass over mixtures (replica, m, N), in order.
+def learn(setting: Setting, mixtures: np.ndarray, weights: np.ndarray) -> Simulator:
+    """The circuit `pem` after one pass over mixtures (replica, m, N), in order.
 
     `weights` (replica, n, m) are the feed-forward weights at the start.
     """
@@ -106,7 +109,29 @@ def learn(setting: Setting, mixtures: np.ndarray, weights: np.ndarray) -> np.nda
     if setting.mean is not None:
         sim.slow["y.mu"] = np.full(n, setting.mean)
     sim.fit({"mixture": mixtures.transpose(0, 2, 1)}, epochs=1, batch=1, shuffle=False)
-    return np.reshape(sim.weights["W"], weights.shape)
+    return sim
+
+
+def separators(setting: Setting, mixtures: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """The feed-forward weights (replica, n, m) that `learn` ends with."""
+    return np.reshape(learn(setting, mixtures, weights).weights["W"], weights.shape)
+
+
+def covariances(domain: str, rho: float, snr: float, seeds: Sequence[int]) -> list[np.ndarray]:
+    """The covariance (n, n) that the circuit `pem` holds after the published stream of each seed.
+
+    It forgets: one of lam .99 is that of the last hundred samples or so.
+    """
+    found = []
+    for first in range(0, len(seeds), TOGETHER):
+        part = seeds[first : first + TOGETHER]
+        mixtures = np.stack([mix(domain, rho=rho, snr=snr, seed=s).mixtures for s in part])
+        sim = learn(SETTINGS[domain], mixtures, np.stack([_start(domain, s) for s in part]))
+        n = sim.circuit.populations["y"].size
+        lateral = np.reshape(sim.weights["C"], (len(part), n, n))
+        variances = np.reshape(sim.slow["y.var"], (len(part), n))
+        found += [c + np.diag(v) for c, v in zip(lateral, variances, strict=True)]
+    return found
 
 
 def learn_similarity(circuit: str, mixtures: np.ndarray, count: int) -> np.ndarray:
@@ -150,7 +175,7 @@ def separated(
         setting = SETTINGS[domain]
         if method != "pem":
             setting = setting.under(OTHERS[method])
-        found = learn(setting, mixtures, np.stack([_start(domain, seed) for seed in seeds]))
+        found = separators(setting, mixtures, np.stack([_start(domain, seed) for seed in seeds]))
     return [score(d.sources, w @ d.mixtures) for d, w in zip(drawn, found, strict=True)]
 
 
@@ -161,7 +186,7 @@ def separated_recordings(name: str, seeds: Sequence[int]) -> list[Score]:
     tasks = [TASKS[name](seed=seed) for seed in seeds]
     mixtures = np.stack([np.transpose(task.train["mixture"]) for task in tasks])
     first = np.stack([task.extras["start_weights"] for task in tasks])
-    found = learn(SETTINGS[name], mixtures, first)
+    found = separators(SETTINGS[name], mixtures, first)
     return [
         score(task.extras["sources"], w @ task.extras["mixtures"])
         for task, w in zip(tasks, found, strict=True)
