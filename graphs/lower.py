@@ -2,7 +2,9 @@
 
 1. `_latches`   which `x@phase` the protocol mentions
 2. `PhaseLowering.lower`, phase after phase: enter, loop, leave, over buffers (see `evaluation`)
-3. `fuse`       neighbouring elementwise instructions become one loop; what nobody reads is dropped
+3. `share`, `join`  copies of what still stands are not read; terms of a rule with one end in common
+   become one
+4. `fuse`       neighbouring elementwise instructions become one loop; what nobody reads is dropped
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from .fusion import fuse
 from .phases import PhaseLowering
 from .plasticity import RuleCompiler
 from .program import PhaseProgram, Program, Slot, reads, writes
+from .sharing import join, share
 
 __all__ = ["LoweringError", "lower"]
 
@@ -71,7 +74,8 @@ def lower(
         except LoweringError as error:
             error.phase = phase.name
             raise
-    fused = fuse(tuple(phases), at.buffers)
+    joined, at.buffers = join(share(tuple(phases), at.buffers), at.buffers)
+    fused = fuse(joined, at.buffers)
     return _program(circuit, protocol, at, rules, fused, record, predicted)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from .circuit import Circuit, Phase, Record
 from .derivative import simplify
@@ -35,6 +36,14 @@ def reads_time(circuit: Circuit) -> bool:
     expressions += [e for p in circuit.protocols.values() for f in p.phases for _, e in f.clamp]
     expressions += [r.right for s in circuit.synapses.values() for r in (*s.rule, *s.trace)]
     return any(n == Counter("t") for e in expressions for n in walk(e))
+
+
+class _Dry(NamedTuple):
+    """What lowering a body gave."""
+
+    code: tuple[Instruction, ...]
+    asked: list[str]
+    valid: set[str]
 
 
 class PhaseLowering:
@@ -158,8 +167,8 @@ class PhaseLowering:
             self._step(varying)
 
         moved = self._written(body)
-        invariants = self._invariants(body, moved)
-        at.need(*invariants)
+        at.need(*self._invariants(body, moved))
+        at.need(*self._carried(body))
         self._entered = at.take()
         entry = set(at.valid)
         while True:
@@ -173,29 +182,33 @@ class PhaseLowering:
 
     def _written(self, body: Callable[[], None]) -> set[str]:
         """The sources that the loop writes."""
-        code, _ = self._dry(body, None)
+        code = self._dry(body, set()).code
         made = {w for i in code for w in writes(i)}
         return {w for w in made if not self.at.recipe(w)} | {"#step", "#t"}
 
     def _invariants(self, body: Callable[[], None], moved: set[str]) -> list[str]:
         """What the loop reads that depends on nothing it writes: made once, before it."""
-        _, asked = self._dry(body, moved)
-        return asked
+        still = {v for v in self.at.valid if not (self.at.reach(v) & moved)}
+        return self._dry(body, still, moved).asked
+
+    def _carried(self, body: Callable[[], None]) -> list[str]:
+        """What a step makes at its start and again at its end: for the first it is made before."""
+        entry = set(self.at.valid)
+        dry = self._dry(body, entry)
+        made = [w for i in dry.code for w in writes(i)]
+        return sorted(v for v in dry.valid - entry if made.count(v) > 1 and self.at.recipe(v))
 
     def _dry(
-        self, body: Callable[[], None], assumed: set[str] | None
-    ) -> tuple[tuple[Instruction, ...], list[str]]:
+        self, body: Callable[[], None], entry: set[str], assumed: set[str] | None = None
+    ) -> _Dry:
+        """What the body emits, asks for and leaves valid where `entry` is; nothing is kept."""
         at = self.at
-        emitted, valid, count = at.emitted, set(at.valid), self.rules._count
-        at.emitted, at.asked, at.assumed = [], [], assumed
-        if assumed is None:
-            at.valid = set()
-        else:
-            at.valid = {v for v in sorted(valid) if not (at.reach(v) & assumed)}
+        emitted, valid, count = at.emitted, at.valid, self.rules._count
+        at.emitted, at.asked, at.assumed, at.valid = [], [], assumed, set(entry)
         body()
-        code, asked = tuple(at.emitted), at.asked
+        dry = _Dry(tuple(at.emitted), at.asked, at.valid)
         at.emitted, at.valid, at.assumed, self.rules._count = emitted, valid, None, count
-        return code, asked
+        return dry
 
     def _step(self, varying: bool) -> None:
         at, phase = self.at, self.phase

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .expression import Expr, Load, walk
+from .expression import Expr, Load, Number, walk
 from .writing import text
 
 PERSISTENT = ("slow", "weight", "trace", "optimizer")
@@ -423,7 +423,8 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             how = "mean" if instruction.average else "sum"
             parts = [target if base is None else text(base)]
             parts += [
-                f"({text(t.coefficient)}) * {how} "
+                ("" if t.coefficient == Number(1.0) else f"({text(t.coefficient)}) * ")
+                + f"{how} "
                 + (f"{t.scale} " if t.scale else "")
                 + f"{t.post} (x) {t.pre}"
                 for t in terms
