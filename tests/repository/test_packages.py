@@ -5,12 +5,12 @@ import tomllib
 
 import pytest
 
-ROOMS = ("compartments", "graphs", "engines", "traces", "models", "yaml_models")
+ROOMS = ("compartments", "graphs", "engines", "traces", "models", "yaml_models", "cli")
 AT_THE_TOP = {
     *ROOMS,
     "tests", "docs", "benchmarks", ".ci", ".gitignore", "pyproject.toml",
     "README.md", "LICENSE", "CITATION.cff", "CHANGELOG.md", "CONTRIBUTING.md",
-    "__init__.py", "__main__.py", "cli.py", "py.typed",
+    "__init__.py", "__main__.py", "py.typed",
 }  # fmt: skip
 
 

@@ -1,0 +1,162 @@
+"""Commands about circuit files: list, show, check, audit, new, schema."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+from .shared import (
+    CIRCUIT_WRONG,
+    File,
+    Json,
+    Sets,
+    Variants,
+    app,
+    assignment,
+    load_circuit,
+    refusals,
+)
+
+
+@app.command("list")
+def list_command(as_json: Json = False) -> None:
+    """Print the bundled circuits, one line each."""
+    from importlib.resources import files
+
+    from ..graphs.load import bundled
+
+    folder = files("apical.yaml_models")
+    rows = [
+        {"name": name, "title": _title((folder / f"{name}.yaml").read_text("utf-8"))}
+        for name in bundled()
+    ]
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    width = max((len(row["name"]) for row in rows), default=0)
+    for row in rows:
+        typer.echo(f"{row['name']:<{width}}  {row['title']}")
+
+
+@app.command()
+def show(
+    file: File,
+    sets: Sets = None,
+    variant: Variants = None,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Equations for a paper.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Print the expanded circuit: equations, synapses, what happens in which order."""
+    with refusals(as_json):
+        circuit = load_circuit(file, sets, variant)
+        if as_json:
+            from ..traces.manifest import circuit_hash
+
+            typer.echo(json.dumps({**_summary(circuit), "hash": circuit_hash(circuit)}))
+            return
+        if as_latex:
+            from ..graphs.latex import latex
+
+            typer.echo(latex(circuit))
+            return
+        from ..graphs.show import show as show_circuit
+
+        typer.echo(show_circuit(circuit))
+
+
+@app.command()
+def check(
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Paths or bundled names.")],
+    sets: Sets = None,
+    variant: Variants = None,
+    as_json: Json = False,
+) -> None:
+    """Print what is wrong with circuit files, in any variant; exit 0 or 1."""
+    from ..graphs.diagnostics import CircuitError
+    from ..graphs.variants import check_variants
+
+    report: list[dict[str, Any]] = []
+    wrong = False
+    for file in files:
+        found: tuple[Any, ...] = ()
+        tried = 0
+        with refusals(as_json):
+            try:
+                found, good = load_circuit(file, sets, variant).warnings, True
+                if not variant:
+                    errors, tried = check_variants(file, **dict(map(assignment, sets or [])))
+                    found, good = (*found, *errors), not errors
+            except CircuitError as error:
+                found, good = error.diagnostics, False
+        wrong |= not good
+        report.append({"file": file, "ok": good, "diagnostics": [asdict(d) for d in found]})
+        if not as_json:
+            for diagnostic in found:
+                typer.echo(str(diagnostic))
+            if good:
+                extra = f", {tried} variant(s) too" if tried else ""
+                extra += f", {len(found)} warning(s)" if found else ""
+                typer.echo(f"{file}: fine{extra}")
+    if as_json:
+        typer.echo(json.dumps(report))
+    if wrong:
+        raise typer.Exit(CIRCUIT_WRONG)
+
+
+@app.command()
+def audit(
+    file: File,
+    sets: Sets = None,
+    variant: Variants = None,
+    require: Annotated[
+        str | None,
+        typer.Option(metavar="LEVEL", help="local, two-cell or no-transport; else exit with 1."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Print what every synapse and rule reads, and whether that is local."""
+    with refusals(as_json):
+        report = load_circuit(file, sets, variant).audit()
+        failing = report.fails(require) if require is not None else ()
+    typer.echo(report.to_json() if as_json else str(report))
+    for finding in failing:
+        typer.echo(f"{finding.name} is {finding.verdict}, not {require}", err=True)
+    if failing:
+        raise typer.Exit(CIRCUIT_WRONG)
+
+
+@app.command()
+def new(file: Annotated[str, typer.Argument(metavar="FILE", help="The file to write.")]) -> None:
+    """Write a commented circuit file to start from."""
+    with refusals(False):
+        from ..graphs.template import write
+
+        typer.echo(f"{write(file)}: apical check, show and run read it")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of circuit files, for editors."""
+    from ..graphs.json_schema import text
+
+    typer.echo(text(), nl=False)
+
+
+def _summary(circuit: Any) -> dict[str, Any]:
+    return {
+        "name": circuit.name,
+        "title": circuit.title,
+        "cite": circuit.cite,
+        "populations": {name: p.size for name, p in circuit.populations.items()},
+        "synapses": {name: list(s.shape) for name, s in circuit.synapses.items()},
+        "protocols": {n: [ph.name for ph in p.phases] for n, p in circuit.protocols.items()},
+    }
+
+
+def _title(text: str) -> str:
+    """The title of a file, read without checking it."""
+    line = next((s for s in text.splitlines() if s.startswith("title:")), "title:")
+    return line.removeprefix("title:").strip()

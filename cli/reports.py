@@ -1,0 +1,63 @@
+"""Commands that report: doctor and claims."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from .shared import CIRCUIT_WRONG, Json, app, refusals
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Print versions, engines and what they can do, devices and caches."""
+    from ..engines.doctor import examine, report
+
+    facts = examine()
+    typer.echo(json.dumps(facts) if as_json else report(facts))
+
+
+@app.command()
+def claims(
+    model: Annotated[
+        str | None,
+        typer.Argument(metavar="[MODEL]", help="corinfomax, ep, pem, training."),
+    ] = None,
+    slow: Annotated[bool, typer.Option("--slow", help="Also those that take minutes.")] = False,
+    only: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Only claims whose id contains TEXT.")
+    ] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per claim.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Compute what the papers state, print expected and measured; exit 1 where one fails."""
+    failed = False
+    with refusals(as_json):
+        from ..models.claims import claims as find, run as measure
+
+        chosen = [c for c in find(model, slow) if only is None or only in c.id]
+        for verdict in measure(chosen, seeds):
+            claim = verdict.claim
+            failed |= verdict.holds is False
+            facts = {"id": claim.id, "where": claim.where, "statement": claim.statement}
+            facts |= {"expected": claim.expected, "kind": claim.kind}  # type: ignore[dict-item]
+            facts |= {"tolerance": claim.tolerance, "values": verdict.values}  # type: ignore[dict-item]
+            if as_json:
+                measured = verdict.measured if verdict.values else None
+                facts |= {"measured": measured, "verdict": verdict.word}  # type: ignore[dict-item]
+                typer.echo(json.dumps({**facts, "missing": verdict.missing}))
+                continue
+            typer.echo(f"{claim.id} ({claim.where}): {claim.statement}")
+            if verdict.missing:
+                typer.echo(f"  not measured: {verdict.missing}")
+                continue
+            near = f" +- {claim.tolerance:g}" if claim.kind == "near" else ""
+            sign = "" if claim.kind == "near" else f"{claim.kind} "
+            typer.echo(
+                f"  expected {sign}{claim.expected:.8g}{near}, measured {verdict.measured:.8g}: "
+                f"{verdict.word} ({verdict.seconds:.1f} s)"
+            )
+    if failed:
+        raise typer.Exit(CIRCUIT_WRONG)

@@ -1,0 +1,114 @@
+"""What the commands share: the application, options, refusals, and how values are written.
+
+Exit codes: 0 fine, 1 the circuit is wrong, 2 usage, 3 numerical failure.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
+CIRCUIT_WRONG, USAGE, NUMERICAL = 1, 2, 3
+
+app = typer.Typer(
+    name="apical",
+    help="Circuits of multi-compartment neurons, from a YAML file to training and traces.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+File = Annotated[str, typer.Argument(metavar="FILE", help="A path, or the name of a bundled one.")]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Override a parameter; repeatable."),
+]
+Device = Annotated[str | None, typer.Option(help="cpu or cuda, for the engine torch.")]
+Variants = Annotated[
+    list[str] | None, typer.Option("--variant", metavar="NAME", help="Apply a variant; repeatable.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
+
+
+class Usage(Exception):
+    """The command line is wrong; the message says what was expected."""
+
+
+@contextmanager
+def refusals(as_json: bool) -> Iterator[None]:
+    """Turns what can go wrong into a message and an exit code."""
+    from ..graphs.diagnostics import CircuitError
+
+    try:
+        yield
+    except CircuitError as error:
+        _refuse(str(error), CIRCUIT_WRONG, as_json, [asdict(d) for d in error.diagnostics])
+    except Exception as error:
+        if _is_divergence(error):
+            _refuse(str(error), NUMERICAL, as_json)
+        if not isinstance(error, (Usage, OSError, ImportError, ValueError)):
+            raise
+        _refuse(f"apical: {error}", USAGE, as_json)
+
+
+def _is_divergence(error: Exception) -> bool:
+    simulator = sys.modules.get("apical.engines.simulator")
+    return simulator is not None and isinstance(error, simulator.Divergence)
+
+
+def _refuse(text: str, code: int, as_json: bool, diagnostics: list[Any] | None = None) -> None:
+    if as_json:
+        typer.echo(json.dumps({"error": text, "code": code, "diagnostics": diagnostics or []}))
+    else:
+        typer.echo(text, err=True)
+    raise typer.Exit(code)
+
+
+def load_circuit(file: str, sets: list[str] | None, variants: list[str] | None) -> Any:
+    """The circuit of a file, with the parameters and variants of the command line."""
+    from ..graphs.load import load
+
+    return load(file, variants=variants or [], **dict(assignment(s) for s in sets or []))
+
+
+def assignment(text: str) -> tuple[str, Any]:
+    """`a=1`, `sizes=[64, 500, 10]`, `f=relu` as a name and a value."""
+    name, sign, value = text.partition("=")
+    if not sign or not name.strip().isidentifier():
+        raise Usage(f"--set {text!r}: expected NAME=VALUE, as in --set h=0.05")
+    try:
+        return name.strip(), _value(value.strip())
+    except ValueError:
+        raise Usage(
+            f"--set {text!r}: expected a number, a word or a list of numbers, "
+            f"as in --set 'sizes=[64,500,10]'"
+        ) from None
+
+
+def values(text: str) -> tuple[str, list[Any]]:
+    """`h=0.02,0.05`, `sizes=[64,32,10],[64,64,10]` as a name and the values to try."""
+    name, sign, given = text.partition("=")
+    parts = re.findall(r"\[[^\]]*\]|[^,]+", given)
+    if not sign or not parts:
+        raise Usage(f"--set {text!r}: expected NAME=VALUE,VALUE, as in --set h=0.02,0.05")
+    return name.strip(), [assignment(f"{name}={part}")[1] for part in parts]
+
+
+def _value(text: str) -> Any:
+    if text.startswith("[") and text.endswith("]"):
+        return [_value(item.strip()) for item in text[1:-1].split(",")]
+    if not text or "[" in text or "]" in text:
+        raise ValueError(text)
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
