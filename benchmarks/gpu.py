@@ -35,20 +35,6 @@ from inductor import steps
 from uneven import uneven
 
 HERE = Path(__file__).resolve().parent
-SMALL: dict[str, dict[str, Any]] = {
-    "bsm": {"n": 3, "m_x": 4, "T": 25},
-    "nsm": {"n": 3, "m_x": 4, "T": 25},
-    "pc": {"sizes": [5, 4, 3, 2], "T": 6},
-    "corinfomax": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
-    "corinfomax_sst": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
-    "hopfield": {"d": 5, "M": 4, "T": 30},
-    "pem": {"n": 3, "m": 4, "T": 25},
-    "sacramento": {"duration": 8},
-    "urbanczik_senn": {"duration": 8},
-}
-LISTS = {"signed": [1, 1, 0], "member": [1, 0, 1]}
-MORE = {("corinfomax", "mixed"): LISTS, ("corinfomax_sst", "mixed"): LISTS}
-NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
 BOUNDS = {"float64": 1e-10, "float32": 2e-4}
 PICTURES, BATCH = 60_000, 20
 
@@ -58,39 +44,37 @@ PICTURES, BATCH = 60_000, 20
 
 def parity(bench: Bench) -> int:
     """Every circuit on the device against numpy; the number of failures."""
-    from apical.graphs.load import bundled, variants_of
+    from apical.models.small import cases, label
 
     bench.say("", "## Parity with the numpy engine", "")
     bench.say("| circuit | float64, largest difference | float32 |", "|---|---|---|")
     failures = 0
-    for name in bundled():
-        for variant in ("", *variants_of(name)):
-            cells = []
-            for dtype, bound in BOUNDS.items():
-                try:
-                    found = difference(name, variant, dtype, bench.device)
-                    wrong = not found <= bound
-                    cells.append(f"{found:.1e}" + (" **too far**" if wrong else ""))
-                except ArithmeticError:
-                    wrong = dtype == "float64"  # a trajectory that explodes leaves float32 first
-                    cells.append("not finite")
-                except Exception as error:
-                    wrong = True
-                    cells.append(f"**failed**: {str(error).splitlines()[0][:120]}")
-                    traceback.print_exc()
-                failures += wrong
-            bench.say(f"| {name}{f', {variant}' if variant else ''} | {' | '.join(cells)} |")
+    for case in cases():
+        cells = []
+        for dtype, bound in BOUNDS.items():
+            try:
+                found = difference(*case, dtype, bench.device)
+                wrong = not found <= bound
+                cells.append(f"{found:.1e}" + (" **too far**" if wrong else ""))
+            except ArithmeticError:
+                wrong = dtype == "float64"  # a trajectory that explodes leaves float32 first
+                cells.append("not finite")
+            except Exception as error:
+                wrong = True
+                cells.append(f"**failed**: {str(error).splitlines()[0][:120]}")
+                traceback.print_exc()
+            failures += wrong
+        bench.say(f"| {label(case)} | {' | '.join(cells)} |")
     bench.say("", f"{failures} failures; bounds {BOUNDS}, of |a - b| / (1 + |b|).")
     return failures
 
 
-def difference(name: str, variant: str, dtype: str, device: str) -> float:
+def difference(name: str, variants: tuple[str, ...], dtype: str, device: str) -> float:
     """max |a - b| / (1 + |b|) over traces, weights and slow variables of a run that learns."""
     import apical
+    from apical.models.small import small
 
-    sizes = SMALL.get(name, {}) | MORE.get((name, variant), {})
-    variants = [*NEEDS.get(variant, []), variant] if variant else []
-    circuit = apical.load(name, variants=variants, **sizes)
+    circuit = small(name, variants)
     protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
     random = np.random.default_rng(0)
     data = {key: random.uniform(size=(4, n)) for key, n in circuit.streams.items()}

@@ -10,28 +10,23 @@ import pytest
 from numpy.testing import assert_allclose
 
 import apical
-from apical.graphs.load import bundled, variants_of
+from apical.models.small import cases, label, parameters, small
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-11}
-SMALL = {
-    "pc": {"sizes": [5, 4, 3, 2], "T": 5, "eta": 0.1},
-    "corinfomax": {"sizes": [5, 4, 3], "T_free": 5, "T_nudged": 3, "lam": 0.9, "decay": 0.1},
-    "corinfomax_sst": {"sizes": [5, 4, 3], "T_free": 5, "T_nudged": 3, "lam": 0.9},
-    "hopfield": {"d": 5, "M": 4, "T": 20},
-    "pem": {"n": 3, "m": 4, "T": 12},
-    "bsm": {"n": 3, "m_x": 4, "T": 4},  # few enough that no sample stops
-    "nsm": {"n": 3, "m_x": 4, "T": 4},
+OTHER = {
+    "pc": {"eta": 0.1},
+    "corinfomax": {"decay": 0.1},
+    "bsm": {"T": 4},  # few enough that no sample stops
+    "nsm": {"T": 4},
+    "pem": {"T": 12},
     "sacramento": {"duration": 4, "teach": 1},
     "urbanczik_senn": {"duration": 4},
 }
-_THREE = {"signed": [1, 1, 0], "member": [1, 0, 1]}
-MORE = {"mixed": {"corinfomax": _THREE, "corinfomax_sst": _THREE}}
-NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
+DRAWS = {"random_sign", "mnist", "fashion"}  # see test_parity
 CASES = [
-    (name, [*NEEDS.get(variant, []), variant] if variant else [])
-    for name in bundled()
-    for variant in ("", *variants_of(name))
-    if variant not in ("random_sign", "mnist", "fashion")  # draws: see test_parity
+    (name, variants)
+    for name, variants in cases()
+    if not DRAWS.intersection(variants)
     and name != "neuron"  # exponential Euler: see test_microcircuits
 ]
 
@@ -74,11 +69,10 @@ def agree(circuit, interpreter, engine, samples=3):
             assert_allclose(found, direct.slow[name], **CLOSE, err_msg=name)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "-".join([case[0], *case[1]]))
+@pytest.mark.parametrize("case", CASES, ids=label)
 def test_numpy_engine(case, interpreter):
     name, variants = case
-    more = {k: v for variant in variants for k, v in MORE.get(variant, {}).get(name, {}).items()}
-    circuit = apical.load(name, variants=variants, **SMALL.get(name, {}), **more)
+    circuit = small(name, variants, **OTHER.get(name, {}))
     agree(circuit, interpreter, "numpy")
 
 
@@ -86,11 +80,12 @@ def test_numpy_engine(case, interpreter):
 @pytest.mark.parametrize("name", ["pc", "corinfomax", "sacramento", "urbanczik_senn", "seqil"])
 def test_methods(tmp_path, name, method, interpreter):
     """Stages see the clamps, the held populations of other turns and the filters as they should."""
-    circuit = apical.load(name, **SMALL.get(name, {}))
+    other = OTHER.get(name, {})
+    circuit = small(name, **other)
     lines = [f"apical: 1\nname: heir\nextends: {name}\nprotocols:\n  train:"]
     for phase in circuit.protocols["train"].phases:
         if phase.steps is not None or phase.duration is not None:
             lines.append(f"    {phase.name}:\n      method: {method}")
     path = tmp_path / "heir.yaml"
     path.write_text("\n".join(lines) + "\n")
-    agree(apical.load(path, **SMALL.get(name, {})), interpreter, "numpy")
+    agree(apical.load(path, **parameters(name) | other), interpreter, "numpy")

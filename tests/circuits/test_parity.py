@@ -8,38 +8,9 @@ import yaml
 from numpy.testing import assert_allclose
 
 import apical
-from apical.graphs.load import bundled, variants_of
+from apical.models.small import cases, label, parameters, small
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
-SMALL = {
-    "bsm": {"n": 3, "m_x": 4, "T": 25},
-    "nsm": {"n": 3, "m_x": 4, "T": 25},
-    "pc": {"sizes": [5, 4, 3, 2], "T": 6},
-    "corinfomax": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
-    "corinfomax_sst": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
-    "ep": {},
-    "hopfield": {"d": 5, "M": 4, "T": 30},
-    "neuron": {},
-    "pem": {"n": 3, "m": 4, "T": 25},
-    "sacramento": {"duration": 8},
-    "seqil": {},
-    "urbanczik_senn": {"duration": 8},
-}
-_THREE = {"signed": [1, 1, 0], "member": [1, 0, 1]}
-MORE = {"mixed": {"corinfomax": _THREE, "corinfomax_sst": _THREE}}
-NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
-
-
-CASES = [
-    (name, [*NEEDS.get(variant, []), variant] if variant else [])
-    for name in bundled()
-    for variant in ("", *variants_of(name))
-]
-
-
-def identify(case):
-    name, variants = case
-    return "-".join([name, *variants])
 
 
 def random_streams(circuit, samples, seed=0):
@@ -93,22 +64,17 @@ def compare(circuit, batch, protocols=None, **options):
             assert_allclose(sims["numba"].slow[name], sims["numpy"].slow[name], **CLOSE)
 
 
-def test_every_bundled_circuit_is_here():
-    assert {name for name, _ in CASES} == set(SMALL)
-
-
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(c, marks=[pytest.mark.slow] if c[1] else []) for c in CASES],
-    ids=identify,
+    [pytest.param(c, marks=[pytest.mark.slow] if c[1] else []) for c in cases()],
+    ids=label,
 )
 def test_circuits_and_variants(case):
     name, variants = case
-    more = {k: v for variant in variants for k, v in MORE.get(variant, {}).get(name, {}).items()}
-    circuit = apical.load(name, variants=variants, **SMALL[name], **more)
+    circuit = small(name, variants)
     main = ["retrieve" if name == "hopfield" else "train"]
     if variants:
-        compare(circuit, batch=None if len(identify(case)) % 2 else 1, protocols=main)
+        compare(circuit, batch=None if len(label(case)) % 2 else 1, protocols=main)
     else:
         compare(circuit, batch=None)
         compare(circuit, batch=1, protocols=main)
@@ -116,7 +82,7 @@ def test_circuits_and_variants(case):
 
 def with_method(path, base, method):
     """A file that extends `base` and runs every phase that has steps by `method`."""
-    circuit = apical.load(base, **SMALL[base])
+    circuit = small(base)
     text = {}
     for protocol in circuit.protocols.values():
         if protocol.name == "predict":  # a list of phases of `train`
@@ -139,7 +105,7 @@ def test_methods(tmp_path, name, method):
         pytest.skip("a tableau like that of rk4, which every circuit is run by")
     path = with_method(tmp_path / "heir.yaml", name, method)
     main = "retrieve" if name == "hopfield" else "train"
-    compare(apical.load(path, **SMALL[name]), batch=None, protocols=[main])
+    compare(apical.load(path, **parameters(name)), batch=None, protocols=[main])
 
 
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
@@ -154,7 +120,7 @@ def test_methods(tmp_path, name, method):
     ],
 )
 def test_replicas_equal_single_runs(engine, name, variants):
-    circuit = apical.load(name, variants=variants, **SMALL[name])
+    circuit = small(name, variants)
     streams = random_streams(circuit, 4)
     options = {"learn": True, "batch": 2, "record": states(circuit)}
     many = apical.Simulator(circuit, engine=engine, seed=0, replicas=10, dtype="float64")
@@ -177,7 +143,7 @@ def test_random_sign_is_one_of_the_two(engine):
     for seed in range(8):
         ends = []
         for variants, beta in ((["random_sign"], 1), ([], 1), ([], -1)):
-            circuit = apical.load("corinfomax", variants=variants, **SMALL["corinfomax"], beta=beta)
+            circuit = small("corinfomax", variants, beta=beta)
             sim = apical.Simulator(circuit, engine=engine, seed=seed, dtype="float64")
             sim.run("train", learn=True, record=[], **random_streams(circuit, 2))
             ends.append(np.array(sim.weights["W[2]"]))

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import apical
 from apical.engines import philox
-from apical.graphs.load import bundled, variants_of
+from apical.models.small import cases, label, parameters, small
 
 torch = pytest.importorskip("torch")
 
@@ -21,37 +21,6 @@ from apical.engines.torch_philox import Generator, keys  # noqa: E402
 from apical.engines.torch_recorder import CaptureError, Rehearsal  # noqa: E402
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
-SMALL = {
-    "bsm": {"n": 3, "m_x": 4, "T": 25},
-    "nsm": {"n": 3, "m_x": 4, "T": 25},
-    "pc": {"sizes": [5, 4, 3, 2], "T": 6},
-    "corinfomax": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
-    "corinfomax_sst": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
-    "hopfield": {"d": 5, "M": 4, "T": 30},
-    "pem": {"n": 3, "m": 4, "T": 25},
-    "sacramento": {"duration": 8},
-    "urbanczik_senn": {"duration": 8},
-}
-LISTS = {"signed": [1, 1, 0], "member": [1, 0, 1]}
-MORE = {"mixed": {"corinfomax": LISTS, "corinfomax_sst": LISTS}}
-NEEDS = {"simplex": ["sparse"], "nonnegative_sparse": ["sparse"]}
-CASES = [
-    (name, [*NEEDS.get(variant, []), variant] if variant else [])
-    for name in bundled()
-    for variant in ("", *variants_of(name))
-]
-
-
-def load(name, variants=(), **given):
-    more = [MORE.get(variant, {}).get(name, {}) for variant in variants]
-    sizes = dict(SMALL.get(name, {}))
-    for extra in (*more, given):
-        sizes |= extra
-    return apical.load(name, variants=list(variants), **sizes)
-
-
-def identify(case):
-    return "-".join([case[0], *case[1]]) if isinstance(case, tuple) else str(case)
 
 
 def streams(circuit, samples, seed=0):
@@ -106,13 +75,17 @@ def same(circuit, protocol, batch, samples=3, close=CLOSE, **options):
 
 @pytest.mark.parametrize(
     ("case", "capture"),
-    [(c, capture) for c in CASES for capture in ([None, "rehearse"] if not c[1] else ["rehearse"])],
-    ids=identify,
+    [
+        (c, capture)
+        for c in cases()
+        for capture in ([None, "rehearse"] if not c[1] else ["rehearse"])
+    ],
+    ids=lambda value: label(value) if isinstance(value, tuple) else str(value),
 )
 def test_every_circuit_and_variant_equals_numpy(monkeypatch, case, capture):
     """Call by call, and as captured in blocks of three masked steps."""
     use(monkeypatch, capture=capture, block=3 if capture else None)
-    circuit = load(*case)
+    circuit = small(*case)
     protocols = ["train"] if case[1] and "train" in circuit.protocols else circuit.protocols
     for protocol in protocols:
         same(circuit, protocol, batch=None)
@@ -122,7 +95,7 @@ def test_every_circuit_and_variant_equals_numpy(monkeypatch, case, capture):
 
 @pytest.mark.parametrize("name", ["pc", "corinfomax", "pem", "sacramento", "seqil"])
 def test_a_replica_equals_its_solo_run(monkeypatch, name):
-    circuit = load(name)
+    circuit = small(name)
     data = streams(circuit, 4)
     options = {"learn": True, "batch": 2, "record": everything(circuit)}
     many = apical.Simulator(circuit, engine="torch", seed=0, replicas=3)
@@ -138,7 +111,7 @@ def test_a_replica_equals_its_solo_run(monkeypatch, name):
 
 
 def test_replicas_take_parameters_of_their_own(monkeypatch):
-    circuit = load("pc")
+    circuit = small("pc")
     data = streams(circuit, 4)
     rates = [0.01, 0.02, 0.05]
     many = apical.Simulator(circuit, engine="torch", replicas=3, parameters={"eta": rates})
@@ -153,7 +126,7 @@ def test_replicas_take_parameters_of_their_own(monkeypatch):
 @pytest.mark.parametrize("capture", [None, "rehearse"])
 def test_a_batch_of_256_equals_256_single_runs(monkeypatch, name, capture):
     use(monkeypatch, capture=capture, block=8 if capture else None)
-    circuit = load(name, T=300) if name == "pem" else load(name)
+    circuit = small(name, T=300) if name == "pem" else small(name)
     data = streams(circuit, 256)
     protocol = "train"
     sim = apical.Simulator(circuit, engine="torch", seed=0)
@@ -170,7 +143,7 @@ def test_a_batch_of_256_equals_256_single_runs(monkeypatch, name, capture):
 
 @pytest.mark.parametrize("name", ["pc", "corinfomax", "pem", "sacramento", "hopfield"])
 def test_float32_stays_close_to_float64(name):
-    circuit = load(name)
+    circuit = small(name)
     protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
     data = streams(circuit, 3 if circuit.streams else 1)
     found = {}
@@ -185,7 +158,7 @@ def test_float32_stays_close_to_float64(name):
 
 def test_fit_predict_and_settings_equal_numpy():
     """Several epochs with shuffling, a smaller last batch, weights set in between."""
-    circuit = load("pc")
+    circuit = small("pc")
     data = streams(circuit, 10)
     sims = [apical.Simulator(circuit, engine=e, seed=3) for e in ("numpy", "torch")]
     for sim in sims:
@@ -201,7 +174,7 @@ def test_fit_predict_and_settings_equal_numpy():
 
 
 def test_carry_goes_on_where_the_last_run_ended():
-    circuit = load("sacramento")
+    circuit = small("sacramento")
     data = streams(circuit, 2)
     found = []
     for engine in ("numpy", "torch"):
@@ -218,7 +191,7 @@ def test_carry_goes_on_where_the_last_run_ended():
 @pytest.mark.parametrize("capture", [None, "rehearse"])
 def test_divergence_says_where(monkeypatch, capture):
     use(monkeypatch, capture=capture)
-    circuit = load("pc", ["linear"])
+    circuit = small("pc", ["linear"])
     data = streams(circuit, 6)
     data["image"][4] = 1e200
     texts = []
@@ -231,7 +204,7 @@ def test_divergence_says_where(monkeypatch, capture):
 
 
 def test_tensors_are_taken_as_they_are():
-    circuit = load("pc")
+    circuit = small("pc")
     data = streams(circuit, 6)
     one = apical.Simulator(circuit, engine="torch", seed=0)
     two = apical.Simulator(circuit, engine="torch", seed=0)
@@ -242,14 +215,14 @@ def test_tensors_are_taken_as_they_are():
 
 def test_a_torch_loop_steps_the_simulator():
     """Batches of a DataLoader, one by one, equal one call of `fit`."""
-    circuit = load("pc")
+    circuit = small("pc")
     data = {key: torch.tensor(array) for key, array in streams(circuit, 6).items()}
     one = apical.Simulator(circuit, engine="torch", seed=0)
     one.fit(data, batch=2, shuffle=False)
     two = apical.Simulator(circuit, engine="torch", seed=0)
     rows = torch.utils.data.TensorDataset(data["image"], data["label"])
-    for image, label in torch.utils.data.DataLoader(rows, batch_size=2):
-        two.run("train", learn=True, record=[], image=image, label=label)
+    for image, target in torch.utils.data.DataLoader(rows, batch_size=2):
+        two.run("train", learn=True, record=[], image=image, label=target)
     assert_allclose(two.weights["W[1]"], one.weights["W[1]"], **CLOSE)
 
 
@@ -294,7 +267,7 @@ def test_a_rehearsal_freezes_what_the_host_knew():
 
 
 def test_an_absent_device_is_named():
-    circuit = load("pc")
+    circuit = small("pc")
     with pytest.raises(ValueError, match="abacus"):
         apical.Simulator(circuit, engine="torch", device="abacus")
     with pytest.raises(ValueError, match="numpy"):
@@ -310,7 +283,7 @@ def test_fused_kernels_equal_numpy(name, tmp_path):
         "from apical.engines import torch_engine as t\n"
         "m = t.TorchExecutable.__init__\n"
         "t.TorchExecutable.__init__ = lambda s, *a: m(s, *a, capture=None, fused=True)\n"
-        f"c = apical.load({name!r}, **{SMALL[name]!r})\n"
+        f"c = apical.load({name!r}, **{parameters(name)!r})\n"
         "r = np.random.default_rng(0)\n"
         "d = {n: r.uniform(size=(3, s)) for n, s in c.streams.items()}\n"
         "s = [apical.Simulator(c, engine=e, seed=1) for e in ('numpy', 'torch')]\n"
@@ -357,7 +330,7 @@ def test_two_processes_equal_one_with_the_joint_batch(tmp_path, name):
         for rank in range(2)
     ]
     assert [process.wait(timeout=120) for process in running] == [0, 0]
-    circuit = load(name, ["adam"] if name == "pc" else [])
+    circuit = small(name, ["adam"] if name == "pc" else [])
     sim = apical.Simulator(circuit, engine="torch", seed=0)
     sim.fit(streams(circuit, 12), batch=4, shuffle=False, epochs=2)
     for out in outs:

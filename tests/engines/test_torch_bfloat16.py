@@ -11,24 +11,14 @@ import pytest
 
 import apical
 from apical.graphs.load import bundled
+from apical.models.small import small
 
 torch = pytest.importorskip("torch")
 
 from apical.engines import torch_engine  # noqa: E402
 
 U = 2.0**-9
-SMALL = {
-    "pc": {"sizes": [16, 12, 8, 4]},
-    "corinfomax": {"sizes": [16, 12, 4], "lam": 0.9},
-    "corinfomax_sst": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3, "lam": 0.9},
-    "ep": {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3},
-    "bsm": {"n": 3, "m_x": 4, "T": 25},
-    "nsm": {"n": 3, "m_x": 4, "T": 25},
-    "hopfield": {"d": 5, "M": 4, "T": 30},
-    "pem": {"n": 3, "m": 4, "T": 25},
-    "sacramento": {"duration": 8},
-    "urbanczik_senn": {"duration": 8},
-}
+WIDER = {"pc": {"sizes": [16, 12, 8, 4]}, "corinfomax": {"sizes": [16, 12, 4]}}
 LINEAR = """\
 apical: 1
 name: linear
@@ -96,7 +86,7 @@ def test_weights_take_updates_that_bfloat16_would_not_see(tmp_path):
 @pytest.mark.parametrize("name", bundled())
 def test_every_circuit_runs(name):
     """States after one presentation within 2^-5 of the largest one in float64."""
-    circuit = apical.load(name, **SMALL.get(name, {}))
+    circuit = small(name, **WIDER.get(name, {}))
     protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
     data = streams(circuit, 4 if circuit.streams else 1)
     names = [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.states]
@@ -123,7 +113,7 @@ def test_what_is_captured_is_the_same(monkeypatch, name):
     def start(self, program, dtype, device=None, **options):
         made(self, program, dtype, device, capture="rehearse", block=3, **options)
 
-    circuit = apical.load(name, **SMALL[name])
+    circuit = small(name, **WIDER.get(name, {}))
     data = streams(circuit, 4)
     found = []
     for patched in (False, True):

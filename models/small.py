@@ -1,0 +1,62 @@
+"""Every bundled circuit and variant, so small that it runs in milliseconds: to compare engines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from ..graphs.circuit import Circuit
+from ..graphs.load import bundled, load, variants_of
+
+LAYERS = {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3}
+MIXTURES = {"n": 3, "m_x": 4, "T": 25}
+PARAMETERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "bsm": MIXTURES,
+        "corinfomax": {**LAYERS, "lam": 0.9},
+        "corinfomax_sst": {**LAYERS, "lam": 0.9},
+        "ep": LAYERS,
+        "hopfield": {"d": 5, "M": 4, "T": 30},
+        "nsm": MIXTURES,
+        "pc": {"sizes": [5, 4, 3, 2], "T": 6},
+        "pem": {"n": 3, "m": 4, "T": 25},
+        "sacramento": {"duration": 8},
+        "urbanczik_senn": {"duration": 8},
+    }
+)
+GROUPS = {"signed": [1, 1, 0], "member": [1, 0, 1]}
+OF_VARIANTS: Mapping[tuple[str, str], Mapping[str, Any]] = MappingProxyType(
+    {("corinfomax", "mixed"): GROUPS, ("corinfomax_sst", "mixed"): GROUPS}
+)
+UNDER = MappingProxyType({"simplex": "sparse", "nonnegative_sparse": "sparse"})
+
+
+Case = tuple[str, tuple[str, ...]]
+
+
+def cases() -> list[Case]:
+    """(circuit, variants): each circuit as it is, and with each variant and what that needs."""
+    return [
+        (name, (UNDER[variant], variant) if variant in UNDER else (variant,) if variant else ())
+        for name in bundled()
+        for variant in ("", *variants_of(name))
+    ]
+
+
+def label(case: Case) -> str:
+    """A name for a table or a test: "pem-sparse-simplex"."""
+    return "-".join((case[0], *case[1]))
+
+
+def parameters(name: str, variants: Sequence[str] = ()) -> dict[str, Any]:
+    """The parameters that make a circuit small."""
+    found = dict(PARAMETERS.get(name, {}))
+    for variant in variants:
+        found |= OF_VARIANTS.get((name, variant), {})
+    return found
+
+
+def small(name: str, variants: Sequence[str] = (), **given: Any) -> Circuit:
+    """A small bundled circuit; `given` are parameters laid over `parameters`."""
+    return load(name, variants=list(variants), **parameters(name, variants) | given)
