@@ -45,18 +45,22 @@ class PrecisionWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Hazard:
-    """A rule whose changes vanish: medians of |w|, change and float spacing."""
+class Small:
+    """What a rule changes too little: its typical size, the change, and the spacing of floats."""
 
-    synapse: str
+    name: str
     dtype: str
     weight: float
     change: float
     spacing: float
 
+
+class Hazard(Small):
+    """A weight that stands still."""
+
     def __str__(self) -> str:
         return (
-            f"{self.synapse}: its rule changes a weight of {self.weight:.3g} by {self.change:.1e}, "
+            f"{self.name}: its rule changes a weight of {self.weight:.3g} by {self.change:.1e}, "
             f"but the next {self.dtype} is {self.spacing:.1e} away, so the weight stands still; "
             f"use dtype='float64', or store the weight without its constant part"
         )
@@ -82,15 +86,8 @@ def hazards(
     return tuple(hazard for hazard in found if hazard is not None)
 
 
-@dataclass(frozen=True)
-class SmallSum:
-    """A weight or slow variable whose updates are small against the spacing of floats."""
-
-    name: str
-    dtype: str
-    weight: float
-    change: float
-    spacing: float
+class SmallSum(Small):
+    """A weight or slow variable that is to be compensated."""
 
     def __str__(self) -> str:
         return (

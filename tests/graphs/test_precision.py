@@ -21,7 +21,7 @@ def start(name, variants=(), **overrides):
 def test_autapse_with_its_leak():
     """Eqs. 29-30 at the published lam: D = eps g + 2 eps gam, the change is gam (D - d)/lam."""
     circuit, weights = start("corinfomax_sst", sizes=[6, 5, 3])
-    found = {h.synapse: h for h in hazards(circuit, weights)}
+    found = {h.name: h for h in hazards(circuit, weights)}
     assert set(found) == {"D[1]", "D[2]"}
     gam = (1 - 0.99999) / 0.99999
     d = 0.15 * 0.5
