@@ -1,17 +1,13 @@
 """The rule compiler: a rule as matrix products, without anything of size batch x post x pre.
 
-A right side is brought to a sum of terms
-
-    coefficient * f(post) * g(pre) * h(w)
-
-in which f and g are functions of the variables at one end and h of the weight and its traces. The
-average over the samples of f(post) g(pre) is one matrix product for the whole batch.
+The average over the samples of a term f(post) g(pre) (see `factors`) is one matrix product for the
+whole batch.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..compartments.optimizers import OPTIMIZERS
 from .circuit import Equation, LearnItem, Synapse, Update
@@ -24,112 +20,18 @@ from .expression import (
     Expr,
     Load,
     Number,
-    Parameter,
     Reference,
-    Trace,
     Transmitted,
     Unary,
-    Variable,
     Weight,
     transform,
     walk,
 )
+from .factors import ONE, separate, times
 from .parse import parse_expression, parse_statement
 from .program import BatchReduce, Map, MatrixReduce, Rank, Term
-from .writing import text
 
-ONE = Number(1.0)
 Apply = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Factors:
-    """One term of a separated right side; None stands for 1."""
-
-    scalar: Expr = ONE
-    post: Expr | None = None
-    pre: Expr | None = None
-    matrix: Expr | None = None
-
-
-def _times(left: Expr | None, right: Expr | None) -> Expr | None:
-    if left is None or right is None:
-        return left if right is None else right
-    return simplify(Binary("*", left, right))
-
-
-def _ends(expr: Expr) -> set[str]:
-    """Which of "post", "pre", "matrix" an expression depends on."""
-    found: set[str] = set()
-    for node in walk(expr):
-        match node:
-            case Variable(side=side) | Parameter(side=side) if side:
-                found.add(side)
-            case Transmitted():
-                found.add("pre")
-            case Weight() | Trace():
-                found.add("matrix")
-    return found
-
-
-def separate(expr: Expr) -> list[Factors]:
-    """The terms of a right side.
-
-    Raises:
-        LoweringError: A function of both ends at once, which no matrix product can average.
-    """
-    ends = _ends(expr)
-    if not ends:
-        return [Factors(scalar=expr)]
-    if len(ends) == 1 and not _scaled(expr):
-        return [replace(Factors(), **{ends.pop(): expr})]
-    match expr:
-        case Unary(operand=operand):
-            return [replace(f, scalar=simplify(Unary("-", f.scalar))) for f in separate(operand)]
-        case Binary(op="+", left=left, right=right):
-            return separate(left) + separate(right)
-        case Binary(op="-", left=left, right=right):
-            return separate(left) + separate(Unary("-", right))
-        case Binary(op="*", left=left, right=right):
-            return [_product(a, b) for a in separate(left) for b in separate(right)]
-        case Binary(op="/", left=left, right=right) if len(separate(right)) == 1:
-            (below,) = separate(right)
-            inverse = Factors(
-                simplify(Binary("/", ONE, below.scalar)),
-                *(e and Binary("/", ONE, e) for e in (below.post, below.pre, below.matrix)),
-            )
-            return [_product(a, inverse) for a in separate(left)]
-        case Binary(op="^", left=left, right=Number(value=power)) if power in (2.0, 3.0, 4.0):
-            terms = separate(left)
-            result = terms
-            for _ in range(int(power) - 1):
-                result = [_product(a, b) for a in result for b in terms]
-            return result
-    raise LoweringError(
-        f"the rule part {text(expr)} mixes both ends of the synapse in a way that is no sum of "
-        f"products f(post) * g(pre) * h(w); write it as such a sum"
-    )
-
-
-def _scaled(expr: Expr) -> bool:
-    """Whether an expression is a number times, or over a number, of something else."""
-    match expr:
-        case Binary(op="*", left=left, right=right):
-            return not _ends(left) or not _ends(right)
-        case Binary(op="/", right=right):
-            return not _ends(right)
-        case Unary():
-            return True
-    return False
-
-
-def _product(a: Factors, b: Factors) -> Factors:
-    return Factors(
-        simplify(Binary("*", a.scalar, b.scalar)),
-        _times(a.post, b.post),
-        _times(a.pre, b.pre),
-        _times(a.matrix, b.matrix),
-    )
 
 
 class RuleCompiler:
@@ -248,7 +150,7 @@ class RuleCompiler:
             post = self._end(synapse, factors.post, "post")
             pre = self._end(synapse, factors.pre, "pre")
             if post is None and pre is None:
-                base.append(_times(scalar, matrix) or ONE)
+                base.append(times(scalar, matrix) or ONE)
             elif post is not None and pre is not None:
                 term = self._term(synapse, scalar, post, pre, keep)
                 if matrix is None:
@@ -266,7 +168,7 @@ class RuleCompiler:
                         f"bias; write it as a product with a variable of `post`"
                     )
                 row = self._row(post or pre or ONE, side, synapse)
-                base.append(_times(_times(scalar, matrix), row) or ONE)
+                base.append(times(times(scalar, matrix), row) or ONE)
         return (summed(base) if base else None), terms
 
     def _term(self, synapse: Synapse, scalar: Expr, post: Expr, pre: Expr, keep: bool) -> Term:
@@ -291,7 +193,7 @@ class RuleCompiler:
         match expr:
             case Binary(op="*", left=left, right=right):
                 (a, b), (c, d) = self._apart(left), self._apart(right)
-                return _times(a, c), _times(b, d)
+                return times(a, c), times(b, d)
             case Binary(op="/", left=left, right=right) if below := self._per_sample(right):
                 above, rest = self._apart(left)
                 return Binary("/", above or ONE, below), rest

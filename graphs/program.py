@@ -11,8 +11,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from .expression import Expr, Load, Number, walk
-from .writing import text
+from .expression import Expr, Load, walk
 
 PERSISTENT = ("slow", "weight", "trace", "optimizer")
 LOST = "~lost"  # ends the name of what rounding took from a compensated buffer
@@ -274,7 +273,9 @@ class Program:
         return hashlib.sha256(f"{self}\n{rows}".encode()).hexdigest()
 
     def __str__(self) -> str:
-        return "\n".join(_listing(self))
+        from .listing import listing
+
+        return "\n".join(listing(self))
 
     def products(self) -> dict[str, tuple[int, int, int]]:
         """Matrix products of each phase: on entry, per step, on leaving."""
@@ -348,102 +349,3 @@ def writes(instruction: Instruction) -> set[str]:
             return set()
         case _:
             return {instruction.target}
-
-
-# --- listing -------------------------------------------------------------------------------------
-
-
-def _listing(program: Program) -> Iterator[str]:
-    yield f"program {program.name}"
-    for b in program.buffers.values():
-        yield f"  buffer {b.name}: {b.kind} {' '.join(str(s) for s in b.shape)}"
-    if program.reset:
-        yield f"  reset {', '.join(program.reset)}"
-    if program.compensated:
-        yield f"  compensated {', '.join(program.compensated)}"
-    for name, start in program.starts.items():
-        yield f"  start {name} = {text(start)}"
-    products = program.products()
-    for phase in program.phases:
-        enter, step, leave = products[phase.name]
-        counted = f"{enter} on entry, {step} per step, {leave} on leaving"
-        yield f"phase {phase.name}  # products: {counted}"
-        yield from _indented(phase.enter, "  ")
-        if phase.loop:
-            yield f"  loop {phase.loop.steps} steps" + (
-                " or until stopped" if phase.loop.stops else ""
-            )
-            yield from _indented(phase.loop.body, "    ")
-        yield from _indented(phase.leave, "  ")
-    for slot in program.slots:
-        yield f"record {slot.name} ({len(slot.rows)} rows)"
-    if program.output:
-        yield f"output {program.output}"
-
-
-def _indented(instructions: tuple[Instruction, ...], indent: str) -> Iterator[str]:
-    for instruction in instructions:
-        for line in _lines(instruction):
-            yield indent + line
-
-
-def _lines(instruction: Instruction) -> Iterator[str]:
-    match instruction:
-        case Map(target=target, value=value, masked=masked):
-            yield f"{target} := {text(value)}" + (" where running" if masked else "")
-        case Block(shape=shape, maps=maps, local=local):
-            if len(maps) == 1:
-                yield from _lines(maps[0])
-                return
-            yield f"each {' '.join(str(s) for s in shape)}:"
-            for m in maps:
-                (line,) = _lines(m)
-                yield "  " + ("local " if m.target in local else "") + line
-        case Reduce():
-            value = text(instruction.value)
-            yield f"{instruction.target} := {instruction.op} over units of {value}"
-        case BatchReduce():
-            how = "mean" if instruction.average else "sum"
-            yield f"{instruction.target} := {how} over samples of {text(instruction.value)}"
-        case Product():
-            matrix = (
-                f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
-            )
-            bias = ", bias" if instruction.bias else ""
-            yield f"{instruction.target} := product({matrix}, {instruction.source}{bias})"
-        case Pair():
-            matrix = (
-                f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
-            )
-            yield (
-                f"{instruction.target} := pairs({matrix}, {instruction.source}) "
-                f"of {text(instruction.value)}"
-            )
-        case Rank(target=target, base=base, terms=terms):
-            how = "mean" if instruction.average else "sum"
-            parts = [target if base is None else text(base)]
-            parts += [
-                ("" if t.coefficient == Number(1.0) else f"({text(t.coefficient)}) * ")
-                + f"{how} "
-                + (f"{t.scale} " if t.scale else "")
-                + f"{t.post} (x) {t.pre}"
-                for t in terms
-            ]
-            flags = ", bias" * instruction.bias + ", off diagonal" * instruction.off_diagonal
-            yield f"{target} := {' + '.join(parts)}{flags}"
-        case MatrixReduce():
-            yield f"{instruction.target} := mean over elements of {text(instruction.value)}"
-        case Draw():
-            arguments = ", ".join(text(a) for a in instruction.arguments)
-            drawn = f"{instruction.kind}({arguments}) '{instruction.name}'"
-            yield f"{instruction.target} := draw {drawn}"
-        case Branch(condition=condition, body=body):
-            yield f"if {text(condition)}:"
-            yield from _indented(body, "  ")
-        case Store():
-            row = text(instruction.row)
-            yield f"store {instruction.source} as record {instruction.slot} row {row}"
-        case Output():
-            yield f"output {instruction.source}"
-        case Stop():
-            yield f"stop samples where {text(instruction.condition)}"

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from .circuit import LearnItem, Phase, Protocol
+from .circuit import Phase, Protocol
 from .constants import NotConstantError
 from .expression import Expr, Parameter, Reference, Variable
 from .families import Indices, repeat
+from .learning import learn, learn_each_step
 from .names import LARGEST, Names
 from .parse import (
-    LearnEntry,
     Loop,
     Statement,
     parse_expression,
@@ -112,7 +112,7 @@ def _phase(
     names: Names,
 ) -> Phase:
     problems = names.problems
-    start = entry.get("from")
+    start = entry.scalar("from")
     if isinstance(start, Scalar) and start.text not in earlier:
         problems.unknown(start.place, "there is no earlier phase", start.text, earlier)
     release = tuple(_released(entry, clamped, names))
@@ -129,7 +129,7 @@ def _phase(
         order = _order(entry, clamped, names)
     return Phase(
         name=key.text,
-        start_from=start.text if isinstance(start, Scalar) else None,
+        start_from=start.text if start is not None else None,
         release=release,
         clamp=clamp,
         set=set_,
@@ -140,9 +140,9 @@ def _phase(
         method=_method(entry, names),
         order=order,
         until=until,
-        learn_each_step=tuple(_learn_each_step(entry, names)),
+        learn_each_step=tuple(learn_each_step(entry, names)),
         plasticity=_plasticity(entry, names),
-        learn=_learn(entry, names),
+        learn=learn(entry, names),
     )
 
 
@@ -266,7 +266,7 @@ def _clock(
     key: Scalar, entry: Mapping, names: Names
 ) -> tuple[Expr | None, Expr | None, Expr | None]:
     problems = names.problems
-    steps, duration, dt = (_scalar(entry, word) for word in ("steps", "for", "dt"))
+    steps, duration, dt = (entry.scalar(word) for word in ("steps", "for", "dt"))
     if steps is not None and duration is not None:
         problems.fail(duration.place, "a phase has `steps` or `for`, not both")
     if steps is None and duration is None:
@@ -311,13 +311,8 @@ def _clock(
     return None, length, time
 
 
-def _scalar(entry: Mapping, word: str) -> Scalar | None:
-    node = entry.get(word)
-    return node if isinstance(node, Scalar) else None
-
-
 def _until(entry: Mapping, names: Names) -> Expr | None:
-    scalar = _scalar(entry, "until")
+    scalar = entry.scalar("until")
     if scalar is None:
         return None
     scope = ProtocolScope(names, scalar, where="`until`", stop=True)
@@ -325,7 +320,7 @@ def _until(entry: Mapping, names: Names) -> Expr | None:
 
 
 def _method(entry: Mapping, names: Names) -> str:
-    scalar = _scalar(entry, "method")
+    scalar = entry.scalar("method")
     if scalar is None:
         return "euler"
     if scalar.text in METHODS_LATER:
@@ -340,7 +335,7 @@ def _method(entry: Mapping, names: Names) -> str:
 
 
 def _plasticity(entry: Mapping, names: Names) -> bool:
-    scalar = _scalar(entry, "plasticity")
+    scalar = entry.scalar("plasticity")
     if scalar is not None and scalar.text not in ("on", "off"):
         names.problems.add(scalar.place, "`plasticity` is on or off", got=scalar.text)
     return scalar is None or scalar.text != "off"
@@ -352,7 +347,7 @@ def _plasticity(entry: Mapping, names: Names) -> bool:
 def _order(
     entry: Mapping, clamped: set[tuple[str, str]], names: Names
 ) -> tuple[tuple[str, ...], ...] | None:
-    scalar = _scalar(entry, "order")
+    scalar = entry.scalar("order")
     if scalar is None:
         return None
     order = names.problems.parsed(scalar, parse_order)
@@ -401,105 +396,3 @@ def _moves(member: Member, clamped: set[tuple[str, str]]) -> bool:
 
 def _with_states(names: Names, clamped: set[tuple[str, str]]) -> Iterable[str]:
     return [m.name for m in names.populations.values() if _moves(m, clamped)]
-
-
-# --- learning ---
-
-
-def _learn(entry: Mapping, names: Names) -> tuple[tuple[LearnItem, ...], ...]:
-    scalar = _scalar(entry, "learn")
-    if scalar is None:
-        return ()
-    groups: list[tuple[LearnItem, ...]] = []
-    with names.problems.guard():
-        for group in names.problems.parsed(scalar, parse_learn):
-            items: list[LearnItem] = []
-            for one in group:
-                if one.when is not None:
-                    start = one.when.span[0] if one.when.span else 0
-                    names.problems.add(
-                        scalar.place_at(start),
-                        "`when` belongs to `learn_each_step`; `learn` acts once, at the end",
-                    )
-                with names.problems.guard():
-                    items += [item for item, _ in _items(scalar, one, names)]
-            groups.append(tuple(items))
-    return tuple(groups)
-
-
-def _learn_each_step(entry: Mapping, names: Names) -> list[tuple[LearnItem, Expr | None]]:
-    scalar = _scalar(entry, "learn_each_step")
-    found: list[tuple[LearnItem, Expr | None]] = []
-    if scalar is None:
-        return found
-    with names.problems.guard():
-        for group in names.problems.parsed(scalar, parse_learn):
-            for one in group:
-                with names.problems.guard():
-                    for item, bound in _items(scalar, one, names):
-                        when = None
-                        if one.when is not None:
-                            scope = ProtocolScope(names, scalar, bound, "`when`")
-                            when = resolve(one.when, scope)
-                        found.append((item, when))
-    return found
-
-
-def _items(scalar: Scalar, one: LearnEntry, names: Names) -> Iterator[tuple[LearnItem, Indices]]:
-    """What one entry of `learn` names, each with the indices that are bound for it."""
-    node = one.reference
-    for bound in repeat(names, scalar, one.loop):
-        for inner in _unbound(node, bound, names):
-            scope = ProtocolScope(names, scalar, inner, "`learn`")
-            if not node.attributes:
-                yield from ((item, inner) for item in _learnt_synapses(node, scope, names))
-            else:
-                yield from ((item, inner) for item in _learnt_slow(node, scope, names))
-
-
-def _unbound(node: Reference, bound: Indices, names: Names) -> list[Indices]:
-    """An index that nothing binds runs over the members."""
-    index = node.index
-    if not isinstance(index, Reference) or index.name in bound or index.index is not None:
-        return [bound]
-    if index.attributes or names.parameters.has(index.name):
-        return [bound]
-    families = names.synapse_families if not node.attributes else names.families
-    members = families.get(node.name, {})
-    found = [{**bound, index.name: i} for i in members if i is not None]
-    return found or [bound]
-
-
-def _learnt_synapses(node: Reference, scope: ProtocolScope, names: Names) -> Iterator[LearnItem]:
-    if node.name in names.families and node.name not in names.synapse_families:
-        names.problems.fail(
-            scope.scalar.place_at(node.span[0] if node.span else 0),
-            f"'{node.name}' is a population; which slow variable of it?",
-            expected="a synapse, or `population.variable`",
-        )
-    for link in names.synapse_members(node, scope):
-        if not link.event:
-            names.problems.fail(
-                scope.scalar.place_at(node.span[0] if node.span else 0),
-                f"the synapse '{link.name}' has no rule to learn by"
-                if not link.plastic
-                else f"the rule of '{link.name}' is `dw/dt`, it acts all the time; "
-                "`learn` is for `w += E`",
-            )
-        yield LearnItem(link.name)
-
-
-def _learnt_slow(node: Reference, scope: ProtocolScope, names: Names) -> Iterator[LearnItem]:
-    for member in names.population_members(node, scope):
-        found = member_variable(node, member, scope)
-        name = node.attributes[0]
-        ruled = {line.statement.target.name for line in member.cell.rules}
-        if not isinstance(found, Variable) or name not in ruled:
-            if member.cell.broken:
-                names.problems.echo()
-            names.problems.fail(
-                scope.scalar.place_at(node.span[0] if node.span else 0),
-                f"'{name}' of '{member.name}' has no line under `rules` to learn by",
-                expected=", ".join(sorted(ruled)) or None,
-            )
-        yield LearnItem(member.name, name)

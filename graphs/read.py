@@ -51,6 +51,11 @@ class Mapping:
         """The value of a key, None if there is none."""
         return next((node for name, node in self.entries if name.text == key), None)
 
+    def scalar(self, key: str) -> Scalar | None:
+        """The value of a key where it is a scalar."""
+        node = self.get(key)
+        return node if isinstance(node, Scalar) else None
+
     def key(self, key: str) -> Scalar | None:
         """The key itself, as it stands in the file."""
         return next((name for name, _ in self.entries if name.text == key), None)

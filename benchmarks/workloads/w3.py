@@ -141,6 +141,6 @@ WORKLOADS = {
             "torch": lambda engine: TorchLoop(),
             "apical": lambda engine: Apical(engine),
         },
-        targets={"numpy": 250, "numba": 10},
+        targets={"numpy": 250, "numba": 15},
     )
 }
