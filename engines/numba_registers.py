@@ -7,7 +7,7 @@ five units then takes about half the time of the same loop over arrays.
 from __future__ import annotations
 
 from ..graphs.expression import Expr
-from ..graphs.program import Block, Instruction, Loop, Product, Reduce, Stop, loads, reads, writes
+from ..graphs.program import Block, Instruction, Loop, Product, Reduce, Stop, loads
 from .numba_text import Text, scalar
 from .numba_writer import Writer
 
@@ -21,9 +21,9 @@ def fits(to: Writer, body: tuple[Instruction, ...]) -> bool:
         return False
     lines = 0
     for instruction in body:
-        if any(to.layout.kind(name) == "matrix" for name in writes(instruction)):
+        if any(to.layout.kind(name) == "matrix" for name in instruction.writes):
             return False
-        names = reads(instruction) | writes(instruction)
+        names = instruction.reads | instruction.writes
         largest = max((int(n) for name in names for n in to.buffers[name].shape[1:]), default=1)
         if largest > UNITS:
             return False
@@ -36,8 +36,8 @@ class Registers:
 
     def __init__(self, to: Writer, loop: Loop, steps: str):
         self.to, self.loop, self.steps = to, loop, steps
-        self.written = set().union(set(), *(writes(i) for i in loop.body))
-        self.names = sorted(self.written.union(*(reads(i) for i in loop.body)))
+        self.written = set().union(set(), *(i.writes for i in loop.body))
+        self.names = sorted(self.written.union(*(i.reads for i in loop.body)))
         self.number = {name: k for k, name in enumerate(self.names)}
 
     def write(self) -> None:

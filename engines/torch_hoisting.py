@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from ..graphs.expression import Expr, Load, Number, Transmitted, Weight, transform, walk
-from ..graphs.program import Loop, flat, writes
+from ..graphs.program import Loop, flat
 from .torch_elementwise import Tape
 from .torch_layout import Layout
 
@@ -22,7 +22,7 @@ class Hoister:
     def enter(self, loop: Loop, prologue: Tape) -> None:
         """From here on expressions stand in the loop; `prologue` runs before it."""
         self.prologue, self._known = prologue, {}
-        self.moving = set().union(*(writes(i) for i in flat(loop.body))) | {"#step", "#t"}
+        self.moving = set().union(*(i.writes for i in flat(loop.body))) | {"#step", "#t"}
 
     def leave(self) -> None:
         """From here on expressions stand outside of a loop, where nothing is hoisted."""

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ..graphs.expression import Expr, Load, Transmitted, Weight, walk
-from ..graphs.program import Buffer, Program, writes
+from ..graphs.program import Buffer, Program
 from . import philox
 from .arithmetic import value as value_of
 from .presentation import Presentations, row_map
@@ -87,7 +87,7 @@ class Layout:
         self.constants: dict[tuple[Expr, torch.dtype], Tensor] = {}
         self.written: set[str] = set()
         for phase in program.phases:
-            self.written = self.written.union(*(writes(i) for i in phase.instructions))
+            self.written = self.written.union(*(i.writes for i in phase.instructions))
         self.set = [
             n for n in self.written if n[0] == "$" and program.buffers[n].shape[0] == "scalar"
         ]

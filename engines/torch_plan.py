@@ -19,8 +19,6 @@ from ..graphs.program import (
     Loop,
     Rank,
     flat,
-    reads,
-    writes,
 )
 from .torch_elementwise import Tape, Tensor
 from .torch_layout import Layout
@@ -81,7 +79,7 @@ class Plan:
         self._refuse_uneven(phase, loop)
         gate = self._gate(loop)
         body = Tape()
-        if loop.stops or any("#step" in reads(i) for i in code):
+        if loop.stops or any("#step" in i.reads for i in code):
             body.append(partial(step.add_, 1.0 if gate is None else gate))
         writer.hoist.enter(loop, straight)
         writer.until = phase if loop.stops else None
@@ -150,9 +148,9 @@ def _parted(loop: Loop) -> tuple[tuple[Instruction, ...], tuple[Instruction, ...
     for instruction in loop.body:
         if not isinstance(instruction, Block) or instruction.shape[0] != "scalar":
             continue
-        made = writes(instruction)
+        made = instruction.writes
         others = [i for i in loop.body if i is not instruction]
-        if exposed(instruction) & made or any(made & (reads(i) | writes(i)) for i in others):
+        if exposed(instruction) & made or any(made & (i.reads | i.writes) for i in others):
             continue
         idle.append(instruction)
     return tuple(i for i in loop.body if i not in idle), tuple(idle)

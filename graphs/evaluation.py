@@ -44,8 +44,6 @@ from .program import (
     Product,
     Rank,
     Reduce,
-    reads,
-    writes,
 )
 
 REDUCTIONS = ("sum", "mean", "max", "norm")
@@ -91,7 +89,9 @@ class Evaluator:
         self.assumed: set[str] | None = None  # in a dry run: invariants taken as current
         self.asked: list[str] = []
         self._recipes: dict[str, tuple[Instruction, ...]] = {}
+        self._calls: dict[Expr, set[str]] = {}  # a function value -> the buffers it makes
         self._reach: dict[str, frozenset[str]] = {}
+        self._above: dict[str, set[str]] = {}  # a buffer -> those that depend on it
         self._temporaries: dict[tuple[object, ...], str] = {}
         self._fixed: dict[str, tuple[Instruction, ...]] = {}
         self._open: list[str] = []
@@ -267,7 +267,10 @@ class Evaluator:
     def recipe(self, name: str) -> tuple[Instruction, ...]:
         """The instructions that make an algebraic buffer current in this view; () for sources."""
         if name not in self._recipes:
-            self._recipes[name] = self._make(name)
+            recipe = self._recipes[name] = self._make(name)
+            match recipe:
+                case (Map(value=Call() as value),):
+                    self._calls.setdefault(value, set()).add(name)
         return self._recipes[name]
 
     def _make(self, name: str) -> tuple[Instruction, ...]:
@@ -419,12 +422,14 @@ class Evaluator:
             finally:
                 self._open.pop()
             self._reach[name] = frozenset(below)
+            for other in below:
+                self._above.setdefault(other, set()).add(name)
         return self._reach[name]
 
     def _reads(self, name: str) -> set[str]:
         recipe = self.recipe(name)
-        made = set().union(set(), *(writes(i) for i in recipe))
-        return set().union(set(), *(reads(i) for i in recipe)) - made
+        made = set().union(set(), *(i.writes for i in recipe))
+        return set().union(set(), *(i.reads for i in recipe)) - made
 
     def need(self, *names: str) -> None:
         """Makes buffers current, emitting what is missing."""
@@ -445,19 +450,13 @@ class Evaluator:
         """A function value that a current buffer already holds is read from there."""
         if not isinstance(instruction, Map):
             return instruction
-        held = {
-            r[0].value: b
-            for b in self.valid
-            if len(r := self.recipe(b)) == 1
-            and isinstance(r[0], Map)
-            and isinstance(r[0].value, Call)
-        }
-        if not held:
-            return instruction
-        value = transform(
-            instruction.value,
-            lambda n: Load(held[n]) if isinstance(n, Call) and n in held else None,
-        )
+
+        def held(node: Expr) -> Expr | None:
+            if isinstance(node, Call) and (found := self._calls.get(node, set()) & self.valid):
+                return Load(min(found))
+            return None
+
+        value = transform(instruction.value, held)
         return Map(instruction.target, value, instruction.masked)
 
     def readable(self, name: str) -> bool:
@@ -475,9 +474,10 @@ class Evaluator:
 
     def write(self, name: str) -> None:
         """Notes that a buffer changed."""
-        self.valid = {v for v in sorted(self.valid) if v == name or name not in self.reach(v)}
-        if self.recipe(name):
-            self.valid.discard(name)
+        kept = name in self.valid and not self.recipe(name)
+        self.valid -= self._above.get(name, set())
+        if kept:
+            self.valid.add(name)
 
     def assign(self, target: str, value: Expr, masked: bool = False) -> None:
         """Emits target := value, after making what value reads current."""
@@ -507,7 +507,7 @@ class Evaluator:
         below = set().union(set(), *(self.reach(name) for name in sorted(self.valid)))
         old = {name: self.recipe(name) for name in sorted(below)}
         self.view = view
-        self._recipes, self._reach = {}, {}
+        self._recipes, self._calls, self._reach, self._above = {}, {}, {}, {}
         changed = {name for name in old if self.recipe(name) != old[name]}
         self.valid = {name for name in sorted(self.valid) if not (self.reach(name) & changed)}
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any
 
 
@@ -201,11 +202,16 @@ class Load(Expr):
 # --- walking -------------------------------------------------------------------------------------
 
 
+@cache
+def _fields(kind: type[Expr]) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind))
+
+
 def children(node: Expr) -> tuple[Expr, ...]:
     """The direct sub-expressions of a node."""
     found: list[Expr] = []
-    for item in fields(node):
-        value: Any = getattr(node, item.name)
+    for name in _fields(type(node)):
+        value: Any = getattr(node, name)
         if isinstance(value, Expr):
             found.append(value)
         elif isinstance(value, tuple):
@@ -226,8 +232,8 @@ def transform(node: Expr, function: Callable[[Expr], Expr | None]) -> Expr:
     if instead is not None:
         return instead
     changes: dict[str, Any] = {}
-    for item in fields(node):
-        value: Any = getattr(node, item.name)
+    for name in _fields(type(node)):
+        value: Any = getattr(node, name)
         if isinstance(value, Expr):
             new: Any = transform(value, function)
         elif isinstance(value, tuple) and any(isinstance(v, Expr) for v in value):
@@ -235,5 +241,5 @@ def transform(node: Expr, function: Callable[[Expr], Expr | None]) -> Expr:
         else:
             continue
         if new is not value:
-            changes[item.name] = new
+            changes[name] = new
     return replace(node, **changes) if changes else node

@@ -7,7 +7,7 @@ shape that it may follow directly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 
 from .program import (
@@ -20,8 +20,6 @@ from .program import (
     Stop,
     Store,
     loads,
-    reads,
-    writes,
 )
 
 TRANSIENT = ("algebraic", "scratch", "latch")
@@ -47,9 +45,9 @@ def _all(phases: tuple[PhaseProgram, ...]) -> list[Instruction]:
     return [i for phase in phases for i in phase.instructions]
 
 
-def _own(instruction: Instruction, read: Callable[[Instruction], set[str]]) -> set[str]:
+def _own(instruction: Instruction) -> Set[str]:
     """What an instruction reads; of a Branch the condition, its body being counted on its own."""
-    return loads(instruction.condition) if isinstance(instruction, Branch) else read(instruction)
+    return loads(instruction.condition) if isinstance(instruction, Branch) else instruction.reads
 
 
 def _drop(
@@ -57,10 +55,10 @@ def _drop(
 ) -> tuple[PhaseProgram, ...]:
     """Drops instructions whose result no instruction reads, until none is left."""
     while True:
-        read = set().union(set(), *(_own(i, reads) for i in _all(phases)))
+        read = set().union(set(), *(_own(i) for i in _all(phases)))
 
         def dead(instruction: Instruction, read: set[str] = read) -> bool:
-            made = writes(instruction)
+            made = instruction.writes
             if not made or isinstance(instruction, Branch):
                 return False
             return all(
@@ -94,8 +92,8 @@ def _postpone(code: tuple[Instruction, ...]) -> list[Instruction]:
         if isinstance(instruction, Store):
             waiting.append(instruction)
             continue
-        made = writes(instruction)
-        if isinstance(instruction, Stop | Branch) or any(made & reads(s) for s in waiting):
+        made = instruction.writes
+        if isinstance(instruction, Stop | Branch) or any(made & s.reads for s in waiting):
             ordered += sorted(waiting, key=lambda s: s.slot)
             waiting = []
         ordered.append(instruction)
@@ -104,8 +102,8 @@ def _postpone(code: tuple[Instruction, ...]) -> list[Instruction]:
 
 def _conflict(first: Instruction, second: Instruction) -> bool:
     """Whether the order of two instructions matters."""
-    made, makes = writes(first), writes(second)
-    return bool(made & reads(second) or makes & reads(first) or made & makes)
+    made, makes = first.writes, second.writes
+    return bool(made & second.reads or makes & first.reads or made & makes)
 
 
 def _raise(code: list[Instruction]) -> list[Instruction]:
@@ -149,7 +147,7 @@ def _home(out: list[Instruction], instruction: Map, shape: tuple[str | int, ...]
     for place in range(len(out) - 1, max(-1, len(out) - REACH), -1):
         candidate = out[place]
         if isinstance(candidate, Block) and candidate.shape == shape:
-            if writes(candidate) & reads(instruction):
+            if candidate.writes & instruction.reads:
                 return place
             nearest = place if nearest is None else nearest
         if _conflict(candidate, instruction):
@@ -157,21 +155,24 @@ def _home(out: list[Instruction], instruction: Map, shape: tuple[str | int, ...]
     return nearest
 
 
-def exposed(instruction: Instruction) -> set[str]:
+def exposed(instruction: Instruction) -> Set[str]:
     """What an instruction reads of the values from before it."""
     if not isinstance(instruction, Block):
-        return reads(instruction)
+        return instruction.reads
     found: set[str] = set()
     written: set[str] = set()
     for m in instruction.maps:
-        found |= reads(m) - written
+        found |= m.reads - written
         written.add(m.target)
     return found
 
 
 def _readers(phases: tuple[PhaseProgram, ...]) -> set[str]:
     """The buffers that some instruction reads from before it."""
-    return set().union(set(), *(_own(i, exposed) for i in _all(phases)))
+    found: set[str] = set()
+    for i in _all(phases):
+        found |= exposed(i) if isinstance(i, Block) else _own(i)
+    return found
 
 
 def _localise(
@@ -185,7 +186,7 @@ def _localise(
         elif isinstance(instruction, Block):
             local = {
                 name
-                for name in writes(instruction)
+                for name in instruction.writes
                 if name not in used and buffers[name].kind in TRANSIENT
             }
             instruction = replace(instruction, local=frozenset(local))

@@ -18,7 +18,7 @@ from .expression import Expr, Load, Variable, walk
 from .fusion import fuse
 from .phases import PhaseLowering
 from .plasticity import RuleCompiler
-from .program import PhaseProgram, Program, Slot, reads, writes
+from .program import PhaseProgram, Program, Slot
 from .sharing import join, share
 
 __all__ = ["LoweringError", "lower"]
@@ -152,7 +152,7 @@ def _used(phases: tuple[PhaseProgram, ...]) -> set[str]:
     used: set[str] = set()
     for phase in phases:
         for instruction in phase.instructions:
-            used |= reads(instruction) | writes(instruction)
+            used |= instruction.reads | instruction.writes
         if phase.dt is not None:
             used |= {n.buffer for n in walk(phase.dt) if isinstance(n, Load)}
     return used

@@ -19,7 +19,6 @@ from .program import (
     Output,
     PhaseProgram,
     Stop,
-    writes,
 )
 from .stepping import DT, STEP, TIME, Stepping, plus, times
 from .stopping import StopRule
@@ -183,7 +182,7 @@ class PhaseLowering:
     def _written(self, body: Callable[[], None]) -> set[str]:
         """The sources that the loop writes."""
         code = self._dry(body, set()).code
-        made = {w for i in code for w in writes(i)}
+        made = {w for i in code for w in i.writes}
         return {w for w in made if not self.at.recipe(w)} | {"#step", "#t"}
 
     def _invariants(self, body: Callable[[], None], moved: set[str]) -> list[str]:
@@ -195,7 +194,7 @@ class PhaseLowering:
         """What a step makes at its start and again at its end: for the first it is made before."""
         entry = set(self.at.valid)
         dry = self._dry(body, entry)
-        made = [w for i in dry.code for w in writes(i)]
+        made = [w for i in dry.code for w in i.writes]
         return sorted(v for v in dry.valid - entry if made.count(v) > 1 and self.at.recipe(v))
 
     def _dry(

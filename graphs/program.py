@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from .expression import Expr, Load, walk
 
@@ -41,8 +42,22 @@ class Buffer:
 # --- instructions --------------------------------------------------------------------------------
 
 
+class Effects:
+    """What an instruction reads and writes; looked up once, since lowering asks again and again."""
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The buffers it reads."""
+        return frozenset(_reads(self))  # type: ignore[arg-type]
+
+    @cached_property
+    def writes(self) -> frozenset[str]:
+        """The buffers it writes."""
+        return frozenset(_writes(self))  # type: ignore[arg-type]
+
+
 @dataclass(frozen=True)
-class Map:
+class Map(Effects):
     """target := value, element by element; `masked`: only where the sample still runs."""
 
     target: str
@@ -51,7 +66,7 @@ class Map:
 
 
 @dataclass(frozen=True)
-class Block:
+class Block(Effects):
     """Maps over one shape in sequence, as one loop; `local` targets are read nowhere else."""
 
     shape: tuple[str | int, ...]
@@ -60,7 +75,7 @@ class Block:
 
 
 @dataclass(frozen=True)
-class Reduce:
+class Reduce(Effects):
     """target (per sample) := sum | mean | max | norm of value over `size` units."""
 
     target: str
@@ -70,7 +85,7 @@ class Reduce:
 
 
 @dataclass(frozen=True)
-class BatchReduce:
+class BatchReduce(Effects):
     """target (a row) := the mean (or sum) of value over the samples of the batch."""
 
     target: str
@@ -79,7 +94,7 @@ class BatchReduce:
 
 
 @dataclass(frozen=True)
-class Product:
+class Product(Effects):
     """target := source @ weight.T (+ last column where `bias`); source @ weight if transposed."""
 
     target: str
@@ -90,7 +105,7 @@ class Product:
 
 
 @dataclass(frozen=True)
-class Pair:
+class Pair(Effects):
     """target_i := sum_j value(w_ij, pre_j, post_i); leaves Weight, Transmitted, Load of post."""
 
     target: str
@@ -120,7 +135,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Rank:
+class Rank(Effects):
     """target := base + terms, a matrix; base None is target itself; terms averaged or summed.
 
     `bias`: the last column belongs to a presynaptic unit that always sends 1. `off_diagonal`: the
@@ -136,7 +151,7 @@ class Rank:
 
 
 @dataclass(frozen=True)
-class MatrixReduce:
+class MatrixReduce(Effects):
     """target (a scalar) := the mean of value over all elements of a matrix or row."""
 
     target: str
@@ -144,7 +159,7 @@ class MatrixReduce:
 
 
 @dataclass(frozen=True)
-class Draw:
+class Draw(Effects):
     """target := random numbers from the stream `name`: random_sign, uniform or normal."""
 
     target: str
@@ -154,7 +169,7 @@ class Draw:
 
 
 @dataclass(frozen=True)
-class Branch:
+class Branch(Effects):
     """The body where a scalar condition holds."""
 
     condition: Expr
@@ -162,7 +177,7 @@ class Branch:
 
 
 @dataclass(frozen=True)
-class Store:
+class Store(Effects):
     """Copies source to row `row` of a record, for the samples that still run."""
 
     slot: int
@@ -171,14 +186,14 @@ class Store:
 
 
 @dataclass(frozen=True)
-class Output:
+class Output(Effects):
     """Copies source to the output of the presentation."""
 
     source: str
 
 
 @dataclass(frozen=True)
-class Stop:
+class Stop(Effects):
     """Samples for which the condition holds stop moving; the loop ends when none is left."""
 
     condition: Expr
@@ -307,13 +322,12 @@ def loads(expr: Expr) -> set[str]:
     return {node.buffer for node in walk(expr) if isinstance(node, Load)}
 
 
-def reads(instruction: Instruction) -> set[str]:
-    """The buffers an instruction reads."""
+def _reads(instruction: Instruction) -> set[str] | frozenset[str]:
     match instruction:
         case Map(target=target, value=value, masked=masked):
             return loads(value) | ({target} if masked else set())
         case Block(maps=maps):
-            return set().union(*(reads(m) for m in maps))
+            return set().union(*(m.reads for m in maps))
         case Reduce() | BatchReduce() | MatrixReduce():
             return loads(instruction.value)
         case Product():
@@ -329,7 +343,7 @@ def reads(instruction: Instruction) -> set[str]:
         case Draw():
             return set().union(set(), *(loads(a) for a in instruction.arguments)) | {"#step"}
         case Branch(condition=condition, body=body):
-            return loads(condition).union(*(reads(i) for i in body))
+            return loads(condition).union(*(i.reads for i in body))
         case Store():
             return {instruction.source} | loads(instruction.row)
         case Output():
@@ -338,13 +352,12 @@ def reads(instruction: Instruction) -> set[str]:
             return loads(instruction.condition)
 
 
-def writes(instruction: Instruction) -> set[str]:
-    """The buffers an instruction writes."""
+def _writes(instruction: Instruction) -> set[str] | frozenset[str]:
     match instruction:
         case Block(maps=maps):
             return {m.target for m in maps}
         case Branch(body=body):
-            return set().union(set(), *(writes(i) for i in body))
+            return set().union(set(), *(i.writes for i in body))
         case Store() | Output() | Stop():
             return set()
         case _:

@@ -16,7 +16,7 @@ from dataclasses import replace
 from .derivative import simplify
 from .evaluation import summed
 from .expression import Binary, Expr, Load, Number, transform
-from .program import Branch, Buffer, Instruction, Map, PhaseProgram, Rank, Term, reads, writes
+from .program import Branch, Buffer, Instruction, Map, PhaseProgram, Rank, Term
 
 Buffers = Mapping[str, Buffer]
 
@@ -44,7 +44,7 @@ class Copies:
 
     def forget(self, *code: Instruction) -> None:
         """Nothing is the same any more once one of the two is written."""
-        made = set().union(set(), *(writes(i) for i in code))
+        made = set().union(set(), *(i.writes for i in code))
         self.original = {k: o for k, o in self.original.items() if not {k, o} & made}
 
     def replaced(self, code: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
@@ -55,7 +55,7 @@ class Copies:
                 before = dict(self.original)
                 i = replace(i, body=self.replaced(i.body))
                 self.original = before
-            elif reads(i) & self.original.keys():
+            elif i.reads & self.original.keys():
                 i = self._renamed(i)
             self.forget(i)
             if isinstance(i, Map) and not i.masked and isinstance(i.value, Load):
