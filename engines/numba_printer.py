@@ -118,9 +118,14 @@ class Phase:
     def _finite(self, number: int) -> None:
         to = self.to
         place = f"p * {len(self.program.phases)} + {number}"
-        for name in (n for n in self.program.finite if n in to.index):
+        names = [n for n in self.program.finite if n in to.index]
+        if not names:
+            return
+        to.line("bad = False")  # one return for all: numba releases every argument at each
+        for name in names:
             size = to.size(self.program.buffers[name].size)
-            to.line(f"if f.broken({to.array(name)}, {size} * B):", f"    return {place}")
+            to.line(f"bad = bad or f.broken({to.array(name)}, {size} * B)")
+        to.line("if bad:", f"    return {place}")
 
     # --- instructions --------------------------------------------------------------------------
 
