@@ -57,6 +57,8 @@ class Copies:
                 self.original = before
             elif i.reads & self.original.keys():
                 i = self._renamed(i)
+                if isinstance(i, Map) and i.value == Load(i.target):
+                    continue
             self.forget(i)
             if isinstance(i, Map) and not i.masked and isinstance(i.value, Load):
                 if self.buffers[i.target].kind == "latch":

@@ -113,3 +113,14 @@ def test_what_a_step_makes_for_the_next_is_not_made_twice():
     for phase in program.phases:
         made = [m.target for i in phase.body if isinstance(i, Block) for m in i.maps]
         assert made.count("layer[1].r") == 1
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_a_phase_from_the_end_of_the_one_before_assigns_nothing(engine):
+    """u is W x when free; nudged from there it is the label, whatever W is."""
+    text = TEXT.replace("    nudged:\n", "    nudged:\n      from: free\n")
+    sim = apical.Simulator(load_text(text), engine=engine, seed=2)
+    assert "y.u := y.u\n" not in str(sim.program("train"))
+    label = np.array([[0.5, -2.0, 1.0]])
+    sim.run("train", image=np.ones((1, 4)), label=label, record=[])
+    np.testing.assert_allclose(sim.state["y.u"], label, rtol=1e-12)
