@@ -332,14 +332,20 @@ def restore(scalars: Any, starts: Any) -> None:
 
 
 @njit(**FAST)
+def copy(target: Any, source: Any) -> None:
+    """target (unit, sample) := source, as many numbers as target has."""
+    flat = target.reshape(-1)
+    for i in range(len(flat)):
+        flat[i] = source[i]
+
+
+@njit(**FAST)
 def store(records: Any, sources: Any, rows: Any, p: int, row: int, first: int, last: int) -> None:
     """A row of records `first` to `last`; none where its place in `rows` is negative."""
     for k in range(first, last):
         place = rows[k, row]
         if place >= 0:
-            target, source = records[k][p, place].reshape(-1), sources[k]
-            for i in range(len(target)):
-                target[i] = source[i]
+            copy(records[k][p, place], sources[k])
 
 
 @njit(**FAST)
@@ -359,12 +365,9 @@ def store_running(
 
 
 @njit(**FAST)
-def put_out(out: Any, p: int, a: Any, units: int) -> None:
+def put_out(out: Any, p: int, a: Any) -> None:
     """The output of presentation p."""
-    batch = out.shape[2]
-    for i in range(units):
-        for j in range(batch):
-            out[p, i, j] = a[i * batch + j]
+    copy(out[p], a)
 
 
 rounds = njit(**INLINE)(philox.rounds)

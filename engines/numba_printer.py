@@ -164,8 +164,7 @@ class Phase:
                     self._code(body)
                     to.line("pass")
             case Output(source=source):
-                n = to.size(self.program.buffers[source].size)
-                to.line(f"f.put_out({to.use('out')}, {to.use('p')}, {to.array(source)}, {n})")
+                to.line(f"f.put_out({to.use('out')}, {to.use('p')}, {to.array(source)})")
             case Stop(condition=condition):
                 Loops(to).stop(condition)
             case _:

@@ -31,14 +31,9 @@ def fuse(
 ) -> tuple[PhaseProgram, ...]:
     """The phases with unread instructions dropped and Maps joined into Blocks."""
     phases = _drop(phases, buffers)
-    phases = tuple(_each(p, lambda code: _join(_raise(_postpone(code)), buffers)) for p in phases)
+    phases = tuple(p.each(lambda code: _join(_raise(_postpone(code)), buffers)) for p in phases)
     used = _readers(phases)
-    return tuple(_each(p, lambda code: _localise(code, used, buffers)) for p in phases)
-
-
-def _each(phase: PhaseProgram, function) -> PhaseProgram:
-    loop = phase.loop and replace(phase.loop, body=function(phase.loop.body))
-    return replace(phase, enter=function(phase.enter), loop=loop, leave=function(phase.leave))
+    return tuple(p.each(lambda code: _localise(code, used, buffers)) for p in phases)
 
 
 def _all(phases: tuple[PhaseProgram, ...]) -> list[Instruction]:
@@ -78,7 +73,7 @@ def _drop(
                     kept.append(i)
             return tuple(kept)
 
-        fewer = tuple(_each(p, keep) for p in phases)
+        fewer = tuple(p.each(keep) for p in phases)
         if fewer == phases:
             return phases
         phases = fewer

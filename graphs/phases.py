@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -194,8 +195,8 @@ class PhaseLowering:
         """What a step makes at its start and again at its end: for the first it is made before."""
         entry = set(self.at.valid)
         dry = self._dry(body, entry)
-        made = [w for i in dry.code for w in i.writes]
-        return sorted(v for v in dry.valid - entry if made.count(v) > 1 and self.at.recipe(v))
+        made = collections.Counter(w for i in dry.code for w in i.writes)
+        return sorted(v for v in dry.valid - entry if made[v] > 1 and self.at.recipe(v))
 
     def _dry(
         self, body: Callable[[], None], entry: set[str], assumed: set[str] | None = None

@@ -8,8 +8,8 @@ Names exist up to here; engines see buffers only. Axes: unit variables (replica,
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from .expression import Expr, Load, walk
@@ -203,6 +203,7 @@ Instruction = (
     Map | Block | Reduce | BatchReduce | Product | Pair | Rank | MatrixReduce | Draw | Branch
     | Store | Output | Stop
 )  # fmt: skip
+Code = tuple[Instruction, ...]
 
 
 # --- program -------------------------------------------------------------------------------------
@@ -227,6 +228,11 @@ class PhaseProgram:
     leave: tuple[Instruction, ...]
     first_row: int = 0
     dt: Expr | None = None
+
+    def each(self, function: Callable[[Code], Code]) -> PhaseProgram:
+        """The phase with its three pieces of straight-line code put through a function."""
+        loop = self.loop and replace(self.loop, body=function(self.loop.body))
+        return replace(self, enter=function(self.enter), loop=loop, leave=function(self.leave))
 
     @property
     def body(self) -> tuple[Instruction, ...]:

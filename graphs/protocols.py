@@ -113,7 +113,7 @@ def _phase(
 ) -> Phase:
     problems = names.problems
     start = entry.scalar("from")
-    if isinstance(start, Scalar) and start.text not in earlier:
+    if start is not None and start.text not in earlier:
         problems.unknown(start.place, "there is no earlier phase", start.text, earlier)
     release = tuple(_released(entry, clamped, names))
     clamp = tuple(_assignments(entry, "clamp", names))

@@ -95,12 +95,7 @@ def join(
 ) -> tuple[tuple[PhaseProgram, ...], dict[str, Buffer]]:
     """The phases with the terms of a rule joined, and the buffers with those this takes."""
     joining = Joining(buffers)
-    found = []
-    for phase in phases:
-        enter, leave = joining.of(phase.enter), joining.of(phase.leave)
-        loop = phase.loop and replace(phase.loop, body=joining.of(phase.loop.body))
-        found.append(replace(phase, enter=enter, loop=loop, leave=leave))
-    return tuple(found), joining.buffers
+    return tuple(phase.each(joining.of) for phase in phases), joining.buffers
 
 
 class Joining:

@@ -154,8 +154,8 @@ def _target(scalar: Scalar, bound: dict[str, int], names: Names) -> tuple[Member
 
 
 def _connect(entry: Mapping, names: Names) -> str:
-    node = entry.get("connect")
-    if not isinstance(node, Scalar) or is_null(node):
+    node = entry.scalar("connect")
+    if node is None or is_null(node):
         return "dense"
     if node.text in CONNECTIVITY:
         return node.text
@@ -315,8 +315,8 @@ def _rule(link: Link, traces: tuple[str, ...], names: Names) -> tuple[Update | E
 
 
 def _current(link: Link, names: Names) -> Expr | None:
-    node = link.entry.get("current")
-    if not isinstance(node, Scalar):
+    node = link.entry.scalar("current")
+    if node is None:
         return None
     expr = names.problems.parsed(node, parse_expression)
     names.reading(node, expr, "equation", link.target.name)
@@ -385,15 +385,15 @@ def _text(shape: tuple[int, ...]) -> str:
 
 
 def _batch(link: Link, names: Names) -> str:
-    node = link.entry.get("batch")
-    if isinstance(node, Scalar) and node.text not in ("mean", "sum"):
+    node = link.entry.scalar("batch")
+    if node is not None and node.text not in ("mean", "sum"):
         names.problems.add(node.place, "`batch` is mean or sum", got=node.text)
-    return node.text if isinstance(node, Scalar) else "mean"
+    return node.text if node is not None else "mean"
 
 
 def _check(link: Link, names: Names) -> str | None:
-    node = link.entry.get("check")
-    if not isinstance(node, Scalar):
+    node = link.entry.scalar("check")
+    if node is None:
         return None
     if node.text not in PROPERTIES:
         names.problems.unknown(node.place, "there is no check", node.text, PROPERTIES)
