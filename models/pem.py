@@ -9,7 +9,7 @@ Source: Predictive Entropy Maximization, 2026 (arXiv 2605.19965), written after 
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -98,27 +98,33 @@ def _random_covariance(seed: int) -> np.ndarray:
     return a @ a.T / 40
 
 
+def _bounded(covariance: np.ndarray) -> bool:
+    return abs(remainder(covariance)) <= tight_bound(covariance) <= loose_bound(covariance)
+
+
 def _bounds_hold(seed: int) -> float:
     rng = np.random.default_rng(seed)
     held = 0
     for _ in range(330):
         a = rng.normal(size=(5, rng.integers(8, 200)))
         c = a @ a.T / a.shape[1]
-        held += abs(remainder(c)) <= tight_bound(c) + 1e-14 <= loose_bound(c) + 1e-10
+        held += _bounded(c)
     return held / 330
 
 
 def _bounds_hold_in_circuits(seed: int) -> float:
     """Eleven correlations of the sources, thirty streams each."""
-    held = []
-    for rho in np.arange(11) / 20:
-        for c in covariances("antisparse", float(rho), 30.0, _streams(range(30))):
-            held.append(abs(remainder(c)) <= tight_bound(c) <= loose_bound(c))
+    held = [_bounded(c) for rho in range(11) for c in _covariances(rho / 20, range(30))]
     return float(np.mean(held))
 
 
+@cache
+def _covariances(rho: float, seeds: range) -> list[np.ndarray]:
+    return covariances("antisparse", rho, 30.0, _streams(seeds))
+
+
 def _remainders(rho: float, seeds: range) -> list[float]:
-    return [abs(remainder(c)) for c in covariances("antisparse", rho, 30.0, _streams(seeds))]
+    return [abs(remainder(c)) for c in _covariances(rho, seeds)]
 
 
 def _order(seed: int) -> float:

@@ -6,7 +6,7 @@ Source: the Predictive-Entropy-Maximization programs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
@@ -123,13 +123,11 @@ def covariances(domain: str, rho: float, snr: float, seeds: Sequence[int]) -> li
     It forgets: one of lam .99 is that of the last hundred samples or so.
     """
     found = []
-    for first in range(0, len(seeds), TOGETHER):
-        part = seeds[first : first + TOGETHER]
-        mixtures = np.stack([mix(domain, rho=rho, snr=snr, seed=s).mixtures for s in part])
-        sim = learn(SETTINGS[domain], mixtures, np.stack([_start(domain, s) for s in part]))
-        n = sim.circuit.populations["y"].size
-        lateral = np.reshape(sim.weights["C"], (len(part), n, n))
-        variances = np.reshape(sim.slow["y.var"], (len(part), n))
+    for _, mixtures, first in _drawn(domain, rho, snr, seeds):
+        sim = learn(SETTINGS[domain], mixtures, first)
+        replicas, n, _ = first.shape
+        lateral = np.reshape(sim.weights["C"], (replicas, n, n))
+        variances = np.reshape(sim.slow["y.var"], (replicas, n))
         found += [c + np.diag(v) for c, v in zip(lateral, variances, strict=True)]
     return found
 
@@ -164,19 +162,17 @@ def separated(
     published constants; scored on the linear map of the mixtures. `method` is "pem", one of
     `OTHERS`, "bsm" or "nsm".
     """
-    if len(seeds) > TOGETHER:
-        first, rest = seeds[:TOGETHER], seeds[TOGETHER:]
-        return [s for part in (first, rest) for s in separated(domain, rho, snr, part, method)]
-    drawn = [mix(domain, rho=rho, snr=snr, seed=seed) for seed in seeds]
-    mixtures = np.stack([d.mixtures for d in drawn])
-    if method in ("bsm", "nsm"):
-        found = learn_similarity(method, mixtures, len(drawn[0].sources))
-    else:
-        setting = SETTINGS[domain]
-        if method != "pem":
-            setting = setting.under(OTHERS[method])
-        found = separators(setting, mixtures, np.stack([_start(domain, seed) for seed in seeds]))
-    return [score(d.sources, w @ d.mixtures) for d, w in zip(drawn, found, strict=True)]
+    setting = SETTINGS[domain]
+    if method not in ("pem", "bsm", "nsm"):
+        setting = setting.under(OTHERS[method])
+    scores: list[Score] = []
+    for sources, mixtures, first in _drawn(domain, rho, snr, seeds):
+        if method in ("bsm", "nsm"):
+            found = learn_similarity(method, mixtures, sources.shape[1])
+        else:
+            found = separators(setting, mixtures, first)
+        scores += [score(*pair) for pair in zip(sources, found @ mixtures, strict=True)]
+    return scores
 
 
 def separated_recordings(name: str, seeds: Sequence[int]) -> list[Score]:
@@ -197,6 +193,20 @@ def score(sources: np.ndarray, estimate: np.ndarray) -> Score:
     """The scores of estimates (n, N), matched with their sources (n, N)."""
     matched = match(sources, estimate).estimate
     return Score(sinr(sources, matched), mean_snr(sources, matched))
+
+
+def _drawn(
+    domain: str, rho: float, snr: float, seeds: Sequence[int]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Sources, mixtures and first weights of the published streams, some replicas at a time."""
+    for place in range(0, len(seeds), TOGETHER):
+        part = seeds[place : place + TOGETHER]
+        drawn = [mix(domain, rho=rho, snr=snr, seed=seed) for seed in part]
+        yield (
+            np.stack([d.sources for d in drawn]),
+            np.stack([d.mixtures for d in drawn]),
+            np.stack([_start(domain, seed) for seed in part]),
+        )
 
 
 def _start(domain: str, seed: int) -> np.ndarray:
