@@ -22,23 +22,27 @@ def make_task() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return sources @ A.T, W, 5 * np.eye(N)
 
 
-def loop(X: Any, W: Any, B: Any) -> Any:
-    """One pass over the samples, the equations as they stand; returns W, B and the last r."""
-    r = np.zeros(N)
-    for i in range(len(X)):
-        x = X[i]
-        ff = W @ x
-        r = np.zeros(N)
-        for _ in range(200):
-            new = np.clip(r + 0.03 * (B @ r - (r - ff) / 0.1), -1, 1)
-            change = np.linalg.norm(new - r)
-            r = new
-            if change < 1e-6 * np.linalg.norm(r):
-                break
-        W = W + 0.01 * np.outer(r - ff, x)
-        z = B @ r
-        B = (B - GAIN / (1 + GAIN * (z @ r)) * np.outer(z, z)) / FORGET
-    return W, B, r
+def looping(xp: Any) -> Any:
+    """One pass over the samples, the equations as they stand, with numpy or torch."""
+
+    def loop(X: Any, W: Any, B: Any) -> Any:
+        """W and B at the end."""
+        for i in range(len(X)):
+            x = X[i]
+            ff = W @ x
+            r = xp.zeros_like(ff)
+            for _ in range(200):
+                new = xp.clip(r + 0.03 * (B @ r - (r - ff) / 0.1), -1, 1)
+                change = xp.linalg.norm(new - r)
+                r = new
+                if change < 1e-6 * xp.linalg.norm(r):
+                    break
+            W = W + 0.01 * xp.outer(r - ff, x)
+            z = B @ r
+            B = (B - GAIN / (1 + GAIN * (z @ r)) * xp.outer(z, z)) / FORGET
+        return W, B
+
+    return loop
 
 
 class PlainLoop:
@@ -47,11 +51,11 @@ class PlainLoop:
     def __init__(self, compiled: bool) -> None:
         """Make the arrays."""
         self.X, self.W, self.B = make_task()
-        self.loop = loop
+        self.loop = looping(np)
         if compiled:
             import numba
 
-            self.loop = numba.njit(loop)
+            self.loop = numba.njit(self.loop)
 
     def start(self) -> None:
         """Nothing to set: the loop leaves its arguments as they are."""
@@ -73,7 +77,7 @@ class TorchLoop:
         import torch
 
         torch.set_num_threads(1)
-        self.torch = torch
+        self.torch, self.loop = torch, looping(torch)
         self.X, self.W, self.B = (torch.tensor(array) for array in make_task())
 
     def start(self) -> None:
@@ -81,21 +85,8 @@ class TorchLoop:
 
     def go(self, units: int) -> None:
         """Learn from the first `units` thousand samples."""
-        torch, W, B = self.torch, self.W, self.B
-        with torch.no_grad():
-            for x in self.X[: 1000 * units]:
-                ff = W @ x
-                r = torch.zeros(N, dtype=torch.float64)
-                for _ in range(200):
-                    new = torch.clip(r + 0.03 * (B @ r - (r - ff) / 0.1), -1, 1)
-                    change = torch.linalg.norm(new - r)
-                    r = new
-                    if change < 1e-6 * torch.linalg.norm(r):
-                        break
-                W = W + 0.01 * torch.outer(r - ff, x)
-                z = B @ r
-                B = (B - GAIN / (1 + GAIN * (z @ r)) * torch.outer(z, z)) / FORGET
-        self.out = W, B
+        with self.torch.no_grad():
+            self.out = self.loop(self.X[: 1000 * units], self.W, self.B)
 
     def result(self) -> dict[str, np.ndarray]:
         """The weights."""

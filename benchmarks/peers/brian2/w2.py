@@ -11,7 +11,7 @@ EQUATIONS = """
 du/dt = (-u + 0.8*(v_B - u) + 0.4*(v_A - u)) / (10*ms) : 1
 dv_B/dt = (-v_B + I + c*sin(2*pi*t/(50*ms))) / (5*ms) : 1
 dv_A/dt = (-v_A + 0.6*r) / (20*ms) : 1
-r = tanh(u) : 1
+r = tanh(u) : 1{flag}
 I : 1
 c : 1 (constant)
 """
@@ -37,8 +37,7 @@ class Network:
         b.defaultclock.dt = DT * b.ms
         W, c, u = make_task("float64")
         flag = " (constant over dt)" if hoisted else ""
-        equations = EQUATIONS.replace("tanh(u) : 1", f"tanh(u) : 1{flag}")
-        cells = b.NeuronGroup(N, equations, method="euler", namespace={})
+        cells = b.NeuronGroup(N, EQUATIONS.format(flag=flag), method="euler", namespace={})
         cells.u, cells.c = u, c
         current = "w : 1 (constant)\nI_post = w*r_pre : 1 (summed)"
         synapses = b.Synapses(cells, cells, current, namespace={})
