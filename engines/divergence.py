@@ -21,22 +21,19 @@ class Divergence(ArithmeticError):
 
     def __init__(
         self,
-        variable: str,
-        unit: int,
-        sample: int,
-        phase: str,
-        time: float | None,
+        message: str,
+        *,
+        variable: str = "",
+        unit: int = 0,
+        sample: int | None = None,
+        phase: str | None = None,
+        time: float | None = None,
         seed: int | None = None,
     ):
+        super().__init__(message)
         self.variable, self.unit, self.sample, self.phase = variable, unit, sample, phase
         self.time, self.seed = time, seed
         self.traces: Traces | None = None
-        when = f"at time {time:g}" if time is not None else "at its end"
-        when += "" if seed is None else f", with seed {seed}"
-        super().__init__(
-            f"{variable} of unit {unit} is not finite for sample {sample}, in phase {phase!r} "
-            f"{when}; a smaller step (dt) or a smaller rate may help"
-        )
 
 
 def divergence(
@@ -54,8 +51,25 @@ def divergence(
             sample, unit = (int(i) for i in np.argwhere(bad)[0])
             place = int(work.order[failure.replica, failure.presentation, sample])
             sample = place % work.total
-            return Divergence(name, unit, sample, failure.phase, float(times[row]), seed)
-    return Divergence("a state", 0, 0, failure.phase, None, seed)
+            return _of_state(name, unit, sample, failure.phase, float(times[row]), seed)
+    return _of_state("a state", 0, 0, failure.phase, None, seed)
+
+
+def _of_state(
+    name: str, unit: int, sample: int, phase: str, time: float | None, seed: int | None
+) -> Divergence:
+    when = f"at time {time:g}" if time is not None else "at its end"
+    when += "" if seed is None else f", with seed {seed}"
+    return Divergence(
+        f"{name} of unit {unit} is not finite for sample {sample}, in phase {phase!r} {when}; "
+        f"a smaller step (dt) or a smaller rate may help",
+        variable=name,
+        unit=unit,
+        sample=sample,
+        phase=phase,
+        time=time,
+        seed=seed,
+    )
 
 
 def _retraced(

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +15,11 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+# Both belong to all threads. Two locks: who imports `numba_functions` asks for the first, and may
+# be waited for by who holds the second.
+_SETTINGS = threading.Lock()
+_MODULES = threading.Lock()
 
 
 def cache_folder() -> Path:
@@ -37,12 +43,13 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     settings: Any = config
 
     def compiled(function: Callable[..., Any]) -> Any:
-        before, settings.CACHE_DIR = settings.CACHE_DIR, str(cache_folder())
-        try:
-            made = numba.njit(**options)(function)
-        finally:
-            settings.CACHE_DIR = before
-        _guard(made)
+        with _SETTINGS:
+            before, settings.CACHE_DIR = settings.CACHE_DIR, str(cache_folder())
+            try:
+                made = numba.njit(**options)(function)
+            finally:
+                settings.CACHE_DIR = before
+            _guard(made)
         return made
 
     return compiled
@@ -67,20 +74,25 @@ def load(source: str) -> ModuleType:
     """The module of a text, imported; its functions compile at their first call, or are cached."""
     digest = hashlib.sha256((source + _stamp()).encode()).hexdigest()[:24]
     name = f"apical_kernel_{digest}"
-    if name in sys.modules:
+    with _MODULES:
+        if name not in sys.modules:
+            sys.modules[name] = _imported(name, source)
         return sys.modules[name]
+
+
+def _imported(name: str, source: str) -> ModuleType:
     path = _written(f"{name}.py", source)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
+    sys.modules[name] = module  # numba looks its functions up there
     try:
         spec.loader.exec_module(module)
+        for value in vars(module).values():
+            _guard(value)
     except BaseException:
         del sys.modules[name]
         raise
-    for value in vars(module).values():
-        _guard(value)
     return module
 
 

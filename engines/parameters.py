@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..graphs.circuit import Circuit
+from .given import numbers
 from .presentation import Arrays
 from .starts import parameter_values
 from .views import ArrayView
@@ -22,6 +23,11 @@ class Parameters:
     def __init__(self, circuit: Circuit, replicas: int):
         self.circuit, self.replicas = circuit, replicas
         self.given: list[dict[str, Any]] = [{} for _ in range(replicas)]
+
+    def __copy__(self) -> Parameters:
+        made = Parameters(self.circuit, self.replicas)
+        made.given = [dict(own) for own in self.given]
+        return made
 
     def give(self, name: str, given: Any) -> None:
         """Sets a parameter, or all members of a family, in all replicas."""
@@ -54,7 +60,7 @@ class Parameters:
 
 def _one(name: str, given: Any, length: int, replica: int, replicas: int) -> Any:
     """What one replica gets of a given parameter value."""
-    array = np.asarray(given, dtype=np.float64)
+    array = numbers(f"parameter {name!r}", given, np.dtype(np.float64))
     if length:
         if array.shape == (length,):
             return tuple(array.tolist())

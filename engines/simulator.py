@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,8 @@ from . import memory
 from .arithmetic import value
 from .divergence import Divergence, divergence
 from .engine import compile_program
+from .given import check_by_name, seeds_of, whole
+from .history import History
 from .parameters import Parameters, ParameterView
 from .presentation import Arrays, Executable, Presentations, allocate
 from .progress import progress
@@ -40,21 +42,6 @@ CHUNK_SECONDS = 0.1
 DTYPES = {"float64": "float64", "float32": "float32", "bfloat16": "float32"}  # of weights
 
 
-@dataclass
-class History:
-    """What `fit` saw: one entry per epoch, with the validation scores where asked for."""
-
-    epochs: list[dict[str, Any]] = field(default_factory=list)
-    interrupted: bool = False
-
-    def __getitem__(self, name: str) -> list[Any]:
-        """The values of one score, epoch by epoch."""
-        return [entry[name] for entry in self.epochs]
-
-    def __len__(self) -> int:
-        return len(self.epochs)
-
-
 class Simulator:
     """A circuit with weights, on one engine.
 
@@ -71,40 +58,38 @@ class Simulator:
         compensate: Whether sums that `dtype` is too narrow for keep what rounding takes from them;
             `compensated` says which do, and why.
 
+    A simulator can be copied (`copy.deepcopy`) and pickled, to go to another process: the copy has
+    arrays of its own, and compiles for itself.
+
     Raises:
-        ValueError: An unknown engine, dtype or parameter.
+        ValueError: An unknown engine, dtype or parameter, or a value of a wrong kind.
     """
 
     def __init__(
         self,
         circuit: Circuit,
         engine: str = "numba",
-        seed: int | Sequence[int] = 0,
+        seed: int | Iterable[int] = 0,
         dtype: str | None = None,
         replicas: int = 1,
         parameters: Mapping[str, Any] | None = None,
         device: str | None = None,
         compensate: bool = True,
     ):
-        self.circuit, self.engine, self.replicas = circuit, engine, replicas
-        self.device = device
-        dtype = dtype or ("float32" if device and device != "cpu" else "float64")
-        dtype = dtype if dtype == "bfloat16" else str(np.dtype(dtype))
-        if dtype not in DTYPES:
-            raise ValueError(f"dtype {dtype!r}: expected one of {', '.join(map(repr, DTYPES))}")
-        self.activity = dtype
-        self.dtype = np.dtype(DTYPES[dtype])
-        if replicas < 1:
-            raise ValueError(f"replicas: expected at least 1, got {replicas}")
-        self.seed = seed if isinstance(seed, int) else list(seed)
-        self.seeds = tuple(range(seed, seed + replicas) if isinstance(seed, int) else seed)
-        if len(self.seeds) != replicas:
-            raise ValueError(f"seed: expected a number or {replicas} of them, got {seed}")
+        if not isinstance(circuit, Circuit):
+            raise ValueError(
+                f"circuit: expected a Circuit, got {circuit!r}; "
+                f"apical.load(...) gives one, of a file or by a bundled name"
+            )
+        self.circuit, self.engine, self.device = circuit, engine, device
+        self.activity, self.dtype = _dtypes(dtype, device)
+        self.replicas = whole("replicas", replicas, 1)
+        self.seed, self.seeds = seeds_of(seed, self.replicas)
         self.presentation = self.sample = self.epoch = 0
         self._failing: set[str] = set()  # synapses whose `check` failed when last looked at
         self.stopped: dict[str, np.ndarray] = {}
         self._memory: Arrays = {}
-        self._parameters = Parameters(circuit, replicas)
+        self._parameters = Parameters(circuit, self.replicas)
         self._executables: dict[tuple[Any, ...], Executable] = {}
         self._compile(None)
         for name, given in (parameters or {}).items():
@@ -113,10 +98,27 @@ class Simulator:
         self.compensated: tuple[SmallSum, ...] = ()
         self._compensate = compensate
         self._start()
+        self._open_views()
+
+    def _open_views(self) -> None:
+        """`weights`, `slow`, `state` and `parameters`, which read and write this memory."""
         self.weights = ArrayView("weight", self._weights, self._check_weight)
         self.slow = ArrayView("slow variable", lambda: self._kind("slow", squeeze=True))
         self.state = ArrayView("state", self._states)
         self.parameters = ParameterView(self._parameters, self._memory, self.dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the views, which belong to one memory, and what was compiled."""
+        kept = {n: v for n, v in vars(self).items() if not isinstance(v, ArrayView)}
+        return kept | {"_executables": {}, "_memory": dict(self._memory)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A simulator with arrays of its own."""
+        vars(self).update(state)
+        self._memory = {n: memory.copied(a, a.dtype) for n, a in self._memory.items()}
+        self._failing, self.stopped = set(self._failing), dict(self.stopped)
+        self._parameters = copy(self._parameters)
+        self._open_views()
 
     # --- starting ------------------------------------------------------------------------------
 
@@ -238,10 +240,18 @@ class Simulator:
         A stream is (sample, unit), or (replica, sample, unit) where each replica has its own. A
         smaller last batch is presented too. Ctrl-C stops cleanly: what was learnt stays, and the
         history says `interrupted`.
+
+        Raises:
+            Divergence: A state or a weight is no longer finite.
+            ValueError: Samples, or a number, that the circuit cannot be given; before anything is
+                learnt, also what `validate` holds.
         """
+        epochs, batch = whole("epochs", epochs, 0), whole("batch", batch, 1)
         history = History()
         executable = self._executable(protocol, True, (), None)
         streams = self._streams(executable.program, samples)
+        if validate is not None:
+            self._check_validation(validate)
         with progress(epochs * -(-streams.total // batch), "fit") as bar:
             for _ in range(epochs):
                 order = streams.shuffled(self.seeds, self.epoch) if shuffle else streams.places
@@ -268,10 +278,27 @@ class Simulator:
                     on_epoch(self, entry)
         return history
 
+    def _check_validation(self, samples: Mapping[str, Any]) -> None:
+        check_by_name("validate", samples)
+        self._check_scored(samples)
+        for name in self.circuit.predicts:
+            self._streams(self._executable("predict", False, (), name).program, samples)
+
+    def _check_scored(self, samples: Mapping[str, Any]) -> None:
+        """Whether there is something to score: a predicted stream that the samples hold."""
+        predicted = list(self.circuit.predicts)
+        if not any(name in samples for name in predicted):
+            what = f"predicts {', '.join(predicted)}" if predicted else "has no `predicts`"
+            raise ValueError(
+                f"nothing to score: {self.circuit.name} {what}, and the samples hold "
+                f"{', '.join(map(str, samples)) or 'nothing'}"
+            )
+
     def predict(
         self, samples: Mapping[str, Any], protocol: str = "predict", batch: int = 200
     ) -> dict[str, np.ndarray]:
         """What the circuit thinks each stream of `predicts` is: (sample, unit) by stream name."""
+        batch = whole("batch", batch, 1)
         found = {}
         for name in self.circuit.predicts:
             executable = self._executable(protocol, False, (), name)
@@ -291,6 +318,8 @@ class Simulator:
         self, samples: Mapping[str, Any], protocol: str = "predict", batch: int = 200
     ) -> dict[str, Any]:
         """The scores of the predictions: by the samples' own metrics, else the squared error."""
+        check_by_name("samples", samples)
+        self._check_scored(samples)
         predictions = self.predict(samples, protocol, batch)
         score = getattr(samples, "score", None)
         if score is not None:
@@ -326,7 +355,7 @@ class Simulator:
             batch: Samples presented at once; None: all.
             initial: States that do not start at 0, name -> (sample, unit).
             carry: States and time go on from where the last presentation left them.
-            samples: Number of samples where the circuit reads no stream (default 1).
+            samples: Number of samples where the circuit reads no stream; None: 1.
             budget: Bytes that the recording may take.
             facts: What else the manifest says, such as the command that made the run.
             streams: The streams of the file's `data`, by name.
@@ -334,12 +363,15 @@ class Simulator:
         Raises:
             Divergence: A state is not finite; its `traces` hold what was recorded.
             BudgetError: The recording would be larger than the budget.
+            ValueError: Streams, states or numbers that the circuit cannot be given.
         """
+        batch = None if batch is None else whole("batch", batch, 1)
+        samples = None if samples is None else whole("samples", samples, 1)
         records = recordings(record, self.circuit)
         executable = self._executable(protocol, learn, records, None)
         program = executable.program
-        given = self._streams(program, streams, samples or 1)
-        starts = initial_states(program, initial or {}, given, self.dtype)
+        given = self._streams(program, streams, samples)
+        starts = initial_states(program, {} if initial is None else initial, given, self.dtype)
         self._check_budget(program, given.total, budget)
         said = manifest(
             self.circuit,
@@ -398,7 +430,9 @@ class Simulator:
 
     # --- pieces of a run -----------------------------------------------------------------------
 
-    def _streams(self, program: Program, given: Mapping[str, Any], samples: int = 1) -> Streams:
+    def _streams(
+        self, program: Program, given: Mapping[str, Any], samples: int | None = None
+    ) -> Streams:
         tensors = self.engine == "torch"
         return given_streams(
             self.circuit, program, given, self.replicas, self.dtype, tensors, samples
@@ -499,3 +533,15 @@ class Simulator:
         made._memory |= {name: memory.copied(a, a.dtype) for name, a in arrays.items()}
         made.presentation, made.sample, made.epoch = facts["counters"]
         return made
+
+
+def _dtypes(dtype: str | None, device: str | None) -> tuple[str, np.dtype]:
+    """The dtype of activity, and that of weights and states."""
+    given = dtype or ("float32" if device and device != "cpu" else "float64")
+    try:
+        activity = given if given == "bfloat16" else str(np.dtype(given))
+    except TypeError:
+        activity = str(given)
+    if activity not in DTYPES:
+        raise ValueError(f"dtype {activity!r}: expected one of {', '.join(map(repr, DTYPES))}")
+    return activity, np.dtype(DTYPES[activity])

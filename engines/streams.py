@@ -11,6 +11,7 @@ import numpy as np
 from ..graphs.circuit import Circuit
 from ..graphs.program import Program
 from . import philox
+from .given import check_by_name, check_tensor, numbers
 from .presentation import Arrays
 
 
@@ -42,7 +43,7 @@ def given_streams(
     replicas: int,
     dtype: np.dtype,
     tensors: bool = False,
-    samples: int = 1,
+    samples: int | None = None,
 ) -> Streams:
     """The streams a program reads, checked.
 
@@ -53,19 +54,23 @@ def given_streams(
         replicas: The number of replicas.
         dtype: Of the arrays.
         tensors: Whether torch tensors stay what and where they are.
-        samples: The number of samples where no stream is read.
+        samples: The number of samples where no stream is read; None: 1.
 
     Raises:
-        ValueError: A stream that is unknown or missing, or of a wrong shape.
+        ValueError: A stream that is unknown or missing, of a wrong shape, without samples, or, if
+            the program reads it, with something else than finite numbers.
     """
-    _check_names(circuit, program, given)
+    needed = _check_names(circuit, program, given)
     arrays = {
-        n: _stream(circuit, n, values, replicas, dtype, tensors) for n, values in given.items()
+        n: _stream(circuit, n, values, replicas, dtype, tensors, n in needed)
+        for n, values in given.items()
     }
     lengths = {name: array.shape[-2] for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"streams differ in their number of samples: {lengths}")
-    total = next(iter(lengths.values()), samples)
+    total = next(iter(lengths.values()), samples or 1)
+    if samples is not None and samples != total:
+        raise ValueError(f"samples={samples}, but the streams hold {total}: leave `samples` out")
     places = np.broadcast_to(np.arange(total), (replicas, total))
     if any(array.ndim == 3 for array in arrays.values()):
         shared = np.tile(np.arange(total), replicas)
@@ -76,7 +81,9 @@ def given_streams(
     return Streams(arrays, places)
 
 
-def _check_names(circuit: Circuit, program: Program, given: Mapping[str, Any]) -> None:
+def _check_names(circuit: Circuit, program: Program, given: Mapping[str, Any]) -> list[str]:
+    """The streams that a program reads; all are given, and no other than the circuit's."""
+    check_by_name("samples", given)
     unknown = sorted(set(given) - set(circuit.streams))
     if unknown:
         known = ", ".join(circuit.streams) or "none"
@@ -85,13 +92,22 @@ def _check_names(circuit: Circuit, program: Program, given: Mapping[str, Any]) -
     missing = [n for n in needed if n not in given]
     if missing:
         raise ValueError(f"{program.name} reads the stream {missing[0]!r}, which was not given")
+    return needed
 
 
 def _stream(
-    circuit: Circuit, name: str, values: Any, replicas: int, dtype: np.dtype, tensors: bool
+    circuit: Circuit,
+    name: str,
+    values: Any,
+    replicas: int,
+    dtype: np.dtype,
+    tensors: bool,
+    needed: bool,
 ) -> Any:
     tensor = tensors and hasattr(values, "untyped_storage")
-    array = values if tensor else np.asarray(values, dtype=dtype)
+    if tensor:
+        check_tensor(f"stream {name!r}", values, finite=needed)
+    array = values if tensor else numbers(f"stream {name!r}", values, dtype, finite=needed)
     size = circuit.streams[name]
     if array.ndim == 1 and size == array.shape[0]:
         array = array[None]
@@ -99,10 +115,24 @@ def _stream(
     if not (own or array.ndim == 2) or array.shape[-1] != size:
         raise ValueError(
             f"stream {name!r}: expected (sample, unit) with {size} units, got "
-            f"{tuple(array.shape)}; the sizes of a circuit are set as in "
-            f"apical.load({circuit.name!r}, sizes=[...])"
+            f"{tuple(array.shape)}; {_likely(circuit, array, size, replicas)}"
         )
+    if not array.shape[-2]:
+        raise ValueError(f"stream {name!r}: expected at least 1 sample, got none")
     return array if tensor else np.ascontiguousarray(array)
+
+
+def _likely(circuit: Circuit, array: Any, size: int, replicas: int) -> str:
+    """What a wrong shape may come from."""
+    if array.ndim == 1 and size == 1:
+        return "one number for each sample is `x.reshape(-1, 1)`"
+    if array.ndim == 1:
+        return f"class numbers become one unit for each class by `np.eye({size})[x]`"
+    if array.ndim == 3 and array.shape[-1] == size:
+        return f"(replica, sample, unit) is for as many replicas as there are, {replicas}"
+    if array.ndim > 2 and array[0].size == size:
+        return "the units of a sample stand in one row: `x.reshape(len(x), -1)`"
+    return f"the sizes of a circuit are set as in apical.load({circuit.name!r}, sizes=[...])"
 
 
 def initial_states(
@@ -114,20 +144,23 @@ def initial_states(
         ValueError: No such state, or a wrong shape.
     """
     found: Arrays = {}
+    check_by_name("initial", given)
     laid = bool(streams.places[-1, :1].any())  # streams laid end to end
     for name, start in given.items():
         buffer = program.buffers.get(name)
         if buffer is None or buffer.kind != "state":
             known = ", ".join(program.reset)
             raise ValueError(f"initial: no state {name!r}; there are: {known}")
-        array = np.asarray(start, dtype=dtype)
+        array = numbers(f"initial {name!r}", start, dtype)
         array = array.reshape((1,) * (3 - array.ndim) + array.shape)
-        if array.shape[1:] != (streams.total, buffer.size):
+        replicas = len(streams.places)
+        if array.shape[1:] != (streams.total, buffer.size) or len(array) not in (1, replicas):
+            several = f", or {replicas} of these, one for each replica" if replicas > 1 else ""
             raise ValueError(
-                f"initial {name!r}: expected (sample, unit) = {(streams.total, buffer.size)}, "
-                f"got {array.shape[1:]}"
+                f"initial {name!r}: expected (sample, unit) = {(streams.total, buffer.size)}"
+                f"{several}, got {np.shape(start)}"
             )
-        found[name] = np.tile(array, (1, len(streams.places), 1)) if laid else array
+        found[name] = np.tile(array, (1, replicas, 1)) if laid else array
     return found
 
 

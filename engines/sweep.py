@@ -19,7 +19,9 @@ import numpy as np
 from ..graphs.circuit import Circuit
 from ..graphs.load import load
 from ..graphs.lower import lower
-from .simulator import History, Simulator
+from .given import seeds_of, whole
+from .history import History
+from .simulator import Simulator
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Sweep:
         seeds: int | Iterable[int] = 1,
         **options: Any,
     ):
-        numbers = tuple(range(seeds) if isinstance(seeds, int) else seeds)
+        numbers = _seeds(seeds)
         combinations = [dict(zip(grid, values, strict=True)) for values in product(*grid.values())]
         groups: dict[str, list[tuple[int, dict[str, Any]]]] = {}
         circuits: dict[str, Circuit] = {}
@@ -100,6 +102,14 @@ class Sweep:
             }
             for point in self.points
         ]
+
+
+def _seeds(given: Any) -> tuple[int, ...]:
+    """How many seeds, from 0 on; or which."""
+    if isinstance(given, Iterable) and np.ndim(given):  # type: ignore[arg-type]
+        several = list(given)
+        return seeds_of(several, len(several))[1]
+    return tuple(range(whole("seeds", given, 1)))
 
 
 def _split(circuit: str | Path, values: Mapping[str, Any]) -> tuple[Circuit, dict[str, Any]]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .given import numbers
+
 
 class ArrayView(MutableMapping[str, np.ndarray]):
     """name -> array; reading gives a view on the memory, writing copies into it.
@@ -19,7 +21,7 @@ class ArrayView(MutableMapping[str, np.ndarray]):
 
     Raises:
         KeyError: No such name; the message has the nearest.
-        ValueError: A wrong shape, or numbers that are not finite.
+        ValueError: A wrong shape, no numbers, or numbers that are not finite.
     """
 
     def __init__(
@@ -37,14 +39,12 @@ class ArrayView(MutableMapping[str, np.ndarray]):
 
     def __setitem__(self, name: str, new: Any) -> None:
         array = self._find(name)
-        values = np.asarray(new)
+        values = numbers(f"{self._what} {name!r}", new, array.dtype)
         if values.shape not in (array.shape, array.shape[1:]):
             lead = f" or {array.shape}" if len(array) > 1 else ""
             raise ValueError(
                 f"{self._what} {name!r}: expected shape {array.shape[1:]}{lead}, got {values.shape}"
             )
-        if not np.isfinite(values).all():
-            raise ValueError(f"{self._what} {name!r}: the new values are not all finite")
         if self._check is not None:
             self._check(name, values)
         array[...] = values

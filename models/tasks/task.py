@@ -18,7 +18,7 @@ class Samples(Mapping[str, np.ndarray]):
     """
 
     def __init__(self, streams: Mapping[str, Any], metrics: Mapping[str, str] | None = None):
-        self._streams = {name: np.asarray(array) for name, array in streams.items()}
+        self._streams = {name: np.asanyarray(array) for name, array in streams.items()}
         self.metrics: Mapping[str, str] = dict(metrics or {})
         lengths = {}
         for name, array in self._streams.items():
