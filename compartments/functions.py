@@ -10,7 +10,8 @@ Values at kinks stand here, once, and every engine inherits them:
 - `clip(a, b, c)'` by a is 1 strictly inside (b, c), 0 on both bounds;
 - `abs'(0) = sign(0) = 0`;
 - `min` and `max` of two equal numbers: the first argument is the one that counts;
-- `sign`, `round` and `floor` have derivative 0 everywhere.
+- `sign`, `round` and `floor` have derivative 0 everywhere;
+- `exprel(0) = 1` and `exprel'(0) = 1/2`, the limits: there is no kink.
 
 `softmax` and the reductions have no derivative. `max` with one argument reduces over units, with
 two it is elementwise (`kind_of`).
@@ -20,6 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import factorial
 from types import MappingProxyType
 from typing import Any
 
@@ -56,6 +58,14 @@ def relu(x: Any) -> Any:
 def softplus(x: Any) -> Any:
     """log(1 + exp(x)), without overflow for any x."""
     return np.logaddexp(x, 0.0)
+
+
+def exprel(x: Any) -> Any:
+    """(e^x - 1) / x, 1 at 0; the x/(1 - e^-x) of ion channels is 1/exprel(-x)."""
+    bounded = np.minimum(x, 1000.0)  # e^x is infinite from there on, and inf/inf is no number
+    zero = bounded == 0
+    safe = np.where(zero, 1.0, bounded)
+    return np.where(zero, 1.0, np.expm1(safe) / safe)
 
 
 def clip(a: Any, b: Any, c: Any) -> Any:
@@ -105,6 +115,7 @@ _TABLE = (
     Function("abs", (1, 1), "elementwise", np.abs, "|x|"),
     Function("sign", (1, 1), "elementwise", np.sign, "-1, 0 or 1"),
     Function("exp", (1, 1), "elementwise", np.exp, "e^x"),
+    Function("exprel", (1, 1), "elementwise", exprel, "(exp(x) - 1) / x, 1 at 0"),
     Function("log", (1, 1), "elementwise", np.log, "natural logarithm"),
     Function("sqrt", (1, 1), "elementwise", np.sqrt, "x^(1/2)"),
     Function("sin", (1, 1), "elementwise", np.sin, "sine of radians"),
@@ -119,6 +130,18 @@ _TABLE = (
     Function("norm", (1, 1), "reduction", norm, "sqrt(sum_i x_i^2) over units"),
     Function("len", (1, 1), "constant", len, "number of entries of a list parameter"),
 )
+
+NEAR = 0.5  # up to this |x| a series stands for (e^x - exprel(x)) / x, which cancels near 0
+
+
+def _slope_of_exprel() -> str:
+    """exprel'(x) = (e^x - exprel(x)) / x, or sum_k (k + 1) x^k / (k + 2)! where |x| < NEAR."""
+    near = "0"
+    for k in reversed(range(14)):
+        near = f"({(k + 1) / factorial(k + 2)!r} + clip(x, -{NEAR}, {NEAR})*{near})"
+    far = f"(exp(x) - exprel(x))/(x + (abs(x) < {NEAR}))"
+    return f"(abs(x) < {NEAR})*{near} + (abs(x) >= {NEAR})*{far}"
+
 
 FUNCTIONS: Mapping[str, Function] = MappingProxyType({f.name: f for f in _TABLE})
 
@@ -137,6 +160,7 @@ DERIVATIVES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "abs": ("sign(x)",),
         "sign": ("0",),
         "exp": ("exp(x)",),
+        "exprel": (_slope_of_exprel(),),
         "log": ("1/x",),
         "sqrt": ("1/(2*sqrt(x))",),
         "sin": ("cos(x)",),

@@ -11,14 +11,6 @@ from ..compartments.functions import FUNCTIONS
 from ..graphs.expression import Binary, Call, Compare, Expr, Load, Number, Unary
 
 
-def phi1(z: Any) -> Any:
-    """(e^z - 1) / z, 1 at 0."""
-    z = np.asarray(z)
-    small = np.abs(z) < 1e-5
-    safe = np.where(small, 1.0, z)
-    return np.where(small, 1 + z / 2 + z * z / 6, np.expm1(safe) / safe)
-
-
 def rounding(new: Any, old: Any, change: Any) -> Any:
     """What rounding added to old + change; never simplified to 0."""
     return (new - old) - change
@@ -58,8 +50,6 @@ def value(
             return _BINARY[op](value(left, load, leaf), value(right, load, leaf))
         case Compare(op=op, left=left, right=right):
             return _COMPARE[op](value(left, load, leaf), value(right, load, leaf)) * 1.0
-        case Call(function="phi1", arguments=(argument,)):
-            return phi1(value(argument, load, leaf))
         case Call(function="rounding", arguments=arguments):
             return rounding(*(value(a, load, leaf) for a in arguments))
         case Call(function=function, arguments=arguments):

@@ -52,6 +52,7 @@ MAGIC32, LOG2E32 = np.float32(12582912.0), np.float32(1.4426950408889634)
 LN2_HIGH32, LN2_LOW32 = np.float32(0.693359375), np.float32(-2.12194440e-4)
 LOWEST32, HIGHEST32 = np.float32(-87.0), np.float32(88.0)
 ZERO32, ONE32, TWO32, LIMIT32 = (np.float32(x) for x in (0, 1, 2, 20))
+FAR32, THOUSAND32, E32 = (np.float32(x) for x in (80, 1000, math.e))
 
 
 @njit(**INLINE)
@@ -166,17 +167,25 @@ def sign_32(x: Any) -> Any:
 
 
 @njit(**INLINE)
-def phi1_64(z: Any) -> Any:
-    """(e^z - 1) / z, 1 at 0."""
-    if abs(z) < 1e-5:
-        return 1.0 + z / 2.0 + z * z / 6.0
-    return math.expm1(z) / z
+def exprel_64(x: Any) -> Any:
+    """(e^x - 1) / x, 1 at 0; where e^x is near the largest number it is e e^(x - 1)."""
+    far = x > 700.0
+    s, q = parts_64(x - 1.0 if far else x)
+    e = s * q + (s - 1.0)
+    zero = 1.0 if x == 0.0 else 0.0
+    bounded = 1000.0 if x > 1000.0 else x
+    return (e * (math.e if far else 1.0) + zero) / (bounded + zero)
 
 
 @njit(**INLINE)
-def phi1_32(z: Any) -> Any:
-    """(e^z - 1) / z, 1 at 0."""
-    return np.float32(phi1_64(np.float64(z)))
+def exprel_32(x: Any) -> Any:
+    """(e^x - 1) / x, 1 at 0; where e^x is near the largest number it is e e^(x - 1)."""
+    far = x > FAR32
+    s, q = parts_32(x - ONE32 if far else x)
+    e = s * q + (s - ONE32)
+    zero = ONE32 if x == ZERO32 else ZERO32
+    bounded = THOUSAND32 if x > THOUSAND32 else x
+    return (e * (E32 if far else ONE32) + zero) / (bounded + zero)
 
 
 @njit(**INLINE)
@@ -406,7 +415,7 @@ NAMES = {
     "clip": "f.clip_any",
     "sign": "f.sign_{}",
     "exp": "f.exp_{}",
-    "phi1": "f.phi1_{}",
+    "exprel": "f.exprel_{}",
     "rounding": "f.rounding",
     "abs": "abs",
     "log": "math.log",

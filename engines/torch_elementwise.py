@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..compartments.functions import FUNCTIONS
 from ..graphs.expression import Binary, Call, Compare, Expr, Load, Number, Unary
 
 Call_ = Callable[[], Any]
@@ -229,8 +230,8 @@ class Assembler:
                 return self._bound("minimum", self._bound("maximum", x[0], x[1]), x[2])
             case "softplus":
                 return self.two("logaddexp", x[0], 0.0)
-            case "phi1":
-                return self._phi1(x[0])
+            case "exprel":
+                return self._exprel(x[0])
             case "rounding":
                 return self.two("sub", self.two("sub", x[0], x[1]), x[2])
         return self._one(function, x[0])
@@ -240,19 +241,15 @@ class Assembler:
             a, b = b, a
         return self.two(op, a, b)
 
-    def _phi1(self, z: Any) -> Any:
-        """(e^z - 1) / z, with its series near 0."""
-        if isinstance(z, float):
-            z = self.tensor(torch.full((1, 1, 1), z, dtype=torch.float64, device=self.pool.device))
-        small = self._compare("lt", self._one("abs", z), 1e-5)
-        other = self.two("sub", 1.0, small)
-        safe = self.two("add", self.two("mul", z, other), small)
+    def _exprel(self, x: Any) -> Any:
+        """(e^x - 1) / x, 1 at 0; e^1000 is infinite, and inf/inf would be no number."""
+        if isinstance(x, float):
+            return float(FUNCTIONS["exprel"].numpy(x))
+        x = self._bound("minimum", x, 1000.0)
+        zero = self._compare("eq", x, 0.0)
+        safe = self.two("add", x, zero)
         far = self.two("div", self._one("expm1", safe), safe)
-        near = self.two(
-            "add", self.two("mul", z, self.two("add", self.two("div", z, 6.0), 0.5)), 1.0
-        )
-        parts = self.two("mul", far, other), self.two("mul", near, small)
-        return self.two("add", *parts)
+        return self.two("add", self.two("mul", far, self.two("sub", 1.0, zero)), zero)
 
     # --- assignments ---------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ buffer changed, so that all that depends on it has to be made again before it is
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from .circuit import Circuit, Population, Synapse
@@ -232,6 +232,15 @@ class Evaluator:
             self._temporaries[key] = f"{label}#{len(self._temporaries)}"
         return self.buffer(self._temporaries[key], kind, *shape), known
 
+    def computed(
+        self, label: str, key: object, size: int, recipe: Callable[[str], tuple[Instruction, ...]]
+    ) -> Expr:
+        """A number per unit with a recipe of its own, made once for each (label, key)."""
+        name, known = self._temporary((label, key), label, "algebraic", "unit", size)
+        if not known:
+            self._fixed[name] = recipe(name)
+        return Load(name)
+
     def _reduction(self, op: str, value: Expr) -> Expr:
         size = self.units(value)
         name, known = self._temporary((op, value), op, "algebraic", "sample")
@@ -285,7 +294,7 @@ class Evaluator:
             population, variable = name[2:-1].rsplit(".", 1)
             return (Map(name, self.derivative(population, variable)),)
         if name.endswith(".I") and name[:-2] in self.circuit.synapses:
-            return self._current(self.circuit.synapses[name[:-2]], name)
+            return self.current(self.circuit.synapses[name[:-2]], name)
         if name.endswith(".w") and name[:-2] in self.circuit.synapses:
             return self._live_weight(self.circuit.synapses[name[:-2]], name)
         owner, _, variable = name.rpartition(".")
@@ -319,7 +328,8 @@ class Evaluator:
         number = Binary("/", Load(name), Call("sqrt", (Counter("dt"),)))
         return transform(right, lambda n: number if isinstance(n, Noise) else None)
 
-    def _current(self, synapse: Synapse, name: str) -> tuple[Instruction, ...]:
+    def current(self, synapse: Synapse, name: str) -> tuple[Instruction, ...]:
+        """The instructions that make what a synapse brings to every unit, in the buffer `name`."""
         source = self.sent(synapse)
         if synapse.connect == "one_to_one":
             weight = self._weight_operand(synapse)

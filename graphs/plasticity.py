@@ -341,7 +341,12 @@ class RuleCompiler:
             swapped = transform(right, lambda n: Load(weight) if isinstance(n, Weight) else None)
             value = self.at.reading(self.at.translate(swapped, synapse))
             self.at.emit(BatchReduce(rate, value, synapse.batch == "mean"))
-            return rate, _slope(value, own)
+            slope = _slope(value, own)
+            if slope == Number(0.0):
+                return rate, slope
+            name = self.at.buffer(f"slope({target})", "scratch", *shape)
+            self.at.emit(BatchReduce(name, slope, synapse.batch == "mean"))
+            return rate, Load(name)
         base, terms = self._split(synapse, right, weight, keep=False)
         base = simplify(base) if base is not None else Number(0.0)
         diagonal = synapse.connect == "all_but_self"

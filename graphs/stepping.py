@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .circuit import Phase, Update
-from .derivative import differentiate, simplify
+from .derivative import simplify
 from .evaluation import Evaluator, LoweringError
-from .expression import Binary, Call, Expr, Load, Number, walk
+from .expression import Binary, Call, Compare, Expr, Load, Number, walk
 from .plasticity import RuleCompiler
 from .program import Map
+from .slopes import Slopes
 from .tableaux import TABLEAUX, Tableau
 
 STEP, TIME, DT = Load("#step"), Load("#t"), Load("#dt")
@@ -81,14 +82,32 @@ class Stepping:
             if not single and not starts:
                 starts = {target: self.copy(target, "start") for target, _, _ in stages[0]}
         if tableau.exponential:
-            for target, rate, slope in stages[0]:
-                gain = Call("phi1", (times(DT, slope),))
-                self._advance(target, None, times(times(DT, gain), Load(rate)))
+            gains = [self._gain(target, slope) for target, _, slope in stages[0]]
+            for (target, rate, _), gain in zip(stages[0], gains, strict=True):
+                self._advance(target, None, times(gain, Load(rate)))
         elif single:
             for target, rate, _ in stages[0]:
                 self._advance(target, None, times(DT, Load(rate)))
         else:
             self._move(starts, stages, tableau.b, last=True)
+
+    def _gain(self, target: str, slope: Expr) -> Expr:
+        """Dt exprel(dt slope), read before any state of the turn is written.
+
+        Where the slope is infinite (of sqrt(x) at 0) exprel is 0, and x would stay there: dt.
+        """
+        at = self.at
+        if slope == Number(0.0):
+            return DT
+        relative = Call("exprel", (times(DT, slope),))
+        shapes = {at.buffers[n.buffer].shape[0] for n in walk(slope) if isinstance(n, Load)}
+        if shapes <= {"scalar"}:
+            return times(DT, relative)
+        name = at.buffer(f"{target}~gain", "scratch", *at.buffers[target].shape)
+        self._put(name, relative, masked=False)
+        moving = plus(Load(name), Compare("==", Load(name), Number(0.0)))
+        self._put(name, times(DT, moving), masked=False)
+        return Load(name)
 
     def _elapsed(self) -> Expr:
         step_dependent = any(isinstance(n, Load) and n.buffer == "#step" for n in walk(self.dt))
@@ -104,11 +123,9 @@ class Stepping:
             rate = at.rate(population, variable)
             at.need(rate)
             target = at.variable(population, variable)
-            recipe = at.recipe(rate)[0]
-            slope = Number(0.0)
-            if isinstance(recipe, Map) and self.phase.method == "exponential_euler":
-                slope = simplify(differentiate(recipe.value, Load(target)))
-                at.reading(slope)
+            slope: Expr = Number(0.0)
+            if TABLEAUX[self.phase.method].exponential:
+                slope = at.reading(Slopes(at, population, variable).value())
             found.append((target, rate, slope))
         if last:
             found += self._filter_rates()

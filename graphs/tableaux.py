@@ -13,8 +13,8 @@ class Tableau:
 
         k_s = f(t + c_s dt, x + dt sum_j a_sj k_j)        x := x + dt sum_s b_s k_s
 
-    `exponential`: each state moves by phi1(a dt) dt f with a its own slope df/dx and
-    phi1(z) = (e^z - 1)/z: exact where f is linear in x and the rest is constant over the step.
+    `exponential`: each state moves by exprel(a dt) dt f with a its own slope df/dx (see `slopes`)
+    and exprel(z) = (e^z - 1)/z: exact where f is linear in x and the rest constant over the step.
     """
 
     name: str

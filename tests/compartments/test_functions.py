@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 from scipy import special
@@ -9,8 +11,8 @@ from scipy import special
 from apical.compartments import DERIVATIVES, FUNCTIONS, kind_of
 
 NAMES = (
-    "identity tanh logistic relu softplus clip abs sign exp log sqrt sin cos min max round floor "
-    "softmax sum mean norm len"
+    "identity tanh logistic relu softplus clip abs sign exp exprel log sqrt sin cos min max round "
+    "floor softmax sum mean norm len"
 ).split()
 WITHOUT_DERIVATIVE = {"softmax", "sum", "mean", "norm", "len"}
 
@@ -41,6 +43,33 @@ def test_values_against_scipy_and_without_overflow() -> None:
         FUNCTIONS["softmax"].numpy(x[1:-1]), special.softmax(x[1:-1]), rtol=1e-14
     )
     np.testing.assert_array_equal(FUNCTIONS["clip"].numpy(x, 0, 2), [0, 0, 0, 0, 1.3, 2, 2])
+
+
+def test_exprel_against_scipy() -> None:
+    sizes = 10.0 ** np.linspace(-320, 2.8, 1000)
+    x = np.concatenate([sizes, -sizes, np.linspace(-40, 40, 801), [-1e300, -np.inf]])
+    with np.errstate(invalid="raise", divide="raise"):
+        found = FUNCTIONS["exprel"].numpy(x)
+    np.testing.assert_allclose(found, special.exprel(x), rtol=1e-15)
+    with np.errstate(over="ignore"):
+        far = FUNCTIONS["exprel"].numpy(np.array([0.0, -0.0, np.inf, np.nan]))
+    np.testing.assert_array_equal(far, [1, 1, np.inf, np.nan])
+
+
+def test_the_derivative_of_exprel_near_zero() -> None:
+    """Sum_k (k + 1) x^k / (k + 2)!, in fractions; (e^x - exprel(x))/x alone keeps no digit."""
+    (text,) = DERIVATIVES["exprel"]
+    x = np.array([s * 10.0**e for e in range(-300, 0, 13) for s in (-1, 1)] + [-1, -0.5, 0, 0.5, 1])
+    exact = []
+    for point in map(Fraction, x):
+        total, term = Fraction(0), Fraction(1, 2)
+        for k in range(30):
+            total, term = total + term, term * point * (k + 2) / ((k + 1) * (k + 3))
+        exact.append(float(total))
+    np.testing.assert_allclose(evaluate(text, {"x": x}), exact, rtol=3e-15)
+    x = np.array([-1e300, -800.0, -40.0, 3.0, 100.0, 600.0])
+    closed = (np.exp(x) * (x - 1) + 1) / x / x
+    np.testing.assert_allclose(evaluate(text, {"x": x}), closed, rtol=1e-14)
 
 
 def test_reductions_run_over_units_and_keep_the_axis() -> None:
