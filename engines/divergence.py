@@ -1,22 +1,34 @@
-"""A state that is no longer finite: which, of which unit and sample, and when."""
+"""A number that is no longer finite: which, of which unit or connection, and when."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..graphs.program import Program
+from ..graphs.program import Program, Rank
 from ..traces.traces import Traces
-from .presentation import Arrays, Failure, Presentations, allocate
+from .presentation import Arrays, Executable, Failure, Presentations, allocate
+
+_LEARNT = {
+    "weight": "weight",
+    "slow": "slow variable",
+    "trace": "trace",
+    "optimizer": "optimizer state",
+}
 
 
 class Divergence(ArithmeticError):
-    """A state is no longer finite. `traces` holds what was recorded before.
+    """A number is no longer finite: a state, or something learnt. `traces`: what was recorded.
 
-    `variable`, `unit`, `sample` (position in the stream), `phase` and `time` say where and when;
-    `seed` which replica, where there are several.
+    `variable` and `unit` (of a weight: the postsynaptic one) say where, `connection` (post, pre)
+    which weight; `phase`, `time`, `sample` (position in the stream; None where several were
+    presented at once and the weight is that of all) and `presentation` (counted while learning,
+    from 0) and `epoch` (from 1) when; `seed` which replica, where there are several.
+
+    Weights and states are then as they were before that presentation.
     """
 
     def __init__(
@@ -25,69 +37,202 @@ class Divergence(ArithmeticError):
         *,
         variable: str = "",
         unit: int = 0,
+        connection: tuple[int, int] | None = None,
         sample: int | None = None,
         phase: str | None = None,
         time: float | None = None,
+        presentation: int | None = None,
+        epoch: int | None = None,
         seed: int | None = None,
     ):
         super().__init__(message)
-        self.variable, self.unit, self.sample, self.phase = variable, unit, sample, phase
-        self.time, self.seed = time, seed
+        self.variable, self.unit, self.connection = variable, unit, connection
+        self.sample, self.phase, self.time = sample, phase, time
+        self.presentation, self.epoch, self.seed = presentation, epoch, seed
         self.traces: Traces | None = None
 
 
-def divergence(
-    program: Program, memory: Arrays, work: Presentations, failure: Failure, times: np.ndarray
+def diverged(
+    executable: Executable,
+    memory: Arrays,
+    work: Presentations,
+    chunk: tuple[int, int],
+    failure: Failure | None,
+    kept: Any,
+    times: Callable[[], np.ndarray],
+) -> tuple[int, Divergence]:
+    """The first presentation of a chunk that broke, and what in it; `memory` is as before it.
+
+    Args:
+        executable: What ran.
+        memory: What it left.
+        work: The presentations.
+        chunk: The first of them that ran, and where it was to stop.
+        failure: What the executable found; None: only something that was learnt is not finite.
+        kept: The memory before the chunk (see `Executable.keep`).
+        times: Gives the times of the rows of the traces.
+    """
+    program = executable.program
+    if not executable.alone:  # the others do not present again
+        executable.settle(memory)
+        found = failure or Failure(0, chunk[1] - 1, program.phases[-1].name)
+        return found.presentation, _divergence(program, memory, work, found, times(), chunk[0])
+    number, failure = _first(executable, memory, work, chunk, failure, kept)
+    kept = executable.keep(memory)
+    executable.settle(memory)
+    broken, found = _retraced(program, memory, work, number)
+    if found is None:  # not to be seen in the steps of another engine
+        failure = executable.run(memory, work, number, number + 1)
+        executable.settle(memory)
+        broken, found = memory, failure or Failure(0, number, program.phases[-1].name)
+    error = _divergence(program, broken, work, found, times(), number)
+    executable.restore(memory, kept)
+    _forget(work, number, chunk[1])
+    return number, error
+
+
+def _first(
+    executable: Executable,
+    memory: Arrays,
+    work: Presentations,
+    chunk: tuple[int, int],
+    failure: Failure | None,
+    kept: Any,
+) -> tuple[int, Failure | None]:
+    """The first presentation that breaks, with memory as before it; by presenting halves again."""
+    low, high = chunk
+    executable.restore(memory, kept)
+    if failure is not None:
+        high = failure.presentation
+        if high == low or (
+            executable.run(memory, work, low, high) is None and executable.sound(memory)
+        ):
+            return high, failure
+        executable.restore(memory, kept)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if executable.run(memory, work, low, middle) is None and executable.sound(memory):
+            low, kept = middle, executable.keep(memory)
+        else:
+            high = middle
+            executable.restore(memory, kept)
+    return low, None
+
+
+def _forget(work: Presentations, number: int, stop: int) -> None:
+    """What presentations after the one that broke have left."""
+    for table in (*work.records, *(() if work.output is None else (work.output,))):
+        table[:, number + 1 : stop] = np.nan
+    for table in work.stopped.values():
+        table[:, number + 1 : stop] = -1
+
+
+def _divergence(
+    program: Program,
+    memory: Arrays,
+    work: Presentations,
+    failure: Failure,
+    times: np.ndarray,
+    first: int,
 ) -> Divergence:
-    """What broke, where an engine found a failure; `times` are those of the rows of the traces."""
-    memory, failure = _retraced(program, memory, work, failure)
-    index = [p.name for p in program.phases].index(failure.phase)
-    phase = program.phases[index]
+    """What broke; `first` is the first presentation that may have been it."""
+    phase = next(p for p in program.phases if p.name == failure.phase)
     row = phase.first_row + (phase.steps if failure.step is None else failure.step)
-    seed = work.seeds[failure.replica] if len(work.seeds) > 1 else None
-    for name in program.finite:
-        bad = ~np.isfinite(memory[name][failure.replica])
-        if bad.any():
-            sample, unit = (int(i) for i in np.argwhere(bad)[0])
-            place = int(work.order[failure.replica, failure.presentation, sample])
-            sample = place % work.total
-            return _of_state(name, unit, sample, failure.phase, float(times[row]), seed)
-    return _of_state("a state", 0, 0, failure.phase, None, seed)
+    facts: dict[str, Any] = {"phase": phase.name, "time": float(times[row])}
+    if program.learnt:
+        facts |= {"presentation": work.presentation + failure.presentation}
+        facts |= {"epoch": work.epoch + 1}
+    for names, describe in ((program.finite, _of_state), (program.learnt, _of_learnt)):
+        for name in names:
+            bad = np.argwhere(~np.isfinite(memory[name]))
+            if len(bad):
+                place = next((p for p in bad if p[0] == failure.replica), bad[0])
+                facts["seed"] = work.seeds[place[0]] if len(work.seeds) > 1 else None
+                return describe(program, name, tuple(map(int, place)), work, failure, facts, first)
+    return Divergence(f"a state is not finite, in phase {phase.name!r}", **facts)
 
 
 def _of_state(
-    name: str, unit: int, sample: int, phase: str, time: float | None, seed: int | None
+    program: Program,
+    name: str,
+    place: tuple[int, ...],
+    work: Presentations,
+    failure: Failure,
+    facts: dict[str, Any],
+    first: int,
 ) -> Divergence:
-    when = f"at time {time:g}" if time is not None else "at its end"
-    when += "" if seed is None else f", with seed {seed}"
+    replica, sample, unit = place
+    number = int(work.order[replica, failure.presentation, sample]) % work.total
     return Divergence(
-        f"{name} of unit {unit} is not finite for sample {sample}, in phase {phase!r} {when}; "
-        f"a smaller step (dt) or a smaller rate may help",
+        f"{name} of unit {unit} is not finite for sample {number}, in phase {facts['phase']!r} "
+        f"at time {facts['time']:g}{_seed(facts)}; a smaller step (dt) or a smaller rate may help",
         variable=name,
         unit=unit,
-        sample=sample,
-        phase=phase,
-        time=time,
-        seed=seed,
+        sample=number,
+        **facts,
     )
 
 
+def _of_learnt(
+    program: Program,
+    name: str,
+    place: tuple[int, ...],
+    work: Presentations,
+    failure: Failure,
+    facts: dict[str, Any],
+    first: int,
+) -> Divergence:
+    replica, post, pre = place
+    buffer = program.buffers[name]
+    matrix = buffer.shape[0] == "matrix"
+    unit = post if matrix else pre
+    of = f" of unit {unit}" if buffer.shape[0] == "row" else ""
+    connection = None
+    if matrix or (of and buffer.kind in ("weight", "trace")):
+        connection = (unit, pre)
+        sends = "bias" if matrix and _is_bias(program, name, pre) else f"pre {pre}"
+        of = f" of connection (post {unit}, {sends})"
+    samples = work.order[replica, failure.presentation] % work.total
+    shown = ", ".join(map(str, samples[:5])) + (", ..." if len(samples) > 5 else "")
+    last = work.presentation + failure.presentation
+    between = f"s {work.presentation + first} to {last}" if first < failure.presentation else ""
+    return Divergence(
+        f"{_LEARNT[buffer.kind]} {name}{of} is not finite, in phase {facts['phase']!r} at time "
+        f"{facts['time']:g} of presentation{between or f' {last}'} (epoch {facts['epoch']}, "
+        f"sample{'s' * (len(samples) > 1)} {shown}){_seed(facts)}; a smaller rate may help",
+        variable=name,
+        unit=unit,
+        connection=connection,
+        sample=int(samples[0]) if len(samples) == 1 else None,
+        **facts,
+    )
+
+
+def _seed(facts: dict[str, Any]) -> str:
+    return "" if facts["seed"] is None else f", with seed {facts['seed']}"
+
+
+def _is_bias(program: Program, name: str, column: int) -> bool:
+    """Whether a column of weights belongs to the unit that always sends 1."""
+    code = [i for phase in program.phases for i in phase.instructions]
+    biased = any(isinstance(i, Rank) and i.target == name and i.bias for i in code)
+    return biased and column == int(program.buffers[name].shape[2]) - 1
+
+
 def _retraced(
-    program: Program, memory: Arrays, work: Presentations, failure: Failure
-) -> tuple[Arrays, Failure]:
-    """The failed presentation once more, step by step, to find the first number that broke."""
-    if failure.step is not None or work.carry:
-        return memory, failure
+    program: Program, memory: Arrays, work: Presentations, number: int
+) -> tuple[Arrays, Failure | None]:
+    """A presentation once more, step by step, to find the first number that breaks."""
     from .numpy_engine import NumpyExecutable
 
-    dtype = memory[program.finite[0]].dtype if program.finite else np.dtype("float64")
+    names = (*program.finite, *program.learnt)
+    dtype = next((memory[n].dtype for n in names if n in memory), np.dtype("float64"))
     streams = {name: _on_host(values) for name, values in work.streams.items()}
     again = replace(work, streams=streams, records=[], output=None, stopped={})
     allocate(program, again, dtype)
     copied = {name: array.copy() for name, array in memory.items()}
     walker = NumpyExecutable(program, dtype, check_steps=True)
-    found = walker.run(copied, again, failure.presentation, failure.presentation + 1)
-    return (memory, failure) if found is None else (copied, found)
+    return copied, walker.run(copied, again, number, number + 1)
 
 
 def _on_host(values: Any) -> np.ndarray:

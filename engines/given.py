@@ -131,7 +131,9 @@ def _integer(given: Any) -> int | None:
 
 
 def _is_whole_float(given: Any, least: int) -> bool:
-    return isinstance(given, float | np.floating) and float(given).is_integer() and given >= least
+    if not isinstance(given, float | np.floating):
+        return False
+    return bool(given >= least) and float(given).is_integer()
 
 
 def _check_seed(number: int | None, given: Any) -> int:

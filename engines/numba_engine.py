@@ -8,13 +8,14 @@ import numpy as np
 
 from ..graphs.program import PERSISTENT, Program
 from . import kernels, philox
+from .host import HostMemory
 from .memory import zeros
 from .numba_layout import Layout, layout
 from .numba_printer import module
 from .presentation import Arrays, Failure, Presentations, row_map
 
 
-class NumbaExecutable:
+class NumbaExecutable(HostMemory):
     """A Program compiled by numba; replicas run one after another."""
 
     def __init__(self, program: Program, dtype: np.dtype):
@@ -49,9 +50,6 @@ class NumbaExecutable:
             if failed is not None:
                 return failed
         return None
-
-    def settle(self, memory: Arrays) -> None:
-        """Nothing: `run` keeps `memory` up to date."""
 
     def space(self, replica: int, batch: int) -> Arrays:
         """The unit variables and other arrays that live from call to call."""

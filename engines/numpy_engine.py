@@ -28,6 +28,7 @@ from ..graphs.program import (
 )
 from . import philox
 from .arithmetic import value
+from .host import HostMemory
 from .presentation import Arrays, Failure, Presentations, row_map
 
 _REDUCE = {
@@ -38,13 +39,17 @@ _REDUCE = {
 }
 
 
-class NumpyExecutable:
-    """A Program that numpy walks. All replicas and samples advance together."""
+class NumpyExecutable(HostMemory):
+    """A Program that numpy walks. All replicas and samples advance together.
+
+    `check_steps`: whether to look after every step, and at what was learnt, too.
+    """
 
     def __init__(self, program: Program, dtype: np.dtype, check_steps: bool = False):
         self.program = program
         self.dtype = dtype
         self.check_steps = check_steps
+        self.finite = (*program.finite, *program.learnt) if check_steps else program.finite
         self.rows = [row_map(program, slot) for slot in range(len(program.slots))]
 
     def run(self, memory: Arrays, work: Presentations, start: int, stop: int) -> Failure | None:
@@ -55,9 +60,6 @@ class NumpyExecutable:
                 if failure is not None:
                     return failure
         return None
-
-    def settle(self, memory: Arrays) -> None:
-        """Nothing: `run` keeps `memory` up to date."""
 
 
 class _Presentation:
@@ -145,15 +147,17 @@ class _Presentation:
         if not self._finite():
             return self._failed(phase, None)
         self._do(phase.leave)
+        if self.parent.check_steps and not self._finite():
+            return self._failed(phase, None)
         return None
 
     def _finite(self) -> bool:
-        return all(np.isfinite(self.arrays[name]).all() for name in self.program.finite)
+        return all(np.isfinite(self.arrays[name]).all() for name in self.parent.finite)
 
     def _failed(self, phase: PhaseProgram, step: int | None) -> Failure:
-        bad = [~np.isfinite(self.arrays[n]).all(axis=(1, 2)) for n in self.program.finite]
+        bad = [~np.isfinite(self.arrays[n]).all(axis=(1, 2)) for n in self.parent.finite]
         replica = int(np.argmax(np.any(bad, axis=0)))
-        for name in self.program.finite:
+        for name in self.parent.finite:
             self.memory[name] = self.arrays[name]
         return Failure(replica, self.number, phase.name, step)
 

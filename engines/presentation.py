@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Presentations:
     output: (replica, presentation, unit, batch), or None.
     stopped: per phase with a stop rule, steps until each sample stopped, (replica, presentation,
         batch); -1 where it ran to the limit.
+    done: presentations that are over and hold.
     """
 
     order: np.ndarray
@@ -43,6 +44,7 @@ class Presentations:
     records: list[np.ndarray] = field(default_factory=list)
     output: np.ndarray | None = None
     stopped: dict[str, np.ndarray] = field(default_factory=dict)
+    done: int = 0
 
     @property
     def count(self) -> int:
@@ -66,9 +68,10 @@ class Failure:
 
 
 class Executable(Protocol):
-    """A Program made ready by one engine."""
+    """A Program made ready by one engine; `alone`: no other process shares its presentations."""
 
     program: Program
+    alone: bool
 
     def run(self, memory: Arrays, work: Presentations, start: int, stop: int) -> Failure | None:
         """Presents batches `start` to `stop`; changes `memory` and the results in `work`."""
@@ -76,6 +79,18 @@ class Executable(Protocol):
 
     def settle(self, memory: Arrays) -> None:
         """Brings `memory` up to date after the last call of `run`."""
+        ...
+
+    def keep(self, memory: Arrays) -> Any:
+        """A copy of all that a presentation changes and a later one reads."""
+        ...
+
+    def restore(self, memory: Arrays, kept: Any) -> None:
+        """Everything as it was when `keep` made the copy."""
+        ...
+
+    def sound(self, memory: Arrays) -> bool:
+        """Whether all that was learnt is finite."""
         ...
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from ..traces.recording import recordings
 from ..traces.traces import Traces
 from . import memory
 from .arithmetic import value
-from .divergence import Divergence, divergence
+from .divergence import Divergence, diverged
 from .engine import compile_program
 from .given import check_by_name, seeds_of, whole
 from .history import History
@@ -36,6 +37,7 @@ from .starts import (
 )
 from .streams import Streams, given_streams, in_batches, initial_states
 from .tracing import row_times, traced
+from .undo import Undo
 from .views import ArrayView
 
 CHUNK_SECONDS = 0.1
@@ -89,6 +91,7 @@ class Simulator:
         self._failing: set[str] = set()  # synapses whose `check` failed when last looked at
         self.stopped: dict[str, np.ndarray] = {}
         self._memory: Arrays = {}
+        self._undo: Undo | None = None
         self._parameters = Parameters(circuit, self.replicas)
         self._executables: dict[tuple[Any, ...], Executable] = {}
         self._compile(None)
@@ -109,6 +112,7 @@ class Simulator:
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the views, which belong to one memory, and what was compiled."""
+        self._go_back()
         kept = {n: v for n, v in vars(self).items() if not isinstance(v, ArrayView)}
         return kept | {"_executables": {}, "_memory": dict(self._memory)}
 
@@ -148,6 +152,7 @@ class Simulator:
     # --- views ---------------------------------------------------------------------------------
 
     def _weights(self) -> Arrays:
+        self._go_back()
         return {
             name: self._memory[name][:, 0] if s.connect == "one_to_one" else self._memory[name]
             for name, s in self.circuit.synapses.items()
@@ -162,6 +167,7 @@ class Simulator:
                 raise ValueError(f"weight {name!r} connects all but self: its diagonal must be 0")
 
     def _kind(self, kind: str, squeeze: bool = False) -> Arrays:
+        self._go_back()
         names = [f"{p.name}.{v}" for p in self.circuit.populations.values() for v in p.slow]
         return {n: self._memory[n][:, 0] if squeeze else self._memory[n] for n in names}
 
@@ -460,28 +466,64 @@ class Simulator:
     def _present(
         self, executable: Executable, work: Presentations, learning: bool = False, bar: Any = None
     ) -> None:
-        """Runs all presentations of `work`, in chunks of about a tenth of a second."""
-        program = executable.program
-        allocate(program, work, self.dtype)
-        at, chunk = 0, 1
+        """Runs all presentations of `work`, in chunks of about a tenth of a second.
+
+        A chunk holds or does not: where Ctrl-C stops one, memory goes back to before it.
+        """
+        self._go_back()
+        allocate(executable.program, work, self.dtype)
+        chunk = 1
         try:
-            while at < work.count:
+            while (at := work.done) < work.count:
                 stop = min(work.count, at + chunk)
                 began = time.perf_counter()
-                failure = executable.run(self._memory, work, at, stop)
+                self._undo = Undo(executable, executable.keep(self._memory), work)
+                self._run_chunk(executable, work, at, stop, learning)
                 spent = time.perf_counter() - began
-                if failure is not None:
-                    at = failure.presentation
-                    raise divergence(program, self._memory, work, failure, self._times(program))
                 if bar is not None:
                     bar.advance(stop - at)
                 chunk = max(1, min(chunk * 8, int((stop - at) * CHUNK_SECONDS / max(spent, 1e-9))))
-                at = stop
         finally:
+            self._go_back()
             executable.settle(self._memory)
-            if learning:
-                self.presentation += at
-                self.sample += at * work.batch
+
+    def _run_chunk(
+        self, executable: Executable, work: Presentations, at: int, stop: int, learning: bool
+    ) -> None:
+        """Batches `at` to `stop`.
+
+        Raises:
+            Divergence: One of them broke; those before it hold.
+        """
+        program, memory = executable.program, self._memory
+        failure = executable.run(memory, work, at, stop)
+        if failure is None and (not program.learnt or executable.sound(memory)):
+            self._hold(work, stop, learning)
+            return
+        assert self._undo is not None
+        kept, chunk = self._undo.kept, (at, stop)
+        times = partial(self._times, program)
+        number, error = diverged(executable, memory, work, chunk, failure, kept, times)
+        self._hold(work, number, learning)
+        raise error
+
+    def _hold(self, work: Presentations, stop: int, learning: bool) -> None:
+        """From here on the presentations before `stop` are not taken back.
+
+        All counters in one call, between whose parts Ctrl-C does not fall.
+        """
+        new: dict[str, Any] = {"_undo": None}
+        if learning:
+            new["presentation"] = work.presentation + stop
+            new["sample"] = work.sample + stop * work.batch
+        work.done = stop
+        vars(self).update(new)
+
+    def _go_back(self) -> None:
+        """Undoes a chunk that was begun and does not hold."""
+        if self._undo is not None:
+            self._undo(self._memory)
+            self._undo = None
 
     def _times(self, program: Program) -> np.ndarray:
         counters = {"#presentation": self.presentation, "#epoch": self.epoch}
@@ -490,26 +532,15 @@ class Simulator:
     # --- checkpoints ---------------------------------------------------------------------------
 
     def save(self, path: Any) -> None:
-        """Writes weights, state, counters and the circuit to a .safetensors file."""
-        from ..traces.checkpoint import save
+        """Writes weights, state, counters and the circuit to a .safetensors file.
 
-        source = self.circuit.source
-        facts = {
-            "circuit": {
-                "path": source.path,
-                "texts": dict(source.texts),
-                "variants": list(source.variants),
-                "overrides": dict(source.overrides),
-            },
-            "engine": self.engine,
-            "seed": self.seed,
-            "compensate": self._compensate,
-            "dtype": self.activity,
-            "replicas": self.replicas,
-            "given": self._parameters.given,
-            "counters": [self.presentation, self.sample, self.epoch],
-        }
-        save(path, {k: v for k, v in self._memory.items() if not k.startswith("$")}, facts)
+        Raises:
+            ValueError: A number is not finite.
+        """
+        from .checkpoint import save
+
+        self._go_back()
+        save(self, path)
 
     @classmethod
     def resume(cls, path: Any, engine: str | None = None) -> Simulator:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from ..graphs.program import Program
-from . import torch_kernels, torch_parallel
+from . import host, torch_kernels, torch_parallel
 from .presentation import Arrays, Failure, Presentations
 from .torch_cost import warn_of_small_work
 from .torch_elementwise import Tensor
@@ -104,7 +104,7 @@ class TorchExecutable:
 
     def settle(self, memory: Arrays) -> None:
         """Writes what presentations changed on the device back to `memory`."""
-        run, self._dirty = self._dirty, None
+        run = self._dirty
         if run is None:
             return
         for name, buffer in self.program.buffers.items():
@@ -115,6 +115,33 @@ class TorchExecutable:
             elif buffer.kind == "state":
                 memory[name] = run.layout.tensors[name].cpu().numpy().copy()
         memory["#t"] = run.layout.tensors["#t"].cpu().numpy().copy()
+        self._dirty = None
+
+    def keep(self, memory: Arrays) -> tuple[Run | None, Any]:
+        """A copy of all that a presentation changes and a later one reads."""
+        if self._dirty is None:
+            return None, host.keep(self.program, memory)
+        return self._dirty, self._dirty.snapshot()
+
+    def restore(self, memory: Arrays, kept: tuple[Run | None, Any]) -> None:
+        """Everything as it was when `keep` made the copy."""
+        run, copies = kept
+        if run is None:
+            host.restore(self.program, memory, copies)
+        else:
+            run.restore(copies)
+        self._dirty = run
+
+    def sound(self, memory: Arrays) -> bool:
+        """Whether all that was learnt is finite."""
+        held = (self.shared[name] for name in self.program.learnt)
+        looked = [torch.isfinite(tensor).all() for tensor in held]
+        return not looked or bool(torch.stack(looked).all())
+
+    @property
+    def alone(self) -> bool:
+        """Whether no other process shares the batches."""
+        return self.team.size == 1
 
     def _stream_tensors(self, streams: Mapping[str, Any], fresh: bool) -> dict[str, Tensor]:
         """The streams on the device, moved once per call of `fit`, `run` or `predict`."""

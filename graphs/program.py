@@ -281,6 +281,14 @@ class Program:
         """Rows of the traces, over all phases."""
         return sum(phase.steps + 1 for phase in self.phases)
 
+    @cached_property
+    def learnt(self) -> tuple[str, ...]:
+        """What presentations change for good: weights first, then slow variables and the rest."""
+        written = {n for phase in self.phases for i in phase.instructions for n in i.writes}
+        names = [n for n, b in self.buffers.items() if n in written and b.kind in PERSISTENT]
+        order = ("weight", "slow", "trace", "optimizer")
+        return tuple(sorted(names, key=lambda n: order.index(self.buffers[n].kind)))
+
     @property
     def compensated(self) -> tuple[str, ...]:
         """The weights and slow variables whose sums keep what rounding takes from them."""

@@ -14,7 +14,7 @@ from apical.engines.properties import WeightWarning
 SIZES = {"sizes": [5, 4, 3], "lam": 0.9, "T_free": 1, "T_nudged": 1, "h0": 0.5}
 
 
-def trained(variants=(), dtype="float64", replicas=1, scale=1.0, epochs=1):
+def trained(variants=(), dtype="float64", replicas=1, scale=1.0, epochs=1, copies=1):
     """Large B on active units: gam r^T B r > 1, so that eq. 28 turns an eigenvalue negative."""
     circuit = apical.load("corinfomax", variants=list(variants), **SIZES)
     sim = apical.Simulator(circuit, engine="numpy", seed=3, dtype=dtype, replicas=replicas)
@@ -24,6 +24,7 @@ def trained(variants=(), dtype="float64", replicas=1, scale=1.0, epochs=1):
     sim.weights["W[1]"] = np.ones((4, 5))
     rng = np.random.default_rng(0)
     samples = {"image": rng.uniform(size=(2, 5)), "label": np.eye(3)[:2]}
+    samples = {name: np.tile(array, (copies, 1)) for name, array in samples.items()}
     sim.fit(samples, epochs=epochs, batch=1)
     return sim
 
@@ -55,9 +56,10 @@ def test_replicas_are_counted():
 
 
 def test_a_divergence_in_mid_epoch_is_explained():
+    """B: about 1e80, then -1e160, which is not definite, then -1e320, which is no number."""
     with pytest.warns(WeightWarning) as caught:
         with pytest.raises(apical.Divergence), np.errstate(all="ignore"):
-            trained(scale=1e160)
+            trained(scale=1e80, copies=3)
     said = next(str(w.message) for w in caught if "B[1]" in str(w.message))
     assert "in epoch 1, which diverged" in said
 
