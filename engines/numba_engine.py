@@ -171,6 +171,8 @@ class _Call:
     def _begin(self, number: int) -> None:
         """States at the start of a presentation that does not start at 0."""
         work, batch = self.work, self.work.batch
+        for name in self.program.traces if not work.carry else ():
+            self.memory[name][self.replica] = 0.0
         for name in self.program.reset:
             if name not in self.space:
                 continue

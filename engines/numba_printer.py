@@ -73,6 +73,8 @@ def _run(layout: Layout, constants: Constants) -> list[str]:
         to.line("if reset:", f"    {to.scalar('#t')} = 0.0")
         for name in (n for n in program.reset if n in to.index):
             to.line(f"    f.clear({to.array(name)}, {to.size(program.buffers[name].size)} * B)")
+        for name in program.traces:
+            to.line(f"    {to.array(name)}[:] = 0.0")
         for number, phase in enumerate(program.phases):
             Phase(number, phase, to)
     to.line("return -1")

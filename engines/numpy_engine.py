@@ -83,6 +83,8 @@ class _Presentation:
                 self.arrays[name] = work.streams[name[1:]][self.order].astype(dtype, copy=False)
             elif buffer.kind == "parameter" and buffer.shape[0] == "scalar":
                 self.arrays[name] = self.memory[name].copy()
+            elif name in self.program.traces and not work.carry:
+                self.arrays[name] = np.zeros_like(self.memory[name])
             elif buffer.kind in PERSISTENT or buffer.kind == "parameter" or self._carried(name):
                 self.arrays[name] = self.memory[name]
             elif kind in lead:

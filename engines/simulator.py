@@ -35,7 +35,7 @@ from .starts import (
     sums_kept,
     warn_of_precision,
 )
-from .streams import Streams, given_streams, in_batches, initial_states
+from .streams import Streams, check_batch, given_streams, in_batches, initial_states
 from .tracing import row_times, traced
 from .undo import Undo
 from .views import ArrayView
@@ -256,6 +256,7 @@ class Simulator:
         history = History()
         executable = self._executable(protocol, True, (), None)
         streams = self._streams(executable.program, samples)
+        check_batch(executable.program, streams.total, batch)
         if validate is not None:
             self._check_validation(validate)
         with progress(epochs * -(-streams.total // batch), "fit") as bar:
@@ -391,6 +392,7 @@ class Simulator:
             **(facts or {}),
         )
         batch = batch or given.total
+        check_batch(program, given.total, batch)
         done: list[Presentations] = []
         try:
             with progress(-(-given.total // batch), "run") as bar:

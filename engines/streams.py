@@ -164,6 +164,20 @@ def initial_states(
     return found
 
 
+def check_batch(program: Program, samples: int, batch: int) -> None:
+    """Whether a program can present several samples at once.
+
+    Raises:
+        ValueError: It takes one at a time, and there are more.
+    """
+    at_once = min(samples, batch)
+    if program.single_sample is not None and at_once > 1:
+        raise ValueError(
+            f"batch: expected 1, got {at_once}; {program.single_sample}. Give `batch=1`: one "
+            f"sample at a time is exact, and replicas still run side by side"
+        )
+
+
 def in_batches(order: np.ndarray, batch: int) -> list[np.ndarray]:
     """(replica, sample) as whole batches (replica, presentation, batch), then what is left over."""
     replicas, total = order.shape

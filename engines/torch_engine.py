@@ -75,6 +75,8 @@ class TorchExecutable:
         self.compact = compact
         self.narrow = ACTIVITY[activity or str(self.numpy_dtype)]
         self.team = torch_parallel.current()
+        if self.team.size > 1 and program.single_sample is not None:
+            raise ValueError(f"parallel(): {program.single_sample}")
         self.shared: dict[str, Tensor] = {}
         self.runs: dict[tuple[int, bool], Run] = {}
         self._streams: dict[str, tuple[Any, Tensor]] = {}

@@ -204,7 +204,7 @@ class Layout:
             if buffer.kind == "stream":
                 flat_tensor = tensor.reshape(self.replicas * self.batch, -1)
                 torch.index_select(streams[name[1:]], 0, self.index, out=flat_tensor)
-            elif buffer.kind == "state" and not work.carry:
+            elif (buffer.kind == "state" or name in self.program.traces) and not work.carry:
                 tensor.zero_()
         counters = {
             "#presentation": presentation,

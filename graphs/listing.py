@@ -30,8 +30,10 @@ def listing(program: Program) -> Iterator[str]:
     yield f"program {program.name}"
     for b in program.buffers.values():
         yield f"  buffer {b.name}: {b.kind} {' '.join(str(s) for s in b.shape)}"
-    if program.reset:
-        yield f"  reset {', '.join(program.reset)}"
+    if program.reset or program.traces:
+        yield f"  reset {', '.join((*program.reset, *program.traces))}"
+    if program.single_sample:
+        yield f"  one sample at a time: {program.single_sample}"
     if program.compensated:
         yield f"  compensated {', '.join(program.compensated)}"
     for name, start in program.starts.items():

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from .circuit import Circuit, Protocol, Record
 from .constants import evaluate
@@ -20,6 +21,7 @@ from .phases import PhaseLowering
 from .plasticity import RuleCompiler
 from .program import PhaseProgram, Program, Slot
 from .sharing import join, share
+from .trace_means import single_sample
 
 __all__ = ["LoweringError", "lower"]
 
@@ -76,7 +78,8 @@ def lower(
             raise
     joined, at.buffers = join(share(tuple(phases), at.buffers), at.buffers)
     fused = fuse(joined, at.buffers)
-    return _program(circuit, protocol, at, rules, fused, record, predicted)
+    program = _program(circuit, protocol, at, rules, fused, record, predicted)
+    return replace(program, single_sample=single_sample(circuit, script, learn))
 
 
 def _declare(at: Evaluator, circuit: Circuit) -> None:
@@ -135,6 +138,7 @@ def _program(
     kinds = ("state", "slow", "weight", "trace", "optimizer")
     buffers = {n: b for n, b in at.buffers.items() if b.kind in kinds or n in used or n[0] == "#"}
     states = tuple(n for n, b in buffers.items() if b.kind == "state")
+    traces = tuple(n for n, b in buffers.items() if b.kind == "trace" and n in used)
     slots = tuple(_slot(r, at, phases) for r in record)
     starts = {name: start for name, start in rules.starts.items() if name in buffers}
     for start in starts.values():
@@ -145,7 +149,7 @@ def _program(
         at.scalar(f"${name}", "parameter")
         buffers.setdefault(f"${name}", at.buffers[f"${name}"])
     title = f"{circuit.name}.{protocol}"
-    return Program(title, buffers, phases, states, states, slots, predicted, starts)
+    return Program(title, buffers, phases, states, states, slots, predicted, starts, traces)
 
 
 def _used(phases: tuple[PhaseProgram, ...]) -> set[str]:

@@ -263,8 +263,9 @@ class Slot:
 class Program:
     """What an engine runs once per presentation.
 
-    `reset` names the buffers that start a presentation at 0 or at an initial value; `finite` those
-    that are checked at the end of each phase.
+    `reset` names the buffers that start a presentation at 0 or at an initial value, `traces` those
+    of synapses that move and start at 0, unless it is carried; `finite` those that are checked at
+    the end of each phase. `single_sample`: why a batch is refused (see `trace_means`).
     """
 
     name: str
@@ -275,6 +276,8 @@ class Program:
     slots: tuple[Slot, ...] = ()
     output: str | None = None
     starts: Mapping[str, Expr] = field(default_factory=dict)  # optimizer state -> start value
+    traces: tuple[str, ...] = ()
+    single_sample: str | None = None
 
     @property
     def rows(self) -> int:

@@ -80,11 +80,6 @@ class Interpreter:
         self.circuit = circuit
         self.weights = {name: np.array(w, float) for name, w in weights.items()}
         self.slow = {name: np.array(v, float).reshape(-1) for name, v in slow.items()}
-        self.traces = {
-            (s.name, e.variable): np.zeros(s.shape)
-            for s in circuit.synapses.values()
-            for e in s.trace
-        }
         self.optimizers = {}
         self.presentation = 0
         self.latched_names = self._latched_names()
@@ -417,6 +412,11 @@ class Interpreter:
             s.name: np.zeros((2, self.batch, s.shape[-1]))
             for s in circuit.synapses.values()
             if s.filter
+        }
+        self.traces = {
+            (s.name, e.variable): np.zeros(s.shape)
+            for s in circuit.synapses.values()
+            for e in s.trace
         }
         self.known, self.set, self.clamped, self.latched, self.ends = {}, {}, {}, {}, {}
         self.t, self.dt, self.step, self.sample, self.epoch, self.w = 0.0, 0.0, 0, 0, 0, None

@@ -1,0 +1,329 @@
+"""Synaptic traces: one number for each synapse and sample, 0 at the start of each presentation.
+
+The oracle is a loop that keeps traces (sample, post, pre) and averages nothing but the changes of
+the weights, which all samples share.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import apical
+from apical.graphs.load import load_text
+
+TEXT = """
+apical: 1
+name: traced
+parameters:
+  steps: 5
+data:
+  x: 2
+  target: 3
+cells:
+  sensory:
+    soma: r = x
+  neuron:
+    slow:
+      gain: 0.5
+    basal: v = input
+    soma:
+      - 2 * du/dt = v - u
+      - e = target - u
+populations:
+  source:
+    cell: sensory
+    size: 2
+  sink:
+    cell: neuron
+    size: {size}
+synapses:
+  W:
+    from: source.r
+    to: sink.basal
+    connect: {connect}
+    init: 0.5
+    trace: {trace}
+    rule: {rule}
+    batch: {over}
+protocols:
+  train:
+    settle:
+      steps: steps
+      dt: 0.25
+      method: {method}
+{more}
+"""
+DT, STEPS = 0.25, 5
+RNG = np.random.default_rng(4)
+
+
+@pytest.fixture(params=["numpy", "numba", "torch"])
+def engine(request):
+    if request.param == "torch":
+        pytest.importorskip("torch")
+    return request.param
+
+
+def circuit(trace, rule, connect="dense", learn="", over="mean", method="euler", more=""):
+    size = 2 if connect == "one_to_one" else 3
+    text = TEXT.format(
+        trace=trace,
+        rule=rule,
+        connect=connect,
+        learn=learn,
+        over=over,
+        size=size,
+        method=method,
+        more=f"      learn: {learn}\n{more}" if learn else more,
+    )
+    return load_text(text.replace("target: 3", f"target: {size}"))
+
+
+def samples(count, connect="dense"):
+    size = 2 if connect == "one_to_one" else 3
+    return {"x": RNG.normal(size=(count, 2)), "target": RNG.normal(size=(count, size))}
+
+
+class Loop:
+    """The circuit above, written out: `trace` gives dm/dt, `rate` dw/dt, `change` what w gains.
+
+    All are functions of w, m, e, u, p and t: p and pre laid along the last axis, e and u along the
+    one before; of one synapse to one unit there is only one axis.
+    """
+
+    def __init__(self, connect, trace, rate=None, change=None, over=np.mean):
+        self.pairs = connect != "one_to_one"
+        self.trace, self.rate, self.change, self.over = trace, rate, change, over
+        self.w = np.full((3, 2) if self.pairs else 2, 0.5)
+        self.m = None
+
+    def present(self, x, target):
+        count = len(x)
+        u, self.m = np.zeros_like(target), np.zeros((count, *self.w.shape))
+        self.go_on(x, target, u)
+
+    def go_on(self, x, target, u, start=0):
+        for step in range(start, start + STEPS):
+            v = x @ self.w.T if self.pairs else x * self.w
+            names = self.names(x, target, u, step * DT)
+            dm = self.trace(**names)
+            dw = 0 if self.rate is None else self.summed(self.rate(**names))
+            self.m, u, self.w = self.m + DT * dm, u + DT * (v - u) / 2, self.w + DT * dw
+        if self.change is not None:
+            self.w = self.w + self.summed(self.change(**self.names(x, target, u, 0)))
+        self.u = u
+
+    def names(self, x, target, u, t):
+        e = target - u
+        if self.pairs:
+            x, e, u = x[:, None, :], e[:, :, None], u[:, :, None]
+        return {"w": self.w, "m": self.m, "e": e, "u": u, "p": x, "t": t}
+
+    def summed(self, change):
+        return self.over(np.broadcast_to(change, self.m.shape), axis=0)
+
+
+def agrees(sim, loop, average=True):
+    np.testing.assert_allclose(sim.weights["W"], loop.w, rtol=1e-12)
+    if average:
+        np.testing.assert_allclose(np.squeeze(sim.state["W.m"]), loop.m.mean(0), rtol=1e-11)
+
+
+# --- the start of a presentation -----------------------------------------------------------------
+
+HEBB = {"trace": "2 * dm/dt = post.e * pre - m", "rule": "dw/dt = 0.5*m"}
+
+
+def hebb(connect, **options):
+    return Loop(connect, lambda e, p, m, **_: (e * p - m) / 2, lambda m, **_: 0.5 * m, **options)
+
+
+@pytest.mark.parametrize("connect", ["dense", "one_to_one"])
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_presentation_starts_without_traces(engine, connect, batch):
+    given = samples(4, connect)
+    sim = apical.Simulator(circuit(**HEBB, connect=connect), engine=engine)
+    sim.fit(given, epochs=2, batch=batch, shuffle=False)
+    sim.run("train", **given, learn=True, batch=batch, record=[])
+    loop = hebb(connect)
+    for _ in range(3):
+        for k in range(0, 4, batch):
+            loop.present(given["x"][k : k + batch], given["target"][k : k + batch])
+    agrees(sim, loop)
+
+
+def test_also_where_states_start_elsewhere(engine):
+    given = samples(2)
+    sim = apical.Simulator(circuit(**HEBB), engine=engine)
+    start = RNG.normal(size=(2, 3))
+    sim.run("train", **given, learn=True, batch=1, initial={"sink.u": start}, record=[])
+    loop = hebb("dense")
+    for k in range(2):
+        loop.m = np.zeros((1, 3, 2))
+        loop.go_on(given["x"][k : k + 1], given["target"][k : k + 1], start[k : k + 1])
+    agrees(sim, loop)
+
+
+def test_carry_keeps_them(engine):
+    given = samples(2)
+    sim = apical.Simulator(circuit(**HEBB), engine=engine)
+    for number in range(3):
+        sim.run("train", **given, learn=True, carry=number > 0, record=[])
+    loop = hebb("dense")
+    loop.present(**given)
+    for _ in range(2):
+        loop.go_on(given["x"], given["target"], loop.u)
+    agrees(sim, loop)
+
+
+def test_they_stand_still_where_nothing_learns(engine):
+    given = samples(2)
+    sim = apical.Simulator(circuit(**HEBB), engine=engine)
+    sim.run("train", **given, learn=True, record=[])
+    before = sim.state["W.m"].copy()
+    sim.run("train", **samples(3), record=[])
+    np.testing.assert_array_equal(sim.state["W.m"], before)
+    assert np.abs(before).min() > 0
+
+
+def test_traces_of_a_checkpoint_load_and_only_carry_goes_on_with_them(tmp_path):
+    given = samples(2)
+    sim = apical.Simulator(circuit(**HEBB), engine="numpy")
+    sim.run("train", **given, learn=True, record=[])
+    sim.save(tmp_path / "old.safetensors")
+    loop = hebb("dense")
+    loop.present(**given)
+    for carry in (True, False):
+        again = apical.Simulator.resume(tmp_path / "old.safetensors")
+        np.testing.assert_array_equal(again.state["W.m"], sim.state["W.m"])
+        again.run("train", **given, learn=True, carry=carry, record=[])
+        after = hebb("dense")
+        after.present(**given)
+        if carry:
+            after.go_on(given["x"], given["target"], after.u)
+        else:
+            after.present(**given)
+        agrees(again, after)
+
+
+# --- a batch -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("connect", ["dense", "one_to_one"])
+def test_with_shared_coefficients_the_mean_is_exact(engine, connect):
+    made = circuit(
+        "2 * dm/dt = post.e * pre^2 - m*(1 + t + w^2) - post.gain*m + post.e + w",
+        "w += 0.1*(w*m + post.u*pre - m/2) - 0.05*w",
+        connect,
+        learn="W",
+    )
+    loop = Loop(
+        connect,
+        lambda e, p, m, t, w, **_: (e * p**2 - m * (1 + t + w**2) - 0.5 * m + e + w) / 2,
+        change=lambda w, m, u, p, **_: 0.1 * (w * m + u * p - m / 2) - 0.05 * w,
+    )
+    sim = apical.Simulator(made, engine=engine)
+    given = samples(6, connect)
+    sim.fit(given, batch=3, shuffle=False)
+    for k in (0, 3):
+        loop.present(given["x"][k : k + 3], given["target"][k : k + 3])
+    agrees(sim, loop)
+
+
+@pytest.mark.parametrize("method", ["heun", "rk4", "exponential_euler"])
+def test_the_mean_is_exact_with_every_method(method):
+    """Of a batch of three, one step of w follows the mean of its three traces."""
+    text = {"trace": "2 * dm/dt = post.e * pre - m*(1 + t)", "rule": "w += m", "learn": "W"}
+    given = samples(3)
+    sim = apical.Simulator(circuit(**text, method=method), engine="numpy")
+    sim.fit(given, batch=3)
+    changes, traces = [], []
+    for k in range(3):
+        one = apical.Simulator(circuit(**text, method=method), engine="numpy")
+        one.fit({n: v[k : k + 1] for n, v in given.items()}, batch=1)
+        changes.append(one.weights["W"] - 0.5)
+        traces.append(one.state["W.m"])
+    np.testing.assert_allclose(sim.weights["W"], 0.5 + np.mean(changes, 0), rtol=1e-12)
+    np.testing.assert_allclose(sim.state["W.m"], np.mean(traces, 0), rtol=1e-11)
+
+
+# --- where the mean is not enough ----------------------------------------------------------------
+
+MIXED = {  # what is wrong in `trace`, `rule`
+    "`0.1 * m * post.u` in its rule": ("dm/dt = post.e*pre - m", "w += 0.1*m*post.u"),
+    "`m^2` in its rule": ("dm/dt = post.e*pre - m", "dw/dt = 3*m^2"),
+    "`m * pre` in its trace": ("dm/dt = post.e - m*pre", "dw/dt = m"),
+    "`post.u^2 * m` in its trace": ("dm/dt = pre*post.e - post.u^2*m", "w += m"),
+    "`abs(m)` in its rule": ("dm/dt = post.e*pre - m", "dw/dt = |m|"),
+}
+
+
+@pytest.mark.parametrize("part", MIXED)
+def test_a_batch_is_refused_before_anything_runs(engine, part):
+    trace, rule = MIXED[part]
+    sim = apical.Simulator(circuit(trace, rule, learn="W" if "+=" in rule else ""), engine)
+    message = (
+        f"batch: expected 1, got 2; the trace m of W would be a mean over the batch, and the mean "
+        f"of {part} does not follow from it. Give `batch=1`: one sample at a time is exact, and "
+        f"replicas still run side by side"
+    )
+    given = samples(5)
+    for call in (
+        lambda: sim.fit(given, batch=2),
+        lambda: sim.run("train", **given, learn=True, batch=2),
+    ):
+        with pytest.raises(ValueError) as error:
+            call()
+        assert str(error.value) == message
+    np.testing.assert_array_equal(sim.weights["W"], 0.5)
+    assert sim.presentation == 0
+    sim.run("train", **given)  # without plasticity no trace moves
+    sim.fit({n: v[:1] for n, v in given.items()}, batch=20)  # there is but one sample
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+@pytest.mark.parametrize("connect", ["dense", "one_to_one"])
+def test_one_sample_at_a_time_is_exact(engine, connect, replicas):
+    made = circuit("dm/dt = pre*post.e - post.u^2*m", "w += 0.1*m*post.u - 0.05*m^2", connect, "W")
+    loop = Loop(
+        connect,
+        lambda p, e, u, m, **_: p * e - u**2 * m,
+        change=lambda m, u, **_: 0.1 * m * u - 0.05 * m**2,
+    )
+    given = samples(4, connect)
+    sim = apical.Simulator(made, engine=engine, replicas=replicas)
+    sim.fit(given, batch=1, shuffle=False)
+    for k in range(4):
+        loop.present(given["x"][k : k + 1], given["target"][k : k + 1])
+    for found in sim.weights["W"] if replicas > 1 else [sim.weights["W"]]:
+        np.testing.assert_allclose(found, loop.w, rtol=1e-12)
+
+
+def test_what_is_the_same_for_all_samples_is_no_factor():
+    """Only a rule that this protocol uses counts, and only where traces move."""
+    mixed = "w += 0.1*m*post.u"
+    trace = "dm/dt = post.e*pre - m"
+    unused = circuit(trace, mixed)
+    apical.Simulator(unused, engine="numpy").fit(samples(2), batch=2)
+    off = circuit(trace, mixed, learn="W", more="      plasticity: off")
+    apical.Simulator(off, engine="numpy").fit(samples(2), batch=2)
+
+
+def test_traces_and_a_stop_of_each_sample_take_one_at_a_time():
+    made = circuit(**HEBB, more="      until: change(sink.u) < 0.1*norm(sink.u)")
+    sim = apical.Simulator(made, engine="numpy")
+    with pytest.raises(ValueError) as error:
+        sim.fit(samples(2), batch=2)
+    assert "in the phase settle each sample stops at a time of its own (`until`)" in str(
+        error.value
+    )
+    assert "trace m of W" in sim.program("train").single_sample
+    sim.fit(samples(2), batch=1)
+
+
+def test_the_listing_says_it():
+    made = circuit(*MIXED["`m * pre` in its trace"])
+    program = apical.Simulator(made, engine="numpy").program("train")
+    assert "reset sink.u, W.m" in str(program)
+    assert "one sample at a time: the trace m of W" in str(program)
