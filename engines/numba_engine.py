@@ -76,8 +76,7 @@ class NumbaExecutable(HostMemory):
                 array = zeros(tuple(int(n) for n in buffer.shape[1:]), self.dtype)
             arrays[name] = array
         for name in layout.products if batch > 1 else ():
-            shape = self.program.buffers[name].shape[1:]
-            arrays[f"product {name}"] = zeros(tuple(int(n) for n in shape), self.dtype)
+            arrays[f"product {name}"] = zeros(layout.changes[name], self.dtype)
         return arrays
 
 

@@ -270,11 +270,11 @@ def product_back(w: Any, x: Any, out: Any) -> None:
 
 
 @njit(**FAST)
-def add_outer(w: Any, factor: Any, post: Any, pre: Any) -> None:
-    """w += factor * post pre^T, for one sample."""
+def add_outer(w: Any, columns: int, factor: Any, post: Any, pre: Any) -> None:
+    """The first columns of w += factor * post pre^T, for one sample."""
     for i in range(w.shape[0]):
         e = factor * post[i]
-        for j in range(w.shape[1]):
+        for j in range(columns):
             w[i, j] += e * pre[j]
 
 
@@ -317,8 +317,8 @@ def thrice(factor: Any, a: Any, b: Any) -> Any:
 @njit(**FAST)
 def add_scaled(w: Any, factor: Any, g: Any) -> None:
     """w += factor * g."""
-    for i in range(w.shape[0]):
-        for j in range(w.shape[1]):
+    for i in range(g.shape[0]):
+        for j in range(g.shape[1]):
             w[i, j] += factor * g[i, j]
 
 

@@ -60,6 +60,17 @@ class Layout:
         rows, columns = self.program.buffers[name].shape[1:]
         return int(rows), int(columns)
 
+    def filled(self, r: Rank) -> int:
+        """The columns of a matrix that the terms of a rule fill: all but that of a bias unit."""
+        return self.program.buffers[r.terms[0].pre].size if r.terms else self.matrix(r.target)[1]
+
+    @cached_property
+    def changes(self) -> dict[str, tuple[int, int]]:
+        """The shapes of the scratch arrays for what rules add to matrices."""
+        code = [i for p in self.program.phases for i in p.instructions]
+        ranks = [i for i in code if isinstance(i, Rank) and i.terms]
+        return {r.target: (self.matrix(r.target)[0], self.filled(r)) for r in ranks}
+
     @property
     def streams(self) -> list[str]:
         """The buffers that samples are copied to."""
@@ -109,8 +120,6 @@ def _extended(program: Program, code: list[Instruction]) -> frozenset[str]:
                 found.add(i.source)
             if i.transposed and columns == program.buffers[i.target].size + 1:
                 found.add(i.target)
-        if isinstance(i, Rank) and i.bias:
-            found |= {t.pre for t in i.terms}
     return frozenset(found)
 
 

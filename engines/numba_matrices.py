@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graphs.expression import Expr, Load, Weight
-from ..graphs.program import MatrixReduce, Pair, Product, Rank, loads
+from ..graphs.program import MatrixReduce, Pair, Product, Rank, RowReduce, loads
 from .numba_layout import UNROLLED
 from .numba_text import Text, scalar
 from .numba_writer import Writer
@@ -39,32 +39,58 @@ class Matrices:
             to.line(f"    {target}[i] = e")
 
     def pair(self, p: Pair) -> None:
-        """target_i := sum over j of an expression of w_ij and both ends."""
-        to = self.to
-        weight, source, target = (to.array(n) for n in (p.weight, p.source, p.target))
-        at, end = ("j", "i") if to.single else ("j * B + b", "i * B + b")
-        element = f"{weight}[j, i]" if p.transposed else f"{weight}[i, j]"
+        """target_i := sum or maximum over j of an expression of w_ij and both ends."""
+        to, target = self.to, self.to.array(p.target)
+        posts, pres = (to.buffers[n].size for n in (p.target, p.source))
+        value = self._paired(p, p.value, "j")
+        bias = self._paired(p, p.bias, str(pres)) if p.bias is not None else None
+        start = to.rounded("-np.inf") if p.op == "max" else to.zero
+        end = "i" if to.single else f"i * {to.use('B')} + b"
+        samples = [] if to.single else ["for b in range(B):"]
+        inner = "    " * len(samples)
+        to.line(f"for i in range({to.size(posts)}):")
+        with to.deeper():
+            to.line(*samples, f"{inner}{target}[{end}] = {start}")
+            to.line(f"for j in range({to.size(pres)}):")
+            with to.deeper():
+                if p.off_diagonal:
+                    to.line("if i == j:", "    continue")
+                to.line(*samples, f"{inner}{_more(p.op, f'{target}[{end}]', value)}")
+            if bias is not None:
+                to.line(*samples, f"{inner}{_more(p.op, f'{target}[{end}]', bias)}")
+
+    def _paired(self, p: Pair, expr: Expr, column: str) -> str:
+        """An expression of a connection, at postsynaptic unit i and presynaptic unit `column`."""
+        to, weight, source = self.to, self.to.array(p.weight), self.to.array(p.source)
+        element = f"{weight}[{column}, i]" if p.transposed else f"{weight}[i, {column}]"
+
+        def place(letter: str) -> str:
+            return letter if to.single else f"{letter} * B + b"
 
         def load(node: Load) -> str:
             kind = to.layout.kind(node.buffer)
             if kind == "scalar":
                 return to.scalar(node.buffer)
-            return f"{to.array(node.buffer)}[{'i' if kind == 'row' else end}]"
+            array, letter = to.array(node.buffer), column if node.axis == "pre" else "i"
+            at = {"row": letter, "sample": "0" if to.single else "b", "matrix": f"i, {column}"}
+            return f"{array}[{at.get(kind, place(letter))}]"
 
         def leaf(node: Expr) -> str:
-            return element if isinstance(node, Weight) else f"{source}[{at}]"
+            return element if isinstance(node, Weight) else f"{source}[{place(column)}]"
 
-        value = Text(to, load, leaf).of(p.value)
-        to.use("B")
-        posts, pres = (to.size(to.buffers[n].size) for n in (p.target, p.source))
-        to.line(f"for i in range({posts}):")
-        if to.single:
-            to.line(f"    e = {to.zero}", f"    for j in range({pres}):", f"        e += {value}")
-            to.line(f"    {target}[i] = e")
-            return
-        to.line("    for b in range(B):", f"        {target}[{end}] = 0.0")
-        to.line(f"    for j in range({pres}):", "        for b in range(B):")
-        to.line(f"            {target}[{end}] += {value}")
+        return Text(to, load, leaf).of(expr)
+
+    def row_reduce(self, r: RowReduce) -> None:
+        """A row := sums or maxima over the columns of a matrix."""
+        to, target, (posts, pres) = self.to, self.to.array(r.target), r.shape
+        value = self._element(r.value)
+        to.line(f"for i in range({to.size(posts)}):")
+        with to.deeper():
+            to.line(f"e = {to.rounded('-np.inf') if r.op == 'max' else to.zero}")
+            to.line(f"for j in range({to.size(pres)}):")
+            if r.off_diagonal:
+                to.line("    if i == j:", "        continue")
+            to.line(f"    {_more(r.op, 'e', value)}", f"{target}[i] = e")
 
     # --- plasticity ----------------------------------------------------------------------------
 
@@ -79,7 +105,11 @@ class Matrices:
             self._batched(r, base, factors)
         elif outer and max(posts, pres) > UNROLLED:
             post, pre = to.array(r.terms[0].post), to.array(r.terms[0].pre)
-            to.line(f"f.add_outer({target}, {factors[0]}, {post}, {pre})")
+            columns = to.size(to.layout.filled(r))
+            to.line(f"f.add_outer({target}, {columns}, {factors[0]}, {post}, {pre})")
+            if r.bias:
+                to.line(f"for i in range({to.size(posts)}):")
+                to.line(f"    {target}[i, {pres - 1}] += {to.array(r.bias)}[i]")
         else:
             to.line(f"for i in range({to.size(posts)}):")
             with to.deeper():
@@ -125,13 +155,21 @@ class Matrices:
             name = to.fresh("q")
             to.line(f"{name} = {factor} * {post}[i]")
             products.append(f" + {name} * {pre}[j]")
-        to.line(f"for j in range({to.size(to.layout.matrix(r.target)[1])}):")
+        to.line(f"for j in range({to.size(to.layout.filled(r))}):")
         to.line(f"    {to.array(r.target)}[i, j] = {base}{''.join(products)}")
+        self._last(r, base)
+
+    def _last(self, r: Rank, base: str) -> None:
+        """Element i of the column of the bias unit, which the terms leave out."""
+        to, columns = self.to, self.to.layout.matrix(r.target)[1]
+        if r.terms and to.layout.filled(r) < columns:
+            added = f" + {to.array(r.bias)}[i]" if r.bias else ""
+            to.line(f"j = {columns - 1}", f"{to.array(r.target)}[i, j] = {base}{added}")
 
     def _batched(self, r: Rank, base: str, factors: list[str]) -> None:
         """All terms of a rule as one matrix product over (term, sample)."""
         to, target, g = self.to, self.to.array(r.target), self.to.scratch(r.target)
-        posts, pres = to.layout.matrix(r.target)
+        posts, pres = to.layout.changes[r.target]
         factor = to.one
         if len(r.terms) == 1 and not r.terms[0].scale:
             post, pre = to.view(r.terms[0].post, posts), to.view(r.terms[0].pre, pres)
@@ -143,14 +181,21 @@ class Matrices:
             to.line(f"f.mirror({g})")
         if r.base in (None, Load(r.target)):
             to.line(f"f.add_scaled({target}, {factor}, {g})")
+            if r.bias:
+                last = to.layout.matrix(r.target)[1] - 1
+                to.line(f"for i in range({to.size(posts)}):")
+                to.line(f"    {target}[i, {last}] += {to.array(r.bias)}[i]")
             return
-        to.line(f"for i in range({to.size(posts)}):", f"    for j in range({to.size(pres)}):")
-        to.line(f"        {target}[i, j] = {base} + {factor} * {g}[i, j]")
+        to.line(f"for i in range({to.size(posts)}):")
+        with to.deeper():
+            to.line(f"for j in range({to.size(pres)}):")
+            to.line(f"    {target}[i, j] = {base} + {factor} * {g}[i, j]")
+            self._last(r, base)
 
     def _laid(self, r: Rank, factors: list[str]) -> tuple[str, str]:
         """Both ends of all terms side by side: (post, term and sample), (pre, term and sample)."""
         to, left, right = self.to, self.to.fresh("L"), self.to.fresh("R")
-        posts, pres = to.layout.matrix(r.target)
+        posts, pres = to.layout.changes[r.target]
         for name, units in ((left, posts), (right, pres)):
             shape = f"({to.size(units)}, {len(r.terms)} * {to.use('B')})"
             to.line(f"{name} = np.empty({shape}, dtype=np.float{to.bits})")
@@ -176,3 +221,8 @@ class Matrices:
             count *= int(n)
         to.line("    " * (len(shape) - 1) + f"e += {text}")
         to.line(f"{to.scalar(r.target)} = e / {count}")
+
+
+def _more(op: str, total: str, value: str) -> str:
+    """A statement that takes one more value into a total."""
+    return f"{total} = max({total}, {value})" if op == "max" else f"{total} += {value}"

@@ -23,6 +23,7 @@ from ..graphs.program import (
     Product,
     Rank,
     Reduce,
+    RowReduce,
     Stop,
     Store,
 )
@@ -154,6 +155,8 @@ class Phase:
                 Matrices(to).product(instruction)
             case Pair():
                 Matrices(to).pair(instruction)
+            case RowReduce():
+                Matrices(to).row_reduce(instruction)
             case Rank():
                 Matrices(to).rank(instruction)
             case MatrixReduce():

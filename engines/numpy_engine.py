@@ -23,6 +23,7 @@ from ..graphs.program import (
     Program,
     Rank,
     Reduce,
+    RowReduce,
     Stop,
     Store,
 )
@@ -35,7 +36,9 @@ _REDUCE = {
     "sum": np.sum,
     "mean": np.mean,
     "max": np.max,
-    "norm": lambda x, axis, keepdims: np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims)),
+    "norm": lambda x, axis, keepdims=False: np.sqrt(
+        np.sum(np.square(x), axis=axis, keepdims=keepdims)
+    ),
 }
 
 
@@ -197,6 +200,8 @@ class _Presentation:
                 self._product(instruction)
             case Pair():
                 self._pair(instruction)
+            case RowReduce():
+                self._row_reduce(instruction)
             case Rank():
                 self._rank(instruction)
             case MatrixReduce(target=target, value=expr):
@@ -236,19 +241,43 @@ class _Presentation:
         self.arrays[p.target] = product
 
     def _pair(self, p: Pair) -> None:
+        """Axes (replica, sample, post, pre); what the bias unit brings stands beside them."""
         weight = self.arrays[p.weight]
         weight = weight.swapaxes(1, 2) if p.transposed else weight
+        posts, pres = (self.arrays[n].shape[-1] for n in (p.target, p.source))
+        source = self.arrays[p.source][:, :, None, :]
+        values = self._paired(p.value, weight[:, None, :posts, :pres], source)
+        values = np.broadcast_to(values, (self.replicas, self.batch, posts, pres))
+        if p.off_diagonal:
+            values = np.where(np.eye(posts, dtype=bool), -np.inf if p.op == "max" else 0, values)
+        if p.bias is not None:
+            bias = self._paired(p.bias, weight[:, None, :posts, pres:], None)
+            beside = np.broadcast_to(bias, (self.replicas, self.batch, posts, 1))
+            values = np.concatenate([values, beside], axis=-1)
+        self.arrays[p.target] = _REDUCE[p.op](values, axis=-1).astype(self.parent.dtype)
 
+    def _paired(self, expr: Expr, weight: np.ndarray, source: np.ndarray | None) -> Any:
         def leaf(node: Expr) -> np.ndarray:
             if isinstance(node, Weight):
-                return weight[:, None]
-            assert isinstance(node, Transmitted)
-            return self.arrays[p.source][:, :, None, :]
+                return weight
+            assert isinstance(node, Transmitted) and source is not None
+            return source
 
         def load(node: Load) -> np.ndarray:
-            return self.arrays[node.buffer][..., None]
+            array = self.arrays[node.buffer]
+            if self.program.buffers[node.buffer].shape[0] == "matrix":
+                return array[:, None]
+            return array[:, :, None, :] if node.axis == "pre" else array[..., None]
 
-        self.arrays[p.target] = np.sum(value(p.value, load, leaf), axis=-1)
+        return value(expr, load, leaf)
+
+    def _row_reduce(self, r: RowReduce) -> None:
+        values = np.broadcast_to(self._value(r.value), (self.replicas, *r.shape))
+        if r.off_diagonal:
+            hollow = -np.inf if r.op == "max" else 0
+            values = np.where(np.eye(r.shape[0], dtype=bool), hollow, values)
+        reduced = _REDUCE[r.op](values, axis=-1)
+        self.arrays[r.target] = reduced[:, None].astype(self.parent.dtype)
 
     def _rank(self, r: Rank) -> None:
         target = self.arrays[r.target]
@@ -265,8 +294,8 @@ class _Presentation:
             if term.symmetric:
                 product = (product + product.swapaxes(1, 2)) / 2
             new[:, :, :columns] += product
-            if r.bias:
-                new[:, :, -1] += post.sum(axis=1)
+        if r.bias:
+            new[:, :, -1] += self.arrays[r.bias][:, 0]
         if r.off_diagonal:
             index = np.arange(min(new.shape[1:]))
             new[:, index, index] = 0

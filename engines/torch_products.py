@@ -6,7 +6,7 @@ from functools import partial
 
 import torch
 
-from ..graphs.expression import Expr, Weight
+from ..graphs.expression import Expr, Load, Weight
 from ..graphs.program import Pair, Product
 from .torch_elementwise import Tape, Tensor
 from .torch_hoisting import Hoister
@@ -51,25 +51,67 @@ class ProductWriter:
         return self._narrowed[name]
 
     def pair(self, p: Pair, tape: Tape) -> None:
-        """Target_i := sum over j of an expression of post_i, pre_j and w_ij."""
-        layout = self.layout
+        """Target_i := sum or maximum over j of an expression of post_i, pre_j and w_ij."""
+        layout, target = self.layout, self.layout.tensors[p.target]
         weight = layout.tensors[p.weight]
         weight = weight.transpose(1, 2) if p.transposed else weight
+        posts, pres = target.shape[-1], layout.tensors[p.source].shape[-1]
+        source = layout.tensors[p.source][:, :, None, :]
+        shape = (layout.replicas, layout.batch, posts, pres)
+        pairs, lent = self._paired(p.value, weight[:, None, :posts, :pres], source, shape, tape)
+        if p.off_diagonal:
+            pairs, lent = own(pairs, lent, layout, tape)
+            beside = float("-inf") if p.op == "max" else 0.0
+            tape.append(partial(pairs.diagonal(dim1=-2, dim2=-1).fill_, beside))
+        total = layout.pool.take(tuple(target.shape), layout.dtype)
+        if p.op == "max":
+            tape.append(partial(torch.amax, pairs, dim=-1, out=total))
+        else:
+            tape.append(partial(torch.sum, pairs, dim=-1, out=total))
+        if lent:
+            layout.pool.give(pairs)
+        if p.bias is not None:
+            last = weight[:, None, :posts, pres:]
+            bias, lent = self._paired(p.bias, last, None, (*shape[:3], 1), tape)
+            join = torch.maximum if p.op == "max" else torch.add
+            tape.append(partial(join, total, bias[..., 0], out=total))
+            if lent:
+                layout.pool.give(bias)
+        tape.append(partial(target.copy_, total))
+        layout.pool.give(total)
+
+    def _paired(
+        self,
+        expr: Expr,
+        weight: Tensor,
+        source: Tensor | None,
+        shape: tuple[int, ...],
+        tape: Tape,
+    ) -> tuple[Tensor, bool]:
+        """An expression of connections, (replica, sample, post, pre), and whether it is lent."""
+        layout = self.layout
 
         def leaf(node: Expr) -> Tensor:
             if isinstance(node, Weight):
-                return weight[:, None]
-            return layout.tensors[p.source][:, :, None, :]
+                return weight
+            assert source is not None
+            return source
+
+        def load(node: Load) -> Tensor:
+            tensor, buffer = layout.tensors[node.buffer], layout.program.buffers[node.buffer]
+            if buffer.shape[0] == "matrix":
+                return tensor[:, None]
+            return tensor[:, :, None, :] if node.axis == "pre" else tensor[..., None]
 
         made = layout.assembler(tape, leaf=leaf)
-        made.load = lambda node: layout.tensors[node.buffer][..., None]
-        made.constant = lambda expr, dtype: None
-        shape = (layout.replicas, layout.batch, weight.shape[1], weight.shape[2])
-        pairs, lent = made.result(made.value(p.value), shape)
-        target = layout.tensors[p.target]
-        total = layout.pool.take(tuple(target.shape), layout.dtype)
-        tape.append(partial(torch.sum, pairs, dim=-1, out=total))
-        tape.append(partial(target.copy_, total))
-        layout.pool.give(total)
-        if lent:
-            layout.pool.give(pairs)
+        made.load, made.constant = load, lambda expr, dtype: None
+        return made.result(made.value(expr), shape)
+
+
+def own(tensor: Tensor, lent: bool, layout: Layout, tape: Tape) -> tuple[Tensor, bool]:
+    """A tensor that may be written to."""
+    if lent:
+        return tensor, True
+    copy = layout.pool.take(tuple(tensor.shape), tensor.dtype)
+    tape.append(partial(copy.copy_, tensor))
+    return copy, True

@@ -12,10 +12,11 @@ from functools import partial
 import torch
 
 from ..graphs.expression import Load
-from ..graphs.program import BatchReduce, MatrixReduce, Rank, Term
+from ..graphs.program import BatchReduce, MatrixReduce, Rank, RowReduce, Term
 from .torch_elementwise import Tape, Tensor
 from .torch_hoisting import Hoister
 from .torch_layout import Layout
+from .torch_products import own
 
 
 class RuleWriter:
@@ -54,6 +55,23 @@ class RuleWriter:
         if lent:
             self.layout.pool.give(matrix)
 
+    def row_reduce(self, r: RowReduce, tape: Tape) -> None:
+        """A row := sums or maxima over the columns of a matrix."""
+        layout, target = self.layout, self.layout.tensors[r.target]
+        made = layout.assembler(tape)
+        shape = (layout.replicas, *r.shape)
+        matrix, lent = made.result(made.value(self.hoist(r.value)), shape)
+        if r.off_diagonal:
+            matrix, lent = own(matrix, lent, layout, tape)
+            beside = float("-inf") if r.op == "max" else 0.0
+            tape.append(partial(matrix.diagonal(dim1=-2, dim2=-1).fill_, beside))
+        if r.op == "max":
+            tape.append(partial(torch.amax, matrix, dim=-1, out=target[:, 0]))
+        else:
+            tape.append(partial(torch.sum, matrix, dim=-1, out=target[:, 0]))
+        if lent:
+            layout.pool.give(matrix)
+
     def rank(self, r: Rank, tape: Tape, gate: Tensor | None) -> None:
         """A matrix := base + terms, where the gate is open."""
         layout = self.layout
@@ -72,18 +90,20 @@ class RuleWriter:
         if apart:
             tape.append(partial(total.zero_))
         for term in r.terms:
-            self._term(term, scale, total, r.bias, tape)
+            self._term(term, scale, total, tape)
         if apart:
             team.add_up(total, tape)
             tape.append(partial(new.add_, total))
             pool.give(total)
+        if r.bias:
+            tape.append(partial(new[:, :, -1].add_, layout.tensors[r.bias][:, 0]))
         if r.off_diagonal:
             tape.append(partial(new.diagonal(dim1=-2, dim2=-1).zero_))
         if gate is not None:
             tape.append(partial(torch.where, gate, new, target, out=target))
             pool.give(new)
 
-    def _term(self, term: Term, scale: float, new: Tensor, bias: bool, tape: Tape) -> None:
+    def _term(self, term: Term, scale: float, new: Tensor, tape: Tape) -> None:
         """New += coefficient * scale * sum over samples of post (x) pre."""
         layout = self.layout
         lent: list[Tensor] = []
@@ -115,9 +135,5 @@ class RuleWriter:
             tape.append(partial(part.add_, total, alpha=alpha / 2))
         else:
             tape.append(partial(part.baddbmm_, scaled.transpose(1, 2), right, alpha=alpha))
-        if bias:
-            sums = scratch(left.shape[0], left.shape[2])
-            tape.append(partial(torch.sum, scaled, dim=1, out=sums))
-            tape.append(partial(new[:, :, -1].add_, sums, alpha=alpha))
         for tensor in lent:
             layout.pool.give(tensor)

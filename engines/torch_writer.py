@@ -26,6 +26,7 @@ from ..graphs.program import (
     Product,
     Rank,
     Reduce,
+    RowReduce,
     Stop,
     Store,
 )
@@ -85,6 +86,8 @@ class Writer:
                     self.products.product(instruction, tape)
                 case Pair():
                     self.products.pair(instruction, tape)
+                case RowReduce():
+                    self.rules.row_reduce(instruction, tape)
                 case Rank():
                     self.rules.rank(instruction, tape, gate)
                 case MatrixReduce():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from math import isfinite
 
@@ -152,6 +152,14 @@ def _power(left: Expr, right: Expr) -> Expr | None:
 
 
 _RULES = {"+": _sum, "-": _difference, "*": _product, "/": _quotient, "^": _power}
+
+
+def summed(terms: Iterable[Expr]) -> Expr:
+    """The sum of expressions; 0 if there are none."""
+    total: Expr | None = None
+    for term in terms:
+        total = term if total is None else Binary("+", total, term)
+    return ZERO if total is None else total
 
 
 # --- functions of the table ----------------------------------------------------------------------

@@ -8,11 +8,11 @@ buffer changed, so that all that depends on it has to be made again before it is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .circuit import Circuit, Population, Synapse
-from .derivative import expand_primes, simplify
+from .derivative import expand_primes, simplify, summed
 from .expression import (
     Binary,
     Call,
@@ -28,10 +28,8 @@ from .expression import (
     Stream,
     Trace,
     Transmitted,
-    Unary,
     Variable,
     Weight,
-    WeightOf,
     transform,
     walk,
 )
@@ -40,23 +38,19 @@ from .program import (
     Draw,
     Instruction,
     Map,
-    Pair,
-    Product,
     Rank,
     Reduce,
 )
+from .refusal import LoweringError, NotYetError
+from .transmission import Transmission, live_weight
+from .writing import text
 
 REDUCTIONS = ("sum", "mean", "max", "norm")
 
 
-class LoweringError(ValueError):
-    """A circuit that reads well but cannot be run; the message names what and why."""
-
-    phase: str | None = None  # where
-
-
-class NotYetError(LoweringError):
-    """`x@p` is read before the phase p has ended."""
+def current(synapse: str) -> str:
+    """The name of the buffer of what a synapse brings."""
+    return f"I({synapse})"
 
 
 @dataclass
@@ -65,14 +59,6 @@ class View:
 
     clamps: dict[tuple[str, str], Expr] = field(default_factory=dict)
     zeros: frozenset[str] = frozenset()
-
-
-def summed(terms: Iterable[Expr]) -> Expr:
-    """The sum of expressions; 0 if there are none."""
-    total: Expr | None = None
-    for term in terms:
-        total = term if total is None else Binary("+", total, term)
-    return Number(0.0) if total is None else total
 
 
 class Evaluator:
@@ -98,6 +84,9 @@ class Evaluator:
         self._arriving: dict[tuple[str, str, str | None], list[Synapse]] = {}
         for synapse in circuit.synapses.values():
             self._arriving.setdefault(synapse.target, []).append(synapse)
+        self._currents = {current(name): s for name, s in circuit.synapses.items()}
+        self._live = {live_weight(n): s for n, s in circuit.synapses.items() if s.weight}
+        self.transmission = Transmission(self)
 
     # --- buffers -------------------------------------------------------------------------------
 
@@ -115,6 +104,12 @@ class Evaluator:
         return self.buffer(
             key, "state" if name in member.states else "algebraic", "unit", member.size
         )
+
+    def stream(self, name: str) -> str:
+        """The buffer of a stream; one of size 1 is a number per sample, the same for all units."""
+        size = self.circuit.streams[name]
+        shape = ("sample",) if size == 1 else ("unit", size)
+        return self.buffer(f"@{name}", "stream", *shape)
 
     def weight(self, synapse: Synapse) -> str:
         """The buffer of a synapse's own weight."""
@@ -179,7 +174,7 @@ class Evaluator:
                 arriving = self._arriving.get((population, compartment, port), [])
                 return summed(Load(self.arrival(s)) for s in arriving)
             case Stream(name=name):
-                return Load(self.buffer(f"@{name}", "stream", "unit", self.circuit.streams[name]))
+                return Load(self.stream(name))
             case Counter(name=name):
                 return Load(self.scalar(f"#{name}"))
             case Rate(population=population, name=name):
@@ -208,6 +203,17 @@ class Evaluator:
     def _noise(self, node: Expr) -> Expr:
         raise LoweringError("`xi` can only stand in the derivative of a state")
 
+    def fitted(self, expr: Expr, size: int) -> Expr:
+        """An expression over buffers for `size` units: what has one unit is the same for all."""
+
+        def single(node: Expr) -> Expr | None:
+            if not isinstance(node, Load) or size == 1:
+                return None
+            shape = self.buffers[node.buffer].shape
+            return self._reduction("sum", node) if shape in (("unit", 1), ("row", 1)) else None
+
+        return transform(expr, single)
+
     def trace(self, synapse: Synapse, name: str) -> str:
         """The buffer of a synaptic trace."""
         kind = "row" if synapse.connect == "one_to_one" else "matrix"
@@ -224,9 +230,10 @@ class Evaluator:
             raise LoweringError(f"vectors of different lengths meet: {sorted(sizes)}")
         return sizes.pop() if sizes else 1
 
-    def _temporary(
+    def temporary(
         self, key: tuple[object, ...], label: str, kind: str, *shape: str | int
     ) -> tuple[str, bool]:
+        """A buffer that is made by one recipe wherever `key` stands; whether it is known."""
         known = key in self._temporaries
         if not known:
             self._temporaries[key] = f"{label}#{len(self._temporaries)}"
@@ -236,14 +243,19 @@ class Evaluator:
         self, label: str, key: object, size: int, recipe: Callable[[str], tuple[Instruction, ...]]
     ) -> Expr:
         """A number per unit with a recipe of its own, made once for each (label, key)."""
-        name, known = self._temporary((label, key), label, "algebraic", "unit", size)
+        name, known = self.temporary((label, key), label, "algebraic", "unit", size)
         if not known:
             self._fixed[name] = recipe(name)
         return Load(name)
 
     def _reduction(self, op: str, value: Expr) -> Expr:
+        kinds = {self.buffers[n.buffer].shape[0] for n in walk(value) if isinstance(n, Load)}
+        if not kinds & {"unit", "row", "sample"}:
+            raise LoweringError(
+                f"`{op}({text(value)})` has no units to run over: what stands in it is one number"
+            )
         size = self.units(value)
-        name, known = self._temporary((op, value), op, "algebraic", "sample")
+        name, known = self.temporary((op, value), op, "algebraic", "sample")
         if not known:
             self._fixed[name] = (Reduce(name, op, value, size),)
         return Load(name)
@@ -252,17 +264,21 @@ class Evaluator:
         value = self._inner(argument, synapse)
         largest = self._reduction("max", value)
         shifted = Call("exp", (Binary("-", value, largest),))
-        name, known = self._temporary(("exp", value), "exp", "algebraic", "unit", self.units(value))
+        name, known = self.temporary(("exp", value), "exp", "algebraic", "unit", self.units(value))
         if not known:
             self._fixed[name] = (Map(name, shifted),)
         return Binary("/", Load(name), self._reduction("sum", Load(name)))
+
+    def fix(self, name: str, *instructions: Instruction) -> None:
+        """Says once for all views what makes a temporary current."""
+        self._fixed[name] = instructions
 
     # --- recipes -------------------------------------------------------------------------------
 
     def arrival(self, synapse: Synapse) -> str:
         """The buffer of the current that a synapse makes."""
         size = self.circuit.populations[synapse.target[0]].size
-        return self.buffer(f"{synapse.name}.I", "algebraic", "unit", size)
+        return self.buffer(current(synapse.name), "algebraic", "unit", size)
 
     def rate(self, population: str, name: str) -> str:
         """The buffer of d(population.name)/dt."""
@@ -293,18 +309,19 @@ class Evaluator:
         if name.startswith("d(") and name.endswith(")") and buffer.kind == "algebraic":
             population, variable = name[2:-1].rsplit(".", 1)
             return (Map(name, self.derivative(population, variable)),)
-        if name.endswith(".I") and name[:-2] in self.circuit.synapses:
-            return self.current(self.circuit.synapses[name[:-2]], name)
-        if name.endswith(".w") and name[:-2] in self.circuit.synapses:
-            return self._live_weight(self.circuit.synapses[name[:-2]], name)
+        if name in self._currents:
+            return self.transmission.current(self._currents[name], name)
+        if name in self._live:
+            return self.transmission.live(self._live[name], name)
         owner, _, variable = name.rpartition(".")
         if owner in self.circuit.populations:
             clamp = self.view.clamps.get((owner, variable))
+            size = self.circuit.populations[owner].size
             if clamp is not None:
-                return (Map(name, self.translate(clamp)),)
+                return (Map(name, self.fitted(self.translate(clamp), size)),)
             for equation in self.circuit.populations[owner].equations:
                 if equation.variable == variable and equation.kind == "algebraic":
-                    return (Map(name, self.translate(equation.right)),)
+                    return (Map(name, self.fitted(self.translate(equation.right), size)),)
         return ()
 
     def derivative(self, population: str, variable: str) -> Expr:
@@ -327,94 +344,6 @@ class Evaluator:
         self._fixed[name] = (Draw(name, "normal", name),)
         number = Binary("/", Load(name), Call("sqrt", (Counter("dt"),)))
         return transform(right, lambda n: number if isinstance(n, Noise) else None)
-
-    def current(self, synapse: Synapse, name: str) -> tuple[Instruction, ...]:
-        """The instructions that make what a synapse brings to every unit, in the buffer `name`."""
-        source = self.sent(synapse)
-        if synapse.connect == "one_to_one":
-            weight = self._weight_operand(synapse)
-            current = synapse.current or Binary("*", Weight(), Transmitted())
-            swap = transform(current, lambda n: weight if isinstance(n, Weight) else None)
-            return (Map(name, self.translate(swap, synapse)),)
-        weight, transposed, factor = self._matrix(synapse)
-        spread = self._spread(synapse, source)
-        source = spread[0].target if spread else source
-        if synapse.current is not None:
-            value = transform(
-                self.translate(synapse.current, synapse),
-                lambda n: Binary("*", factor, n) if isinstance(n, Weight) and factor else None,
-            )
-            return (*spread, Pair(name, weight, source, value, transposed))
-        product = Product(name, weight, source, transposed, synapse.bias)
-        if factor is None:
-            return (*spread, product)
-        return (*spread, product, Map(name, Binary("*", factor, Load(name))))
-
-    def _spread(self, synapse: Synapse, source: str) -> tuple[Map, ...]:
-        """A slow variable that is transmitted, as one number per unit and sample."""
-        if self.buffers[source].shape[0] == "unit":
-            return ()
-        size = self.circuit.populations[synapse.source[0]].size
-        return (Map(self.buffer(f"{synapse.name}.pre", "algebraic", "unit", size), Load(source)),)
-
-    def _weight_operand(self, synapse: Synapse) -> Expr:
-        """The weight of a one-to-one synapse as a row."""
-        if synapse.weight is None:
-            return Load(self.weight(synapse))
-        return self._weight_expression(synapse.weight)
-
-    def _weight_expression(self, expr: Expr) -> Expr:
-        def leaf(node: Expr) -> Expr | None:
-            match node:
-                case Call(function="transpose" | "copy", arguments=(inner,)):
-                    return self._weight_expression(inner)
-                case WeightOf(synapse=other):
-                    target = self.circuit.synapses[other]
-                    if target.weight is not None:
-                        return self._weight_expression(target.weight)
-                    return Load(self.weight(target))
-            return None
-
-        return self.translate(transform(expr, leaf))
-
-    def _matrix(self, synapse: Synapse) -> tuple[str, bool, Expr | None]:
-        """The buffer that holds the weight, whether it is transposed, and a factor or None."""
-        if synapse.weight is None:
-            return self.weight(synapse), False, None
-        found = self._plain(synapse.weight)
-        if found is not None:
-            return found
-        shape = ("matrix", *synapse.shape)
-        return self.buffer(f"{synapse.name}.w", "algebraic", *shape), False, None
-
-    def _plain(self, expr: Expr) -> tuple[str, bool, Expr | None] | None:
-        match expr:
-            case WeightOf(synapse=name):
-                return self._matrix(self.circuit.synapses[name])
-            case Call(function="copy", arguments=(inner,)):
-                return self._plain(inner)
-            case Call(function="transpose", arguments=(inner,)):
-                found = self._plain(inner)
-                return found and (found[0], not found[1], found[2])
-            case Unary(operand=inner):
-                found = self._plain(inner)
-                return found and (found[0], found[1], simplify(Unary("-", found[2] or Number(1.0))))
-            case Binary(op="*", left=left, right=right):
-                for scalar, matrix in ((left, right), (right, left)):
-                    found = self._plain(matrix)
-                    if found and not any(isinstance(n, WeightOf) for n in walk(scalar)):
-                        gain = self.translate(scalar)
-                        return found[0], found[1], Binary("*", gain, found[2]) if found[2] else gain
-        return None
-
-    def _live_weight(self, synapse: Synapse, name: str) -> tuple[Instruction, ...]:
-        assert synapse.weight is not None
-        if any(isinstance(n, WeightOf) for n in walk(synapse.weight)):
-            raise LoweringError(
-                f"{synapse.name}: `weight` must be a number, or another synapse's weight or its "
-                f"transpose, times a number"
-            )
-        return (Map(name, self.translate(synapse.weight)),)
 
     # --- what is current -----------------------------------------------------------------------
 

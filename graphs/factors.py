@@ -7,13 +7,14 @@ in which f and g are functions of the variables at one end and h of the weight a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from .derivative import simplify
-from .evaluation import LoweringError
 from .expression import (
     Binary,
     Expr,
+    Load,
     Number,
     Parameter,
     Trace,
@@ -23,6 +24,7 @@ from .expression import (
     Weight,
     walk,
 )
+from .refusal import LoweringError
 from .writing import text
 
 ONE = Number(1.0)
@@ -45,11 +47,16 @@ def times(left: Expr | None, right: Expr | None) -> Expr | None:
     return simplify(Binary("*", left, right))
 
 
-def _ends(expr: Expr) -> set[str]:
+EndOf = Callable[[Load], str | None]
+
+
+def _ends(expr: Expr, end_of: EndOf) -> set[str]:
     """Which of "post", "pre", "matrix" an expression depends on."""
     found: set[str] = set()
     for node in walk(expr):
         match node:
+            case Load() if end := end_of(node):
+                found.add(end)
             case Variable(side=side) | Parameter(side=side) if side:
                 found.add(side)
             case Transmitted():
@@ -59,35 +66,37 @@ def _ends(expr: Expr) -> set[str]:
     return found
 
 
-def separate(expr: Expr) -> list[Factors]:
-    """The terms of a right side.
+def separate(expr: Expr, end_of: EndOf = lambda load: None) -> list[Factors]:
+    """The terms of a right side; `end_of` says to which factor a buffer in it belongs.
 
     Raises:
         LoweringError: A function of both ends at once, which no matrix product can average.
     """
-    ends = _ends(expr)
+    ends = _ends(expr, end_of)
     if not ends:
         return [Factors(scalar=expr)]
-    if len(ends) == 1 and not _scaled(expr):
+    if len(ends) == 1 and not _scaled(expr, end_of):
         return [replace(Factors(), **{ends.pop(): expr})]
     match expr:
         case Unary(operand=operand):
-            return [replace(f, scalar=simplify(Unary("-", f.scalar))) for f in separate(operand)]
+            return [
+                replace(f, scalar=simplify(Unary("-", f.scalar))) for f in separate(operand, end_of)
+            ]
         case Binary(op="+", left=left, right=right):
-            return separate(left) + separate(right)
+            return separate(left, end_of) + separate(right, end_of)
         case Binary(op="-", left=left, right=right):
-            return separate(left) + separate(Unary("-", right))
+            return separate(left, end_of) + separate(Unary("-", right), end_of)
         case Binary(op="*", left=left, right=right):
-            return [_product(a, b) for a in separate(left) for b in separate(right)]
-        case Binary(op="/", left=left, right=right) if len(separate(right)) == 1:
-            (below,) = separate(right)
+            return [_product(a, b) for a in separate(left, end_of) for b in separate(right, end_of)]
+        case Binary(op="/", left=left, right=right) if len(separate(right, end_of)) == 1:
+            (below,) = separate(right, end_of)
             inverse = Factors(
                 simplify(Binary("/", ONE, below.scalar)),
                 *(e and Binary("/", ONE, e) for e in (below.post, below.pre, below.matrix)),
             )
-            return [_product(a, inverse) for a in separate(left)]
+            return [_product(a, inverse) for a in separate(left, end_of)]
         case Binary(op="^", left=left, right=Number(value=power)) if power in (2.0, 3.0, 4.0):
-            terms = separate(left)
+            terms = separate(left, end_of)
             result = terms
             for _ in range(int(power) - 1):
                 result = [_product(a, b) for a in result for b in terms]
@@ -98,13 +107,13 @@ def separate(expr: Expr) -> list[Factors]:
     )
 
 
-def _scaled(expr: Expr) -> bool:
+def _scaled(expr: Expr, end_of: EndOf) -> bool:
     """Whether an expression is a number times, or over a number, of something else."""
     match expr:
         case Binary(op="*", left=left, right=right):
-            return not _ends(left) or not _ends(right)
+            return not _ends(left, end_of) or not _ends(right, end_of)
         case Binary(op="/", right=right):
-            return not _ends(right)
+            return not _ends(right, end_of)
         case Unary():
             return True
     return False

@@ -19,6 +19,7 @@ from .program import (
     Program,
     Rank,
     Reduce,
+    RowReduce,
     Stop,
     Store,
 )  # fmt: skip
@@ -86,15 +87,21 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             )
             bias = ", bias" if instruction.bias else ""
             yield f"{instruction.target} := product({matrix}, {instruction.source}{bias})"
-        case Pair():
+        case Pair(op=op, bias=bias):
             matrix = (
                 f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
             )
+            how = "pairs" if op == "sum" else f"{op} over pairs"
+            flags = f", bias {text(bias)}" if bias is not None else ""
+            flags += ", off diagonal" * instruction.off_diagonal
             yield (
-                f"{instruction.target} := pairs({matrix}, {instruction.source}) "
-                f"of {text(instruction.value)}"
+                f"{instruction.target} := {how}({matrix}, {instruction.source}) "
+                f"of {text(instruction.value)}{flags}"
             )
-        case Rank(target=target, base=base, terms=terms):
+        case RowReduce(target=target, op=op, value=value):
+            flag = ", off diagonal" * instruction.off_diagonal
+            yield f"{target} := {op} over connections of {text(value)}{flag}"
+        case Rank(target=target, base=base, terms=terms, bias=bias):
             how = "mean" if instruction.average else "sum"
             parts = [target if base is None else text(base)]
             parts += [
@@ -104,7 +111,8 @@ def _lines(instruction: Instruction) -> Iterator[str]:
                 + f"{t.post} (x) {t.pre}"
                 for t in terms
             ]
-            flags = ", bias" * instruction.bias + ", off diagonal" * instruction.off_diagonal
+            flags = f", bias {bias}" if bias else ""
+            flags += ", off diagonal" * instruction.off_diagonal
             yield f"{target} := {' + '.join(parts)}{flags}"
         case MatrixReduce():
             yield f"{instruction.target} := mean over elements of {text(instruction.value)}"

@@ -5,6 +5,7 @@
 3. `share`, `join`  copies of what still stands are not read; terms of a rule with one end in common
    become one
 4. `fuse`       neighbouring elementwise instructions become one loop; what nobody reads is dropped
+5. `check_soundness`  every instruction finds what it reads
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from dataclasses import replace
 
 from .circuit import Circuit, Protocol, Record
 from .constants import evaluate
-from .evaluation import Evaluator, LoweringError
+from .evaluation import Evaluator
 from .expression import Expr, Load, Variable, walk
 from .fusion import fuse
 from .phases import PhaseLowering
 from .plasticity import RuleCompiler
-from .program import PhaseProgram, Program, Slot
+from .program import Instruction, PhaseProgram, Program, Slot
+from .refusal import LoweringError, NotYetError
 from .sharing import join, share
+from .soundness import check_soundness
 from .trace_means import single_sample
 
-__all__ = ["LoweringError", "lower"]
+__all__ = ["LoweringError", "lower", "probe"]
 
 
 def lower(
@@ -78,8 +81,32 @@ def lower(
             raise
     joined, at.buffers = join(share(tuple(phases), at.buffers), at.buffers)
     fused = fuse(joined, at.buffers)
+    check_soundness(fused, at.buffers)
     program = _program(circuit, protocol, at, rules, fused, record, predicted)
     return replace(program, single_sample=single_sample(circuit, script, learn))
+
+
+def probe(circuit: Circuit) -> None:
+    """Makes the recipe of every variable, current and energy once, also of what no phase reads.
+
+    Raises:
+        LoweringError: What is refused as soon as somebody records it.
+    """
+    at = Evaluator(circuit)
+    names = [at.arrival(synapse) for synapse in circuit.synapses.values()]
+    for population in circuit.populations.values():
+        names += [at.variable(population.name, e.variable) for e in population.equations]
+        names += [
+            at.rate(population.name, e.variable) for e in population.equations if e.kind == "state"
+        ]
+    names += [at.energy(name) for name in circuit.energies]
+    instructions: list[Instruction] = []
+    for name in names:
+        try:
+            instructions += at.recipe(name)
+        except NotYetError:
+            continue  # x@p, before any phase has ended
+    check_soundness((PhaseProgram("", tuple(instructions), None, ()),), at.buffers)
 
 
 def _declare(at: Evaluator, circuit: Circuit) -> None:

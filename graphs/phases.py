@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from .circuit import Circuit, Phase, Record
 from .derivative import simplify
-from .evaluation import Evaluator, LoweringError, View
+from .evaluation import Evaluator, View
 from .expression import Call, Counter, Expr, Load, Number, transform, walk
 from .plasticity import RuleCompiler
 from .program import (
@@ -21,6 +21,7 @@ from .program import (
     PhaseProgram,
     Stop,
 )
+from .refusal import LoweringError
 from .stepping import DT, STEP, TIME, Stepping, plus, times
 from .stopping import StopRule
 from .storing import Storing
@@ -106,7 +107,8 @@ class PhaseLowering:
             at.need(at.variable(population, variable))
         for variable, value in phase.begin:
             target = at.variable(variable.population, variable.name)
-            at.assign(target, at.translate(value))
+            size = at.population(variable.population).size
+            at.assign(target, at.fitted(at.translate(value), size))
 
     def _restore(self, earlier: str) -> None:
         if earlier not in self.at.ended:

@@ -7,13 +7,13 @@ whole batch.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..compartments.optimizers import OPTIMIZERS
 from .circuit import Equation, LearnItem, Synapse, Update
 from .compensation import Compensation
-from .derivative import simplify
-from .evaluation import Evaluator, LoweringError, summed
+from .derivative import simplify, summed
+from .evaluation import Evaluator
 from .expression import (
     Binary,
     Call,
@@ -29,9 +29,25 @@ from .expression import (
 )
 from .factors import ONE, separate, times
 from .parse import parse_expression, parse_statement
-from .program import BatchReduce, Map, MatrixReduce, Rank, Term
+from .program import BatchReduce, Instruction, Map, MatrixReduce, Rank, RowReduce, Term
+from .refusal import LoweringError
 
 Apply = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """One line of a rule: `weight` is the array that `w` means.
+
+    `keep`: states move between reading and applying. `later`: what is done when it is applied,
+    since only then `w` is known; None for the first line.
+    """
+
+    synapse: Synapse
+    update: Update
+    weight: str
+    keep: bool
+    later: list[Instruction] | None
 
 
 class RuleCompiler:
@@ -57,7 +73,7 @@ class RuleCompiler:
         if synapse.optimizer is not None:
             return self._read_optimized(synapse, updates, keep)
         weight = self.at.weight(synapse)
-        steps = [self._read_update(synapse, u, weight, keep) for u in updates]
+        steps = self._read_updates(synapse, updates, weight, keep)
         return lambda: self._apply(steps, weight)
 
     def _apply(self, steps: list[Apply], *written: str) -> None:
@@ -95,81 +111,162 @@ class RuleCompiler:
 
     # --- synapses ------------------------------------------------------------------------------
 
-    def _read_update(self, synapse: Synapse, rule: Update, weight: str, keep: bool) -> Apply:
+    def _read_updates(
+        self, synapse: Synapse, updates: list[Update], weight: str, keep: bool
+    ) -> list[Apply]:
+        """Every line of a rule; from the second on, `w` is known only when they are applied."""
+        lines = []
+        for number, update in enumerate(updates):
+            later: list[Instruction] | None = [] if number else None
+            line = _Line(synapse, update, weight, keep, later)
+            of_row = synapse.connect == "one_to_one"
+            lines.append(self._read_one_to_one(line) if of_row else self._read_update(line))
+        return lines
+
+    def _read_one_to_one(self, line: _Line) -> Apply:
+        synapse, weight = line.synapse, line.weight
+        right = self.at.transmission.reductions.of(line.update.right, synapse)
+        own = Load(self.at.weight(synapse) if line.later is None else weight)
+        swapped = transform(right, lambda n: own if isinstance(n, Weight) else None)
+        value = self.at.reading(self.at.translate(swapped, synapse))
         average = synapse.batch == "mean"
-        if synapse.connect == "one_to_one":
-            swapped = transform(
-                rule.right, lambda n: Load(weight) if isinstance(n, Weight) else None
-            )
-            right = self.at.translate(swapped, synapse)
-            return self._read_row(weight, rule, right, synapse.shape[0], average)
-        base, terms = self._split(synapse, rule.right, weight, keep)
+        if line.later is None or own not in walk(value):
+            return self._read_row(weight, line.update, value, synapse.shape[0], average)
+        held = self._all_held(value, {weight})
+
+        def apply() -> None:
+            self._read_row(weight, line.update, held, synapse.shape[0], average)()
+
+        return apply
+
+    def _all_held(self, value: Expr, later: set[str]) -> Expr:
+        """A value in which all but the buffers `later` is what it is now, in copies."""
+        copies: dict[Expr, Expr] = {}
+
+        def leaf(node: Expr) -> Expr | None:
+            if not isinstance(node, Load) or node.buffer in later:
+                return None
+            if node not in copies:
+                shape = self.at.buffers[node.buffer].shape
+                name = self._scratch(f"held({node.buffer})", *shape)
+                self.at.put(name, Load(node.buffer))
+                copies[node] = replace(node, buffer=name)
+            return copies[node]
+
+        return transform(value, leaf)
+
+    def _read_update(self, line: _Line) -> Apply:
+        synapse, rule, weight = line.synapse, line.update, line.weight
+        average = synapse.batch == "mean"
+        base, terms, bias = self._split(line, rule.right)
         if rule.kind == "-=":
             base = base and Unary("-", base)
+            bias = bias and Unary("-", bias)
             terms = [replace(t, coefficient=simplify(Unary("-", t.coefficient))) for t in terms]
+        row = self._bias_row(synapse, bias)
         diagonal = synapse.connect == "all_but_self"
+
+        def rank(name: str, base: Expr | None) -> None:
+            for instruction in line.later or ():
+                self.at.emit(instruction)
+            self.at.emit(Rank(name, base, tuple(terms), average, row, diagonal))
+
         if rule.kind != ":=" and weight in self.sums.names:
             return lambda: self.sums.add(
                 weight,
-                lambda name, lost: self.at.emit(
-                    Rank(
-                        name,
-                        simplify(Binary("-", base or Number(0.0), lost)),
-                        tuple(terms),
-                        average,
-                        synapse.bias,
-                        diagonal,
-                    )
-                ),
+                lambda name, lost: rank(name, simplify(Binary("-", base or Number(0.0), lost))),
             )
+        whole = base
         if rule.kind != ":=":
-            base = base and Binary("+", Load(weight), base)
+            whole = base and Binary("+", Load(weight), base)
         elif base is None:
-            base = Number(0.0)
-        rank = Rank(weight, base and simplify(base), tuple(terms), average, synapse.bias, diagonal)
-        return lambda: self.at.emit(rank)
+            whole = Number(0.0)
+        return lambda: rank(weight, whole and simplify(whole))
 
-    def _split(
-        self, synapse: Synapse, right: Expr, weight: str, keep: bool
-    ) -> tuple[Expr | None, list[Term]]:
-        """The part in w alone (None if there is none), and the terms averaged over samples."""
+    def _split(self, line: _Line, right: Expr) -> tuple[Expr | None, list[Term], Expr | None]:
+        """The part in w alone (None if there is none), the terms, and what the bias column adds."""
+        synapse, weight = line.synapse, line.weight
         base: list[Expr] = []
         terms: list[Term] = []
+        biases: list[Expr] = []
+        means = None if line.later is None else weight
+        right = self.at.transmission.reductions.of(right, synapse, means, line.later)
         try:
-            parts = separate(right)
+            parts = separate(right, self._end_of)
         except LoweringError as error:
             raise LoweringError(f"{synapse.name}: {error}") from None
         for factors in parts:
+            if synapse.bias and factors.pre is not None and factors.post is None:
+                factors = replace(factors, post=ONE)  # the bias unit has a number of its own
             scalar = self.at.reading(self.at.translate(factors.scalar))
-            matrix = factors.matrix and self.at.translate(
-                transform(
-                    factors.matrix, lambda n: Load(weight) if isinstance(n, Weight) else None
-                ),
-                synapse,
-            )
+            matrix = factors.matrix and self._element(line, factors.matrix)
             post = self._end(synapse, factors.post, "post")
             pre = self._end(synapse, factors.pre, "pre")
             if post is None and pre is None:
-                base.append(times(scalar, matrix) or ONE)
+                alone = times(scalar, matrix) or ONE
+                if synapse.batch == "sum":
+                    alone = times(alone, self._samples(synapse)) or ONE
+                base.append(alone)
             elif post is not None and pre is not None:
-                term = self._term(synapse, scalar, post, pre, keep)
+                term = self._term(synapse, scalar, post, pre, line.keep)
+                bias = self._bias(synapse, scalar, post, factors.pre)
                 if matrix is None:
                     terms.append(term)
+                    biases += [] if bias is None else [bias]
                 else:
                     product = self._scratch(f"product({synapse.name})", "matrix", *synapse.shape)
                     average = synapse.batch == "mean"
-                    self.at.emit(Rank(product, Number(0.0), (term,), average, synapse.bias))
+                    row = self._bias_row(synapse, bias)
+                    self.at.emit(Rank(product, Number(0.0), (term,), average, row))
                     base.append(Binary("*", matrix, Load(product)))
             else:
                 side = "post" if post is not None else "pre"
-                if side == "pre" and synapse.bias:
-                    raise LoweringError(
-                        f"{synapse.name}: a rule part that reads only `pre` has no meaning for the "
-                        f"bias; write it as a product with a variable of `post`"
-                    )
                 row = self._row(post or pre or ONE, side, synapse)
                 base.append(times(times(scalar, matrix), row) or ONE)
-        return (summed(base) if base else None), terms
+        return (
+            summed(base) if base else None,
+            terms,
+            summed(biases) if biases else None,
+        )
+
+    def _samples(self, synapse: Synapse) -> Expr:
+        """The number of samples, along the matrix."""
+        return self._row(ONE, "post", synapse)
+
+    def _element(self, line: _Line, matrix: Expr) -> Expr:
+        """A factor of the connection itself: of its weight and its traces."""
+        own = Load(line.weight)
+        expr = self.at.translate(
+            transform(matrix, lambda n: own if isinstance(n, Weight) else None), line.synapse
+        )
+        later = {i.target: None for i in line.later or () if isinstance(i, RowReduce)}
+        now = {n.buffer for n in walk(expr) if isinstance(n, Load) and n.buffer not in later}
+        self.at.need(*sorted(now - {line.weight}))
+        return self._all_held(expr, {line.weight, *later}) if line.keep else expr
+
+    def _end_of(self, load: Load) -> str | None:
+        """Which factor a buffer belongs to that stands in a rule: post, pre or matrix."""
+        kind = self.at.buffers[load.buffer].shape[0]
+        return {"row": "matrix", "unit": "post", "sample": "pre"}.get(str(kind))
+
+    # --- the bias unit -------------------------------------------------------------------------
+
+    def _bias(self, synapse: Synapse, scalar: Expr, post: Expr, pre: Expr | None) -> Expr | None:
+        """What a term adds to the weight of the bias unit, per sample: scalar * f(post) * g(1)."""
+        if not synapse.bias or pre is None:
+            return None
+        sent = self._end(synapse, self.at.transmission.at_bias(pre, synapse), "post")
+        return simplify(times(times(scalar, post), sent) or ONE)
+
+    def _bias_row(self, synapse: Synapse, bias: Expr | None) -> str | None:
+        """The row that holds what the bias column adds, averaged over the samples."""
+        if bias is None or bias == Number(0.0):
+            return None
+        name = self._scratch(f"bias({synapse.name})", "row", synapse.shape[0])
+        self.at.emit(BatchReduce(name, bias, synapse.batch == "mean"))
+        return name
+
+    # --- the two ends --------------------------------------------------------------------------
 
     def _term(self, synapse: Synapse, scalar: Expr, post: Expr, pre: Expr, keep: bool) -> Term:
         """One product; where both ends are the same but for a number per sample, it is apart."""
@@ -214,13 +311,15 @@ class RuleCompiler:
         return found if kinds <= {"sample", "scalar"} else None
 
     def _end(self, synapse: Synapse, factor: Expr | None, side: str) -> Expr | None:
-        """A factor of one end over buffers."""
+        """A factor of one end over buffers; there is but one axis, that of its units."""
         if factor is None:
             return None
         if side == "pre":
             sent = Load(self.at.sent(synapse))
             factor = transform(factor, lambda n: sent if isinstance(n, Transmitted) else None)
-        return self.at.reading(self.at.translate(factor, synapse))
+        over = self.at.translate(factor, synapse)
+        flat = transform(over, lambda n: replace(n, axis=None) if isinstance(n, Load) else None)
+        return self.at.reading(flat)
 
     def _size(self, synapse: Synapse, side: str) -> int:
         end = synapse.target[0] if side == "post" else synapse.source[0]
@@ -250,7 +349,7 @@ class RuleCompiler:
         weight = self.at.weight(synapse)
         shape = self.at.buffers[weight].shape
         changed = self._scratch(f"new({synapse.name})", *shape)
-        steps = [self._read_update(synapse, u, changed, keep) for u in updates]
+        steps = self._read_updates(synapse, updates, changed, keep)
         put = self.at.put
 
         def apply() -> None:
@@ -338,6 +437,7 @@ class RuleCompiler:
         rate = self.at.buffer(f"d({target})", "scratch", *shape)
         own = Load(target)
         if synapse.connect == "one_to_one":
+            right = self.at.transmission.reductions.of(right, synapse)
             swapped = transform(right, lambda n: Load(weight) if isinstance(n, Weight) else None)
             value = self.at.reading(self.at.translate(swapped, synapse))
             self.at.emit(BatchReduce(rate, value, synapse.batch == "mean"))
@@ -347,11 +447,13 @@ class RuleCompiler:
             name = self.at.buffer(f"slope({target})", "scratch", *shape)
             self.at.emit(BatchReduce(name, slope, synapse.batch == "mean"))
             return rate, Load(name)
-        base, terms = self._split(synapse, right, weight, keep=False)
+        line = _Line(synapse, Update("w", "+=", right), weight, False, None)
+        base, terms, bias = self._split(line, right)
         base = simplify(base) if base is not None else Number(0.0)
         diagonal = synapse.connect == "all_but_self"
         average = synapse.batch == "mean"
-        self.at.emit(Rank(rate, base, tuple(terms), average, synapse.bias, diagonal))
+        row = self._bias_row(synapse, bias)
+        self.at.emit(Rank(rate, base, tuple(terms), average, row, diagonal))
         return rate, _slope(base, own)
 
 

@@ -106,13 +106,32 @@ class Product(Effects):
 
 @dataclass(frozen=True)
 class Pair(Effects):
-    """target_i := sum_j value(w_ij, pre_j, post_i); leaves Weight, Transmitted, Load of post."""
+    """target_i := sum (or max) over j of value(w_ij, pre_j, post_i), per sample.
+
+    Leaves of `value`: Weight, Transmitted (the source), Loads with the axis "pre" or "post", and
+    Loads of matrices, scalars and numbers per sample. `bias`: what the bias unit brings, in which
+    Weight is the last column. `off_diagonal`: j = i is left out.
+    """
 
     target: str
     weight: str
     source: str
     value: Expr
     transposed: bool = False
+    op: str = "sum"
+    bias: Expr | None = None
+    off_diagonal: bool = False
+
+
+@dataclass(frozen=True)
+class RowReduce(Effects):
+    """target_i (a row) := sum (or max) over j of value, a matrix of `shape` (post, pre)."""
+
+    target: str
+    op: str
+    value: Expr
+    shape: tuple[int, int]
+    off_diagonal: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,15 +157,15 @@ class Term:
 class Rank(Effects):
     """target := base + terms, a matrix; base None is target itself; terms averaged or summed.
 
-    `bias`: the last column belongs to a presynaptic unit that always sends 1. `off_diagonal`: the
-    diagonal is 0 afterwards.
+    The terms fill as many columns as their presynaptic ends have units. `bias`: a row that is added
+    to the last column, that of the bias unit. `off_diagonal`: the diagonal is 0 afterwards.
     """
 
     target: str
     base: Expr | None
     terms: tuple[Term, ...] = ()
     average: bool = True
-    bias: bool = False
+    bias: str | None = None
     off_diagonal: bool = False
 
 
@@ -200,8 +219,8 @@ class Stop(Effects):
 
 
 Instruction = (
-    Map | Block | Reduce | BatchReduce | Product | Pair | Rank | MatrixReduce | Draw | Branch
-    | Store | Output | Stop
+    Map | Block | Reduce | BatchReduce | Product | Pair | RowReduce | Rank | MatrixReduce | Draw
+    | Branch | Store | Output | Stop
 )  # fmt: skip
 Code = tuple[Instruction, ...]
 
@@ -345,14 +364,16 @@ def _reads(instruction: Instruction) -> set[str] | frozenset[str]:
             return loads(value) | ({target} if masked else set())
         case Block(maps=maps):
             return set().union(*(m.reads for m in maps))
-        case Reduce() | BatchReduce() | MatrixReduce():
+        case Reduce() | BatchReduce() | RowReduce() | MatrixReduce():
             return loads(instruction.value)
         case Product():
             return {instruction.weight, instruction.source}
-        case Pair():
-            return {instruction.weight, instruction.source} | loads(instruction.value)
-        case Rank(target=target, base=base, terms=terms):
+        case Pair(value=value, bias=bias):
+            found = {instruction.weight, instruction.source} | loads(value)
+            return found if bias is None else found | loads(bias)
+        case Rank(target=target, base=base, terms=terms, bias=bias):
             found = {target} if base is None else loads(base)
+            found |= {bias} if bias else set()
             for term in terms:
                 found |= loads(term.coefficient) | {term.post, term.pre}
                 found |= {term.scale} if term.scale else set()

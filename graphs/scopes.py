@@ -459,7 +459,8 @@ def check_units(expr: Expr, member: Member, scope: Scope) -> None:
         elif isinstance(node, Stream):
             size = names.streams[node.name]
             what = f"the stream '{node.name}' has {size} values"
-        if size is not None and size not in (1, member.size):
+        same = size == member.size or (size == 1 and not isinstance(node, Parameter))
+        if size is not None and not same:
             scope.fail(
                 node if node.span and node.span[1] <= len(scope.scalar.text) else Number(0.0),
                 f"{what}, '{member.name}' has {member.size} units",

@@ -13,8 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from .derivative import simplify
-from .evaluation import summed
+from .derivative import simplify, summed
 from .expression import Binary, Expr, Load, Number, transform
 from .program import Branch, Buffer, Instruction, Map, PhaseProgram, Rank, Term
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .circuit import Synapse
-from .derivative import differentiate, expand_primes, is_number, simplify
-from .evaluation import Evaluator, summed
+from .derivative import differentiate, expand_primes, is_number, simplify, summed
+from .evaluation import Evaluator
 from .expression import Binary, Expr, Load, Number, Variable, transform, walk
 from .program import Draw, Map
 
@@ -90,7 +90,9 @@ class Slopes:
             return ZERO
         changed = replace(synapse, current=slope)
         label, key = f"d({name})/d({self.own})", (slope, self.at.view.zeros)
-        return self.at.computed(label, key, self.size, lambda to: self.at.current(changed, to))
+        return self.at.computed(
+            label, key, self.size, lambda to: self.at.transmission.current(changed, to)
+        )
 
 
 def _chain(outer: Expr, by: Expr, inner: Expr) -> Expr:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from .circuit import Phase, Update
 from .derivative import simplify
-from .evaluation import Evaluator, LoweringError
+from .evaluation import Evaluator
 from .expression import Binary, Call, Compare, Expr, Load, Number, walk
 from .plasticity import RuleCompiler
 from .program import Map
+from .refusal import LoweringError
 from .slopes import Slopes
 from .tableaux import TABLEAUX, Tableau
 

@@ -7,15 +7,20 @@ from collections.abc import Iterator
 
 from .circuit import Circuit
 from .diagnostics import Place
-from .evaluation import LoweringError
-from .lower import lower
+from .lower import lower, probe
 from .names import Names
 from .read import Mapping
+from .refusal import LoweringError
 from .synapses import Link
 
 
 def check_lowering(circuit: Circuit, protocols: Mapping, names: Names) -> None:
     """Write down why a protocol cannot be lowered, where the thing that it is about stands."""
+    try:
+        probe(circuit)
+    except LoweringError as error:
+        names.problems.add(_place(str(error), "train", None, protocols, names), str(error))
+        return
     for protocol in circuit.protocols:
         try:
             lower(circuit, protocol)
