@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .engines.divergence import Divergence
+    from .engines.interruption import Interrupted
     from .engines.simulator import Simulator
     from .engines.sweep import Sweep
     from .graphs.circuit import Circuit
@@ -17,15 +18,18 @@ if TYPE_CHECKING:
     from .graphs.lower import lower
     from .graphs.program import Program
     from .models import tasks
+    from .traces.checkpoint import CheckpointError
     from .traces.traces import Traces
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "CheckpointError",
     "Circuit",
     "CircuitError",
     "Diagnostic",
     "Divergence",
+    "Interrupted",
     "Program",
     "Simulator",
     "Sweep",
@@ -38,10 +42,12 @@ __all__ = [
 ]
 
 _PLACES = {
+    "CheckpointError": ".traces.checkpoint",
     "Circuit": ".graphs.circuit",
     "CircuitError": ".graphs.diagnostics",
     "Diagnostic": ".graphs.diagnostics",
     "Divergence": ".engines.divergence",
+    "Interrupted": ".engines.interruption",
     "Program": ".graphs.program",
     "Simulator": ".engines.simulator",
     "Sweep": ".engines.sweep",

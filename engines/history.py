@@ -8,14 +8,27 @@ from typing import Any
 
 @dataclass
 class History:
-    """What `fit` saw: one entry per epoch, with the validation scores where asked for."""
+    """What `fit` saw: one entry per epoch, with the validation scores where asked for.
+
+    `interrupted`: whether Ctrl-C stopped it. `resumed`: samples of the first epoch that an earlier
+    call had learnt already.
+    """
 
     epochs: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
+    resumed: int = 0
 
     def __getitem__(self, name: str) -> list[Any]:
-        """The values of one score, epoch by epoch."""
-        return [entry[name] for entry in self.epochs]
+        """The values of one score, epoch by epoch; where Ctrl-C came before the last, without it.
+
+        Raises:
+            KeyError: No epoch has it.
+        """
+        found = [entry[name] for entry in self.epochs if name in entry]
+        if self.epochs and not found:
+            known = ", ".join(self.epochs[0])
+            raise KeyError(f"no {name!r} in this history; there are: {known}")
+        return found
 
     def __len__(self) -> int:
         return len(self.epochs)

@@ -50,6 +50,6 @@ def restore(program: Program, memory: Arrays, kept: Arrays) -> None:
 
 
 def _changing(program: Program, memory: Arrays) -> list[str]:
-    learnt, buffers = set(program.learnt), program.buffers
+    learnt, buffers = {*program.learnt, *program.traces}, program.buffers
     states = {name for name, buffer in buffers.items() if buffer.kind == "state"}
     return [name for name in memory if name[0] == "#" or name in learnt or name in states]

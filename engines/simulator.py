@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from copy import copy
@@ -24,10 +25,13 @@ from .divergence import Divergence, diverged
 from .engine import compile_program
 from .given import check_by_name, seeds_of, whole
 from .history import History
+from .interruption import Interrupted, interruption, reached
 from .parameters import Parameters, ParameterView
+from .position import Position
 from .presentation import Arrays, Executable, Presentations, allocate
 from .progress import progress
 from .properties import warn_of_lost_properties
+from .saving import Saving
 from .starts import (
     initial_slow,
     initial_weights,
@@ -37,6 +41,7 @@ from .starts import (
 )
 from .streams import Streams, check_batch, given_streams, in_batches, initial_states
 from .tracing import row_times, traced
+from .training import train
 from .undo import Undo
 from .views import ArrayView
 
@@ -78,6 +83,24 @@ class Simulator:
         device: str | None = None,
         compensate: bool = True,
     ):
+        self._configure(circuit, engine, seed, dtype, replicas, device, compensate)
+        for name, given in (parameters or {}).items():
+            self._parameters.give(name, given)
+        self._memory |= self._parameters.arrays(self.dtype)
+        self._start()
+        self._open_views()
+
+    def _configure(
+        self,
+        circuit: Circuit,
+        engine: str,
+        seed: Any,
+        dtype: str | None,
+        replicas: int,
+        device: str | None,
+        compensate: bool,
+    ) -> None:
+        """All but arrays."""
         if not isinstance(circuit, Circuit):
             raise ValueError(
                 f"circuit: expected a Circuit, got {circuit!r}; "
@@ -88,6 +111,7 @@ class Simulator:
         self.replicas = whole("replicas", replicas, 1)
         self.seed, self.seeds = seeds_of(seed, self.replicas)
         self.presentation = self.sample = self.epoch = 0
+        self.unfinished: Position | None = None  # an epoch that has begun and is not over
         self._failing: set[str] = set()  # synapses whose `check` failed when last looked at
         self.stopped: dict[str, np.ndarray] = {}
         self._memory: Arrays = {}
@@ -95,13 +119,8 @@ class Simulator:
         self._parameters = Parameters(circuit, self.replicas)
         self._executables: dict[tuple[Any, ...], Executable] = {}
         self._compile(None)
-        for name, given in (parameters or {}).items():
-            self._parameters.give(name, given)
-        self._memory |= self._parameters.arrays(self.dtype)
         self.compensated: tuple[SmallSum, ...] = ()
         self._compensate = compensate
-        self._start()
-        self._open_views()
 
     def _open_views(self) -> None:
         """`weights`, `slow`, `state` and `parameters`, which read and write this memory."""
@@ -240,50 +259,52 @@ class Simulator:
         shuffle: bool = True,
         protocol: str = "train",
         on_epoch: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: int | None = None,
     ) -> History:
         """Presents the samples `epochs` times, with plasticity.
 
         A stream is (sample, unit), or (replica, sample, unit) where each replica has its own. A
-        smaller last batch is presented too. Ctrl-C stops cleanly: what was learnt stays, and the
-        history says `interrupted`.
+        smaller last batch is presented too.
+
+        Ctrl-C stops cleanly: what was learnt stays, and the history says `interrupted`. Also after
+        `save` and `resume`, the next call goes on in the epoch that is unfinished, which is the
+        first of its `epochs`, with the batch that follows; `unfinished` says where that is.
+
+        Args:
+            samples: The streams, by name.
+            epochs: How many.
+            batch: Samples presented at once.
+            validate: Samples to be scored after each epoch.
+            shuffle: Whether each epoch has an order of its own, a function of seed and epoch.
+            protocol: Name of the protocol.
+            on_epoch: Called with the simulator and the history's entry after each epoch.
+            checkpoint: A file that is written (see `save`) after each epoch and at Ctrl-C; it is
+                whole at every moment, the old one or the new one.
+            every: Whether it is written in between, too: whenever that many presentations are over.
 
         Raises:
             Divergence: A state or a weight is no longer finite.
-            ValueError: Samples, or a number, that the circuit cannot be given; before anything is
-                learnt, also what `validate` holds.
+            ValueError: Samples, or a number, that the circuit cannot be given, or others than
+                those of the unfinished epoch; before anything is learnt, also what `validate`
+                holds.
         """
-        epochs, batch = whole("epochs", epochs, 0), whole("batch", batch, 1)
-        history = History()
-        executable = self._executable(protocol, True, (), None)
-        streams = self._streams(executable.program, samples)
-        check_batch(executable.program, streams.total, batch)
-        if validate is not None:
-            self._check_validation(validate)
-        with progress(epochs * -(-streams.total // batch), "fit") as bar:
-            for _ in range(epochs):
-                order = streams.shuffled(self.seeds, self.epoch) if shuffle else streams.places
-                began = time.perf_counter()
-                try:
-                    for part in in_batches(order, batch):
-                        self._present(executable, self._work(part, streams), True, bar)
-                except KeyboardInterrupt:
-                    history.interrupted = True
-                    return history
-                except Divergence:
-                    self._look_at_weights(f"in epoch {self.epoch + 1}, which diverged")
-                    raise
-                self.epoch += 1
-                self._look_at_weights(f"after epoch {self.epoch}")
-                entry = {"epoch": self.epoch, "seconds": time.perf_counter() - began}
-                if validate is not None:
-                    scores = self.evaluate(validate)
-                    shown = {"epoch": self.epoch} | scores
-                    bar.say(", ".join(f"{name} {np.round(v, 4)}" for name, v in shown.items()))
-                    entry |= scores
-                history.epochs.append(entry)
-                if on_epoch is not None:
-                    on_epoch(self, entry)
-        return history
+        return train(
+            self,
+            samples,
+            epochs=epochs,
+            batch=batch,
+            validate=validate,
+            shuffle=shuffle,
+            protocol=protocol,
+            on_epoch=on_epoch,
+            checkpoint=checkpoint,
+            every=every,
+        )
+
+    def start_epoch_anew(self) -> None:
+        """The next `fit` presents all samples, also where an epoch was left in the middle."""
+        self.unfinished = None
 
     def _check_validation(self, samples: Mapping[str, Any]) -> None:
         check_by_name("validate", samples)
@@ -369,6 +390,7 @@ class Simulator:
 
         Raises:
             Divergence: A state is not finite; its `traces` hold what was recorded.
+            Interrupted: Ctrl-C, a KeyboardInterrupt; its `traces` hold what was recorded.
             BudgetError: The recording would be larger than the budget.
             ValueError: Streams, states or numbers that the circuit cannot be given.
         """
@@ -400,7 +422,11 @@ class Simulator:
                     done.append(self._work(part, given, starts, carry))
                     self._present(executable, done[-1], learn, bar)
         except KeyboardInterrupt:
-            pass
+            message, said = interruption(done, given.total, batch, learn, said)
+            stop = Interrupted(message)
+            if parts := reached(done, len(program.slots)):
+                stop.traces = traced(self.circuit, program, parts, self._times(program), said)
+            raise stop from None
         except Divergence as error:
             if learn:
                 self._look_at_weights("when it diverged")
@@ -466,11 +492,18 @@ class Simulator:
         )
 
     def _present(
-        self, executable: Executable, work: Presentations, learning: bool = False, bar: Any = None
+        self,
+        executable: Executable,
+        work: Presentations,
+        learning: bool = False,
+        bar: Any = None,
+        place: Position | None = None,
+        saving: Saving | None = None,
     ) -> None:
         """Runs all presentations of `work`, in chunks of about a tenth of a second.
 
-        A chunk holds or does not: where Ctrl-C stops one, memory goes back to before it.
+        A chunk holds or does not: where Ctrl-C stops one, memory goes back to before it. `place` is
+        where in an epoch `work` begins.
         """
         self._go_back()
         allocate(executable.program, work, self.dtype)
@@ -478,10 +511,15 @@ class Simulator:
         try:
             while (at := work.done) < work.count:
                 stop = min(work.count, at + chunk)
+                if saving is not None and (room := saving.room(self.presentation)):
+                    stop = min(stop, at + room)
                 began = time.perf_counter()
                 self._undo = Undo(executable, executable.keep(self._memory), work)
-                self._run_chunk(executable, work, at, stop, learning)
+                self._run_chunk(executable, work, at, stop, learning, place)
                 spent = time.perf_counter() - began
+                if saving is not None and saving.due(self.presentation):
+                    executable.settle(self._memory)
+                    self.save(saving.path)
                 if bar is not None:
                     bar.advance(stop - at)
                 chunk = max(1, min(chunk * 8, int((stop - at) * CHUNK_SECONDS / max(spent, 1e-9))))
@@ -490,7 +528,13 @@ class Simulator:
             executable.settle(self._memory)
 
     def _run_chunk(
-        self, executable: Executable, work: Presentations, at: int, stop: int, learning: bool
+        self,
+        executable: Executable,
+        work: Presentations,
+        at: int,
+        stop: int,
+        learning: bool,
+        place: Position | None,
     ) -> None:
         """Batches `at` to `stop`.
 
@@ -500,16 +544,16 @@ class Simulator:
         program, memory = executable.program, self._memory
         failure = executable.run(memory, work, at, stop)
         if failure is None and (not program.learnt or executable.sound(memory)):
-            self._hold(work, stop, learning)
+            self._hold(work, stop, learning, place)
             return
         assert self._undo is not None
         kept, chunk = self._undo.kept, (at, stop)
         times = partial(self._times, program)
         number, error = diverged(executable, memory, work, chunk, failure, kept, times)
-        self._hold(work, number, learning)
+        self._hold(work, number, learning, place)
         raise error
 
-    def _hold(self, work: Presentations, stop: int, learning: bool) -> None:
+    def _hold(self, work: Presentations, stop: int, learning: bool, place: Position | None) -> None:
         """From here on the presentations before `stop` are not taken back.
 
         All counters in one call, between whose parts Ctrl-C does not fall.
@@ -518,6 +562,8 @@ class Simulator:
         if learning:
             new["presentation"] = work.presentation + stop
             new["sample"] = work.sample + stop * work.batch
+        if place is not None and stop:
+            new["unfinished"] = place.after(stop * work.batch)
         work.done = stop
         vars(self).update(new)
 
@@ -545,27 +591,16 @@ class Simulator:
         save(self, path)
 
     @classmethod
-    def resume(cls, path: Any, engine: str | None = None) -> Simulator:
-        """A simulator that goes on from a file that `save` wrote."""
-        from ..graphs.load import rebuild
-        from ..traces.checkpoint import read
+    def resume(cls, path: Any, engine: str | None = None, device: str | None = None) -> Simulator:
+        """A simulator that goes on from a file that `save` wrote.
 
-        arrays, facts = read(path)
-        circuit = rebuild(facts["circuit"])
-        made = cls(
-            circuit,
-            engine or facts["engine"],
-            facts["seed"],
-            facts["dtype"],
-            facts["replicas"],
-            compensate=facts.get("compensate", True),
-        )
-        made._parameters.given = facts["given"]
-        made._memory |= made._parameters.arrays(made.dtype)
-        made._start()  # what is compensated depends on the parameters
-        made._memory |= {name: memory.copied(a, a.dtype) for name, a in arrays.items()}
-        made.presentation, made.sample, made.epoch = facts["counters"]
-        return made
+        Raises:
+            FileNotFoundError: There is no such file.
+            CheckpointError: Something in the file is not as the circuit in it needs it.
+        """
+        from .checkpoint import resume
+
+        return resume(cls, path, engine, device)
 
 
 def _dtypes(dtype: str | None, device: str | None) -> tuple[str, np.dtype]:

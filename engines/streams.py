@@ -81,18 +81,17 @@ def given_streams(
     return Streams(arrays, places)
 
 
-def _check_names(circuit: Circuit, program: Program, given: Mapping[str, Any]) -> list[str]:
+def _check_names(circuit: Circuit, program: Program, given: Mapping[str, Any]) -> tuple[str, ...]:
     """The streams that a program reads; all are given, and no other than the circuit's."""
     check_by_name("samples", given)
     unknown = sorted(set(given) - set(circuit.streams))
     if unknown:
         known = ", ".join(circuit.streams) or "none"
         raise ValueError(f"no stream {unknown[0]!r} in {circuit.name}; there are: {known}")
-    needed = [n[1:] for n, b in program.buffers.items() if b.kind == "stream"]
-    missing = [n for n in needed if n not in given]
+    missing = [n for n in program.streams if n not in given]
     if missing:
         raise ValueError(f"{program.name} reads the stream {missing[0]!r}, which was not given")
-    return needed
+    return program.streams
 
 
 def _stream(

@@ -312,6 +312,11 @@ class Program:
         return tuple(sorted(names, key=lambda n: order.index(self.buffers[n].kind)))
 
     @property
+    def streams(self) -> tuple[str, ...]:
+        """The names of the streams it reads."""
+        return tuple(n[1:] for n, b in self.buffers.items() if b.kind == "stream")
+
+    @property
     def compensated(self) -> tuple[str, ...]:
         """The weights and slow variables whose sums keep what rounding takes from them."""
         names = (n for n, b in self.buffers.items() if b.kind == "optimizer" and n.endswith(LOST))

@@ -68,6 +68,11 @@ class Traces:
         self.manifest = dict(manifest or {})
         self._check()
 
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended the run: the manifest says after how many presentations."""
+        return "interrupted" in self.manifest
+
     def _check(self) -> None:
         rows = len(self.phase)
         lead = (len(self.replica), len(self.sample), rows)

@@ -8,8 +8,8 @@ import pytest
 import apical
 
 GOLDEN = [
-    "Circuit", "CircuitError", "Diagnostic", "Divergence", "Program", "Simulator", "Sweep",
-    "Traces", "__version__", "load", "load_text", "lower", "tasks",
+    "CheckpointError", "Circuit", "CircuitError", "Diagnostic", "Divergence", "Interrupted",
+    "Program", "Simulator", "Sweep", "Traces", "__version__", "load", "load_text", "lower", "tasks",
 ]  # fmt: skip
 HEAVY = [
     "numba",

@@ -12,7 +12,9 @@ def test_arrays_and_facts_come_back(tmp_path):
     }
     facts = {"seed": 1, "texts": {"a": "b: µ\n"}, "epochs": [1, 2]}
     checkpoint.save(tmp_path / "run.safetensors", arrays, facts)
-    again, told = checkpoint.read(tmp_path / "run.safetensors")
+    found = checkpoint.read(tmp_path / "run.safetensors")
+    again, told = found.arrays, found.facts
+    assert found.intact
     assert told == facts and set(again) == set(arrays)
     for name, array in arrays.items():
         np.testing.assert_array_equal(again[name], array)

@@ -1,0 +1,504 @@
+"""A checkpoint holds all that a training needs to go on, and is refused where it does not."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import save_file
+
+import apical
+from apical.engines.numba_engine import NumbaExecutable
+from apical.engines.numpy_engine import NumpyExecutable
+from apical.traces import checkpoint
+
+CIRCUIT = """
+apical: 1
+name: kept
+title: Everything that a checkpoint holds
+parameters:
+  eta: 0.05
+  gain: [1, 2, 3]
+  sizes: [4, 3]
+data:
+  image: sizes[0]
+cells:
+  sensory:
+    soma: r = image
+  neuron:
+    basal: v = input
+    soma: du/dt = v - u + theta * gain
+    slow:
+      theta: 0.5
+    rules: theta += eta * (u - theta)
+populations:
+  x:
+    cell: sensory
+    size: sizes[0]
+  y:
+    cell: neuron
+    size: sizes[1]
+synapses:
+  W:
+    from: x.r
+    to: y.basal
+    init: xavier_uniform
+    rule: w += post.u * (pre - post.u * w)
+    optimizer: adam(eta)
+  V:
+    from: y.u
+    to: y.basal
+    connect: all_but_self
+    init: 0.1
+    filter: [1, 2]
+    rule: w -= eta * post.u * pre
+protocols:
+  train:
+    settle:
+      steps: 5
+      dt: 0.1
+      learn: W; V; y.theta
+"""
+DATA = {"image": np.random.default_rng(0).normal(size=(23, 4))}
+ENGINES = ["numpy", "numba", "torch"]
+
+
+def simulator(engine: str = "numpy", **settings) -> apical.Simulator:
+    if engine == "torch":
+        pytest.importorskip("torch")
+    settings = {"seed": 3, "replicas": 2} | settings
+    return apical.Simulator(apical.load_text(CIRCUIT), engine=engine, **settings)
+
+
+def arrays(sim: apical.Simulator) -> dict[str, bytes]:
+    return {n: a.tobytes() for n, a in sim._memory.items() if n[0] != "$"}
+
+
+@pytest.fixture
+def path(tmp_path):
+    place = tmp_path / "run.safetensors"
+    sim = simulator()
+    sim.parameters["eta"] = [0.01, 0.02]
+    sim.fit(DATA, batch=5)
+    sim.save(place)
+    return place
+
+
+# --- what comes back -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_a_resumed_simulator_goes_on_bit_by_bit(engine, dtype, tmp_path):
+    sim = simulator(engine, dtype=dtype, parameters={"eta": [0.01, 0.03]})
+    sim.fit(DATA, batch=5)
+    sim.save(tmp_path / "a.safetensors")
+    again = apical.Simulator.resume(tmp_path / "a.safetensors")
+    assert arrays(again) == arrays(sim) and again.seeds == sim.seeds
+    assert again.compensated == sim.compensated
+    for one in (sim, again):
+        one.fit(DATA, epochs=2, batch=5)
+    assert arrays(again) == arrays(sim) and again.presentation == 15
+
+
+def test_weights_are_not_drawn_to_be_overwritten(path, monkeypatch):
+    from apical.engines import simulator as module
+
+    def refuse(*_):
+        raise AssertionError("drawn")
+
+    monkeypatch.setattr(module, "initial_weights", refuse)
+    apical.Simulator.resume(path)
+
+
+def rewritten(path, change, sealed: bool = True) -> None:
+    """The file once more, with other arrays, facts or metadata."""
+    found = checkpoint.read(path)
+    made, facts = dict(found.arrays), json.loads(json.dumps(found.facts))
+    change(made, facts)
+    if sealed:
+        checkpoint.save(path, made, facts)
+        return
+    with safe_open(str(path), "numpy") as file:
+        metadata = file.metadata()
+    save_file(
+        {n: np.ascontiguousarray(a) for n, a in made.items()},
+        path,
+        {**metadata, "facts": json.dumps(facts)},
+    )
+
+
+def test_checkpoints_of_the_first_format_are_read(path):
+    """They had no digest, and did not say what is compensated or unfinished."""
+    sim = apical.Simulator.resume(path)
+    found = checkpoint.read(path)
+    facts = {n: v for n, v in found.facts.items() if n not in ("compensated", "unfinished")}
+    metadata = {"format": "apical-checkpoint-1", "facts": json.dumps(facts)}
+    save_file(dict(found.arrays), path, metadata)
+    again = apical.Simulator.resume(path)
+    for one in (sim, again):
+        one.fit(DATA)
+    assert arrays(again) == arrays(sim)
+
+
+# --- what is refused -----------------------------------------------------------------------------
+
+
+def _set(*place, to):
+    def change(arrays, facts):
+        inner = facts
+        for key in place[:-1]:
+            inner = inner[key]
+        inner[place[-1]] = to
+
+    return change
+
+
+def _array(name, function):
+    def change(arrays, facts):
+        arrays[name] = np.ascontiguousarray(function(arrays[name]))
+
+    return change
+
+
+def _renamed(old, new):
+    def change(arrays, facts):
+        arrays[new] = arrays.pop(old)
+
+    return change
+
+
+def _nan(array):
+    array = array.copy()
+    array.flat[-1] = np.nan
+    return array
+
+
+UNFINISHED = {
+    "protocol": "train",
+    "samples": 23,
+    "batch": 5,
+    "shuffle": True,
+    "carry": False,
+    "done": 5,
+    "streams": None,
+}
+WRONG = {
+    "one weight": (_array("W", lambda a: a[:1, :1, :1]), "array 'W': expected 2 replicas, got"),
+    "a smaller weight": (
+        _array("W", lambda a: a[:, :1, :1]),
+        "array 'W': expected float64 (replicas, 3, 4), got float64 (2, 1, 1)",
+    ),
+    "transposed": (_array("W", lambda a: a.swapaxes(1, 2)), "array 'W': expected float64"),
+    "an axis more": (_array("W", lambda a: a[..., None]), "array 'W': expected float64"),
+    "another dtype": (_array("W", lambda a: a.astype("f4")), "got float32 (2, 3, 4)"),
+    "integers": (_array("W", lambda a: a.astype("i8")), "got int64 (2, 3, 4)"),
+    "not finite": (_array("W", _nan), "array 'W': expected finite numbers, got nan"),
+    "an autapse": (_array("V", lambda a: a + 1), "array 'V': connects all but self"),
+    "no weight": (lambda a, f: a.pop("W"), "array 'W': missing; kept needs it"),
+    "no slow variable": (lambda a, f: a.pop("y.theta"), "array 'y.theta': missing"),
+    "no state": (lambda a, f: a.pop("y.u"), "array 'y.u': missing, while"),
+    "a state of others": (
+        _array("y.u", lambda a: np.ones((2, 1, 3))),
+        "states: are of different numbers of samples: [1, 3]",
+    ),
+    "another name": (_renamed("W", "X"), "array 'W': missing"),
+    "an unknown name": (
+        lambda a, f: a.update(theta=a["y.theta"]),
+        "array 'theta': kept has nothing of this name; did you mean 'y.theta'?",
+    ),
+    "a parameter": (lambda a, f: a.update({"$eta": a["#t"]}), "array '$eta': kept has nothing"),
+    "negative counters": (
+        _set("counters", to=[-1, 2, 3]),
+        "counters: presentation: expected a whole number of at least 0, got -1",
+    ),
+    "a fraction": (_set("counters", to=[1, 2.5, 3]), "counters: sample: expected a whole"),
+    "two counters": (_set("counters", to=[1, 2]), "counters: expected three whole numbers"),
+    "no counters": (lambda a, f: f.pop("counters"), "counters: missing among the facts"),
+    "an unknown fact": (_set("speed", to=3), "speed: no fact of a checkpoint; there are: circuit"),
+    "an unknown parameter": (
+        _set("given", 0, "etta", to=1.0),
+        "given, parameter 'etta': no such parameter; there are: eta",
+    ),
+    "a structural one": (
+        _set("given", 0, "sizes", to=[4, 9]),
+        "given, parameter 'sizes': is structural",
+    ),
+    "a text": (_set("given", 1, "eta", to="fast"), "given, parameter 'eta': expected a number"),
+    "a bool": (_set("given", 1, "eta", to=True), "given, parameter 'eta': expected a number"),
+    "a shorter list": (_set("given", 0, "gain", to=[1, 2]), "expected a list of 3 numbers"),
+    "fewer replicas given": (_set("given", to=[{}]), "given: expected parameters of 2 replicas"),
+    "no list": (_set("given", to={}), "given: expected parameters of 2 replicas"),
+    "replicas": (_set("replicas", to=3), ": expected 3 replicas, got (2, "),
+    "many replicas": (_set("replicas", to=10**12), ": expected 1000000000000 replicas, got"),
+    "no replicas": (_set("replicas", to=0), "replicas: replicas: expected a whole number"),
+    "seed": (_set("seed", to=-1), "seed: seed: expected whole numbers from 0"),
+    "seeds": (_set("seed", to=[1, 2, 3]), "seed: seed: expected a number or 2 of them"),
+    "engine": (_set("engine", to="abacus"), "engine: expected one of numpy, numba, torch"),
+    "dtype": (_set("dtype", to="int8"), "dtype: expected one of float64, float32, bfloat16"),
+    "narrow dtype": (_set("dtype", to="float32"), "expected float32 (replicas, 3, "),
+    "compensate": (_set("compensate", to=1), "compensate: expected one of True, False, got 1"),
+    "compensated": (_set("compensated", to=["W"]), "compensated: expected name, dtype, weight"),
+    "sizes": (
+        _set("circuit", "overrides", to={"sizes": [5, 3]}),
+        "expected float64 (replicas, 3, 5)",
+    ),
+    "text": (_set("circuit", "texts", "<text>", to="apical: 1"), "circuit: <text>:"),
+    "no text": (_set("circuit", "texts", to={}), "circuit: these facts do not describe a circuit"),
+    "no path": (_set("circuit", "path", to=3), "circuit, path: expected a str, got 3"),
+    "no circuit": (_set("circuit", to=None), "circuit: expected path, texts"),
+    "unfinished": (_set("unfinished", to={"done": 3}), "unfinished: expected protocol, samples"),
+    "no such protocol": (
+        _set("unfinished", to=UNFINISHED | {"protocol": "dream"}),
+        "unfinished: no protocol 'dream'",
+    ),
+    "half a batch": (
+        _set("unfinished", to=UNFINISHED | {"done": 7}),
+        "unfinished: 7 of 23 samples are no batches of 5",
+    ),
+    "more than all": (_set("unfinished", to=UNFINISHED | {"done": 25}), "25 of 23 samples"),
+    "no shuffle": (_set("unfinished", to=UNFINISHED | {"shuffle": 1}), "shuffle: expected true"),
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_each_wrong_entry_is_named(path, kind):
+    change, said = WRONG[kind]
+    rewritten(path, change)
+    with pytest.raises(apical.CheckpointError) as caught:
+        apical.Simulator.resume(path)
+    assert str(caught.value).startswith(f"{path}: ") and said in str(caught.value)
+
+
+def test_optimizer_states_belong_together(path):
+    rewritten(path, lambda arrays, facts: arrays.pop(next(n for n in arrays if "adam" in n)))
+    with pytest.raises(apical.CheckpointError, match="without the other states of its optimizer"):
+        apical.Simulator.resume(path)
+
+
+def test_a_number_that_was_changed_is_found(path):
+    """0.1 for another finite number: names, shapes and dtypes are right, the digest is not."""
+    rewritten(path, _array("W", lambda a: a + 0.1), sealed=False)
+    with pytest.raises(apical.CheckpointError, match="is not what was written"):
+        apical.Simulator.resume(path)
+    rewritten(path, _set("counters", to=[1, 2, 3]), sealed=False)
+    with pytest.raises(apical.CheckpointError, match="is not what was written"):
+        apical.Simulator.resume(path)
+
+
+@pytest.mark.parametrize(
+    "facts, said",
+    [
+        ("{", "facts: not JSON"),
+        ("[" * 100_000, "facts: not JSON"),
+        ("[]", "facts: expected names and values"),
+        ('{"seed": NaN}', "facts: not JSON (NaN is no number of JSON)"),
+        (None, "facts: missing"),
+    ],
+)
+def test_a_broken_header_is_told(path, facts, said):
+    metadata = {"format": "apical-checkpoint-2"} | ({} if facts is None else {"facts": facts})
+    save_file({"W": np.zeros(3)}, path, metadata)
+    with pytest.raises(apical.CheckpointError) as caught:
+        apical.Simulator.resume(path)
+    assert f"{path}: {said}" in str(caught.value)
+
+
+def test_other_files_are_told(tmp_path, path):
+    with pytest.raises(FileNotFoundError):
+        apical.Simulator.resume(tmp_path / "nothing")
+    with pytest.raises(apical.CheckpointError, match="expected a file, got a folder"):
+        apical.Simulator.resume(tmp_path)
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(apical.CheckpointError, match="cut off or damaged"):
+        apical.Simulator.resume(path)
+
+
+# --- epochs that are left in the middle ----------------------------------------------------------
+
+
+class Stopper:
+    """Ctrl-C in the call number `at` of an engine's `run`, after what it did."""
+
+    def __init__(self, monkeypatch, at: int, kind=None):
+        self.left = at
+        for made in (kind,) if kind else (NumpyExecutable, NumbaExecutable):
+            self._patch(monkeypatch, made)
+
+    def _patch(self, monkeypatch, kind):
+        run = kind.run
+
+        def stopping(executable, memory, work, start, stop):
+            found = run(executable, memory, work, start, stop)
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+            return found
+
+        monkeypatch.setattr(kind, "run", stopping)
+
+
+def _kind(engine):
+    if engine != "torch":
+        return None
+    pytest.importorskip("torch")
+    from apical.engines.torch_engine import TorchExecutable
+
+    return TorchExecutable
+
+
+@pytest.fixture
+def small_chunks(monkeypatch):
+    """One presentation or two in a chunk, as where a presentation takes long."""
+    monkeypatch.setattr("apical.engines.simulator.CHUNK_SECONDS", 1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("at", [1, 2, 5, 6, 9])
+@pytest.mark.parametrize("saved", [False, True])
+def test_no_sample_is_learnt_twice(engine, at, saved, tmp_path, monkeypatch, small_chunks):
+    whole = simulator(engine)
+    whole.fit(DATA, epochs=3, batch=5)
+    sim = simulator(engine)
+    with monkeypatch.context() as patch:
+        Stopper(patch, at, _kind(engine))
+        history = sim.fit(DATA, epochs=3, batch=5)
+    assert history.interrupted and sim.presentation == at - 1
+    done = sim.presentation % 5 * 5
+    assert (sim.unfinished.done if sim.unfinished else 0) == min(done, 23)
+    if saved:
+        sim.save(tmp_path / "a.safetensors")
+        sim = apical.Simulator.resume(tmp_path / "a.safetensors")
+    history = sim.fit(DATA, epochs=3 - sim.epoch, batch=5)
+    assert history.resumed == done and not history.interrupted
+    assert arrays(sim) == arrays(whole) and sim.unfinished is None
+    assert (sim.presentation, sim.sample, sim.epoch) == (15, 69, 3)
+
+
+@pytest.mark.parametrize(
+    "other, said",
+    [
+        ({"batch": 4}, "with batch=5, not 4"),
+        ({"shuffle": False}, "with shuffle=True, not False"),
+        ({"image": DATA["image"][:20]}, "with samples=23, not 20"),
+        ({"image": DATA["image"][::-1]}, "with other numbers in the streams"),
+    ],
+)
+def test_an_epoch_goes_on_as_it_began(other, said, tmp_path, monkeypatch, small_chunks):
+    sim = simulator()
+    with monkeypatch.context() as patch:
+        Stopper(patch, 3)
+        sim.fit(DATA, batch=5)
+    sim.save(tmp_path / "a.safetensors")
+    sim = apical.Simulator.resume(tmp_path / "a.safetensors")
+    before = arrays(sim)
+    settings = {"batch": 5} | {n: v for n, v in other.items() if n != "image"}
+    data = {"image": other.get("image", DATA["image"])}
+    with pytest.raises(ValueError) as caught:
+        sim.fit(data, **settings)
+    assert said.removeprefix("with ") in str(caught.value)
+    assert "10 of 23 samples learnt" in str(caught.value)
+    assert arrays(sim) == before
+    sim.start_epoch_anew()
+    assert sim.fit(data, **settings).resumed == 0 and sim.epoch == 1
+
+
+def test_a_checkpoint_is_written_inside_an_epoch(tmp_path, small_chunks, monkeypatch):
+    """Every third presentation, and after the epoch: those of 5 presentations an epoch."""
+    seen = []
+    save = apical.Simulator.save
+
+    def noted(sim, path):
+        seen.append((sim.presentation, sim.unfinished.done if sim.unfinished else None))
+        save(sim, path)
+
+    monkeypatch.setattr(apical.Simulator, "save", noted)
+    sim = simulator()
+    sim.fit(DATA, epochs=2, batch=5, checkpoint=tmp_path / "a.safetensors", every=3)
+    assert seen == [(3, 15), (5, None), (6, 5), (9, 20), (10, None)]
+    again = apical.Simulator.resume(tmp_path / "a.safetensors")
+    assert arrays(again) == arrays(sim) and again.epoch == 2
+
+
+def test_ctrl_c_writes_the_checkpoint(tmp_path, monkeypatch, small_chunks):
+    sim = simulator()
+    Stopper(monkeypatch, 4)
+    place = tmp_path / "a.safetensors"
+    assert sim.fit(DATA, batch=5, checkpoint=place).interrupted
+    again = apical.Simulator.resume(place)
+    assert arrays(again) == arrays(sim) and again.unfinished == sim.unfinished
+    assert again.unfinished.done == 15
+
+
+def test_every_needs_a_file():
+    with pytest.raises(ValueError, match="every=3: expected `checkpoint`, too"):
+        simulator().fit(DATA, every=3)
+    with pytest.raises(ValueError, match="every: expected a whole number of at least 1, got 0"):
+        simulator().fit(DATA, checkpoint="a", every=0)
+
+
+def test_ctrl_c_in_a_validation_keeps_the_epoch(monkeypatch):
+    sim = simulator()
+    monkeypatch.setattr(sim, "_check_validation", lambda samples: None)
+
+    def stopped(samples):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sim, "evaluate", stopped)
+    history = sim.fit(DATA, epochs=3, validate=DATA)
+    assert history.interrupted and len(history) == sim.epoch == 1 and sim.unfinished is None
+    with pytest.raises(KeyError, match="no 'accuracy' in this history; there are: epoch"):
+        history["accuracy"]
+
+
+# --- Ctrl-C in a run -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("learn", [False, True])
+def test_a_run_that_is_stopped_says_so(engine, learn, monkeypatch, small_chunks, tmp_path):
+    whole = simulator(engine)
+    full = whole.run("train", learn=learn, batch=5, record=["y.u"], **DATA)
+    assert not full.interrupted
+    sim, plain = simulator(engine), simulator(engine)
+    with monkeypatch.context() as patch:
+        Stopper(patch, 3, _kind(engine))
+        with pytest.raises(KeyboardInterrupt, match="after 2 of 5 presentations") as caught:
+            sim.run("train", learn=learn, batch=5, record=["y.u"], **DATA)
+    assert isinstance(caught.value, apical.Interrupted)
+    traces = caught.value.traces
+    assert traces.interrupted
+    assert traces.manifest["interrupted"] == {"presentations": 2, "of": 5}
+    kept = traces.arrays["y.u"]
+    assert 10 <= kept.shape[1] <= 15 and np.isfinite(kept[:, :10]).all()
+    np.testing.assert_array_equal(kept, full.arrays["y.u"][:, : kept.shape[1]])
+    plain.run("train", learn=learn, batch=5, image=DATA["image"][:10])
+    for name in plain.weights:  # of two presentations, not of the third that was under way
+        np.testing.assert_array_equal(sim.weights[name], plain.weights[name])
+    traces.save(tmp_path / "a.nc")
+    assert apical.Traces.open(tmp_path / "a.nc").interrupted
+
+
+def test_a_long_presentation_that_is_stopped_keeps_its_rows(monkeypatch):
+    """Ctrl-C at step 4 of 5: the rows so far are there, the others NaN, and weights as before."""
+    from apical.engines import numpy_engine
+
+    store = numpy_engine._Presentation._store
+    count = [0]
+
+    def stopping(self, slot, source, row):
+        count[0] += 1
+        if count[0] == 5:
+            raise KeyboardInterrupt
+        store(self, slot, source, row)
+
+    monkeypatch.setattr(numpy_engine._Presentation, "_store", stopping)
+    sim = simulator()
+    before = arrays(sim)
+    with pytest.raises(apical.Interrupted, match="after 0 of 1 presentations") as caught:
+        sim.run("train", learn=True, record=["y.u"], **DATA)
+    rows = caught.value.traces.arrays["y.u"]
+    assert np.isfinite(rows[:, :, :4]).all() and np.isnan(rows[:, :, 4:]).all()
+    assert {n: arrays(sim)[n] for n in before} == before
