@@ -416,7 +416,10 @@ class RuleCompiler:
     # --- continuous plasticity -----------------------------------------------------------------
 
     def rates(self, synapse: Synapse) -> list[tuple[str, str, Expr]]:
-        """Emits d/dt of a synapse's traces and weight: (buffer, buffer of its rate, own slope)."""
+        """Emits d/dt of a synapse's traces and weight: (buffer, buffer of its rate, own slope).
+
+        A trace is one sample's: its array holds their mean, also where a rule adds samples up.
+        """
         found: list[tuple[str, str, Expr]] = []
         for equation in (*synapse.trace, *(r for r in synapse.rule if isinstance(r, Equation))):
             if equation.variable == "w":
@@ -428,7 +431,8 @@ class RuleCompiler:
                 if equation.tau is None
                 else Binary("/", equation.right, equation.tau)
             )
-            found.append((target, *self._rate(synapse, target, right)))
+            over = synapse if equation.variable == "w" else replace(synapse, batch="mean")
+            found.append((target, *self._rate(over, target, right)))
         return found
 
     def _rate(self, synapse: Synapse, target: str, right: Expr) -> tuple[str, Expr]:

@@ -202,17 +202,18 @@ def test_a_current_that_depends_on_its_target(engine):
     to: p.dendrite
     connect: {connect}
     init: 0.5
-    current: w * pre * (2 - post.half)
+    current: w * pre * (2 - post.square*post.u)
 """
     for connect, gain in (("dense", 1), ("one_to_one", 0.5)):
         made = circuit(
-            ["du/dt = v - u", "half = u/2", "r = u + 3"],
-            "p.u := 1",
+            ["du/dt = v - u", "square = u^2", "r = u + 3"],
+            "p.u := 1.5",
             synapse.format(connect=connect),
         )
         _, (u,) = after(made, engine, "p.u")
-        conductance = gain * 4  # what is sent, u + 3, is held
-        assert u == pytest.approx(move(1, conductance * 1.5 - 1, -conductance / 2 - 1), rel=1e-13)
+        conductance = gain * 4.5  # what is sent, u + 3, is held
+        slope = -conductance * 3 * 1.5**2 - 1
+        assert u == pytest.approx(move(1.5, conductance * (2 - 1.5**3) - 1.5, slope), rel=1e-13)
 
 
 @pytest.mark.parametrize("connect", ["dense", "one_to_one"])

@@ -248,6 +248,38 @@ def test_the_mean_is_exact_with_every_method(method):
     np.testing.assert_allclose(sim.state["W.m"], np.mean(traces, 0), rtol=1e-11)
 
 
+SUMS = {  # rule, what the loop does
+    "event": ("w += 0.1*(w*m + post.u*pre - m) - 0.02*w + 0.01", "change"),
+    "continuous": ("dw/dt = 0.1*(w*m + post.u*pre - m) - 0.02*w + 0.01", "rate"),
+}
+
+
+@pytest.mark.parametrize("kind", SUMS)
+@pytest.mark.parametrize("connect", ["dense", "one_to_one"])
+def test_the_sum_over_samples_is_that_of_every_part(engine, connect, kind):
+    """`batch: sum` adds up what each sample brings; a trace is its own sample's all the same."""
+    rule, how = SUMS[kind]
+    made = circuit(
+        "2 * dm/dt = post.e * pre - m + 0.5 + w",
+        rule,
+        connect,
+        learn="W" if kind == "event" else "",
+        over="sum",
+    )
+    loop = Loop(
+        connect,
+        lambda e, p, m, w, **_: (e * p - m + 0.5 + w) / 2,
+        over=np.sum,
+        **{how: lambda w, m, u, p, **_: 0.1 * (w * m + u * p - m) - 0.02 * w + 0.01},
+    )
+    sim = apical.Simulator(made, engine=engine)
+    given = samples(6, connect)
+    sim.fit(given, batch=3, shuffle=False)
+    for k in (0, 3):
+        loop.present(given["x"][k : k + 3], given["target"][k : k + 3])
+    agrees(sim, loop)
+
+
 # --- where the mean is not enough ----------------------------------------------------------------
 
 MIXED = {  # what is wrong in `trace`, `rule`
