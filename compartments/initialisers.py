@@ -7,11 +7,13 @@ and does not count. The column is drawn like the weights, except that `eye` leav
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
+
+from .ranges import NOT_NEGATIVE, ORDERED, Range
 
 
 class RandomStream(Protocol):
@@ -37,13 +39,17 @@ class Layout:
 
 @dataclass(frozen=True)
 class Initialiser:
-    """One initialiser: `arguments` are names, all required; `random` says whether it draws."""
+    """One initialiser: `arguments` are names, all required; `random` says whether it draws.
+
+    `ranges` maps expressions over the arguments to what their values may be.
+    """
 
     name: str
     arguments: tuple[str, ...]
     random: bool
     draw: Callable[[Sequence[float], Layout, RandomStream], np.ndarray]
     text: str
+    ranges: Mapping[str, Range] = field(default_factory=dict)
 
 
 def _uniform(a: float, b: float, shape: tuple[int, ...], stream: RandomStream) -> np.ndarray:
@@ -86,8 +92,13 @@ def _draw_eye(args: Sequence[float], to: Layout, stream: RandomStream) -> np.nda
 
 
 _TABLE = (
-    Initialiser("uniform", ("a", "b"), True, _draw_uniform, "uniform in [a, b)"),
-    Initialiser("normal", ("m", "s"), True, _draw_normal, "normal, mean m, standard deviation s"),
+    Initialiser(
+        "uniform", ("a", "b"), True, _draw_uniform, "uniform in [a, b)", {"b - a": ORDERED},
+    ),
+    Initialiser(
+        "normal", ("m", "s"), True, _draw_normal, "normal, mean m, standard deviation s",
+        {"s": NOT_NEGATIVE},
+    ),
     Initialiser(
         "xavier_uniform", (), True, _draw_xavier_uniform,
         "uniform in [-c, c), c = sqrt(6/(n_pre + n_post)); Glorot & Bengio 2010, eq. 16",

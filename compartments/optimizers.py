@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from .ranges import FRACTION, NOT_NEGATIVE, POSITIVE, SHARE, Range
+
 
 @dataclass(frozen=True)
 class UpdateRule:
@@ -22,21 +24,26 @@ class UpdateRule:
 
     `parameters` maps names, in the order of the arguments, to defaults (None: required). `states`
     (per weight) and `scalars` map names to their start, an expression over the parameters.
+    `ranges` says what each parameter may be.
     """
 
     name: str
     parameters: Mapping[str, float | None]
     statements: tuple[str, ...]
+    ranges: Mapping[str, Range]
     states: Mapping[str, str] = field(default_factory=dict)
     scalars: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
 
+
+RATE = Range(0, example=0.01)
 
 _TABLE = (
     UpdateRule(
         name="sgd",
         parameters={"lr": 1.0},
         statements=("w := w + lr*g",),
+        ranges={"lr": RATE},
         text="plain step",
     ),
     UpdateRule(
@@ -44,6 +51,7 @@ _TABLE = (
         parameters={"lr": None, "mu": 0.9},
         states={"v": "0"},
         statements=("v := mu*v + g", "w := w + lr*v"),
+        ranges={"lr": RATE, "mu": FRACTION},
         text="heavy ball, as torch.optim.SGD(momentum=mu); Polyak 1964",
     ),
     UpdateRule(
@@ -51,6 +59,7 @@ _TABLE = (
         parameters={"lr": None, "mu": 0.9},
         states={"v": "0"},
         statements=("v := mu*v + g", "w := w + lr*(g + mu*v)"),
+        ranges={"lr": RATE, "mu": FRACTION},
         text="as torch.optim.SGD(momentum=mu, nesterov=True); Sutskever et al. 2013",
     ),
     UpdateRule(
@@ -64,6 +73,7 @@ _TABLE = (
             "v := b2*v + (1 - b2)*g^2",
             "w := w + lr/(1 - b1^n) * m / (sqrt(v)/sqrt(1 - b2^n) + eps)",
         ),
+        ranges={"lr": RATE, "b1": FRACTION, "b2": FRACTION, "eps": POSITIVE},
         text="as torch.optim.Adam; Kingma & Ba 2015, algorithm 1",
     ),
     UpdateRule(
@@ -76,6 +86,7 @@ _TABLE = (
             "a := min(n/(n + 1), rho)",
             "v := a*v + (1 - a)*mean(|g|)",
         ),
+        ranges={"alpha": RATE, "alpha_min": RATE, "r": NOT_NEGATIVE, "rho": SHARE},
         text="matrix quotient: the step over the running mean of |g|; Alonso et al. 2024, eq. 7-8 "
         "(the printed eq. 8 has a wrong sign; this is the authors' program)",
     ),

@@ -32,10 +32,16 @@ class Parameters:
     def give(self, name: str, given: Any) -> None:
         """Sets a parameter, or all members of a family, in all replicas."""
         circuit = self.circuit
-        members = [m for m in circuit.parameters if m == name or m.partition("[")[0] == name]
+        if _is_list(circuit, name):
+            members = [name]  # its entries follow
+        else:
+            members = [m for m in circuit.parameters if name in (m, m.partition("[")[0])]
         if not members:
             known = ", ".join(circuit.parameters)
             raise ValueError(f"no parameter {name!r}; there are: {known}")
+        if _is_list(circuit, name.partition("[")[0]) and "[" in name:
+            base = name.partition("[")[0]
+            raise ValueError(f"parameter {name!r} is an entry of a list: give the whole {base!r}")
         for member in members:
             entry = circuit.parameters[member]
             if entry.structural:
@@ -56,6 +62,11 @@ class Parameters:
             wide = np.float64 if not isinstance(entry.value, tuple) else dtype
             found[f"${name}"] = np.stack(rows).astype(wide)
         return found
+
+
+def _is_list(circuit: Circuit, name: str) -> bool:
+    """Whether a parameter is a list in the file."""
+    return name in circuit.parameters and isinstance(circuit.parameters[name].value, tuple)
 
 
 def _one(name: str, given: Any, length: int, replica: int, replicas: int) -> Any:

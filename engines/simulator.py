@@ -21,6 +21,7 @@ from ..traces.recording import recordings
 from ..traces.traces import Traces
 from . import memory
 from .arithmetic import value
+from .demands import Demands
 from .divergence import Divergence, diverged
 from .engine import compile_program
 from .given import check_by_name, seeds_of, whole
@@ -117,6 +118,7 @@ class Simulator:
         self._memory: Arrays = {}
         self._undo: Undo | None = None
         self._parameters = Parameters(circuit, self.replicas)
+        self._demands = Demands(circuit)
         self._executables: dict[tuple[Any, ...], Executable] = {}
         self._compile(None)
         self.compensated: tuple[SmallSum, ...] = ()
@@ -147,6 +149,7 @@ class Simulator:
 
     def _start(self) -> None:
         """Draws the weights and starts the slow variables of every replica."""
+        self._check_numbers(None)
         weights, slows = [], []
         for seed, given in zip(self.seeds, self._parameters.given, strict=True):
             values = parameter_values(self.circuit, given)
@@ -213,6 +216,7 @@ class Simulator:
     def _executable(
         self, protocol: str, learn: bool, record: tuple[Record, ...], output: str | None
     ) -> Executable:
+        self._check_numbers(protocol)
         key = (protocol, learn, record, output)
         if key not in self._executables:
             if protocol not in self.circuit.protocols:
@@ -232,6 +236,12 @@ class Simulator:
             self._executables[key] = self._compile(program)
             self._start_optimizers(program)
         return self._executables[key]
+
+    def _check_numbers(self, protocol: str | None, presentations: int = 1) -> None:
+        """Raises ValueError where the parameters make a number what it cannot be."""
+        counters = {"presentation": self.presentation + max(presentations - 1, 0)}
+        counters |= {"sample": self.sample, "epoch": self.epoch}
+        self._demands.check(self._parameters, protocol, counters)
 
     def _compile(self, program: Program | None) -> Any:
         narrow = self.activity if self.activity != str(self.dtype) else None

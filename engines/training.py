@@ -124,6 +124,7 @@ def train(
     check_batch(executable.program, streams.total, batch)
     if validate is not None:
         simulator._check_validation(validate)
+    simulator._check_numbers(protocol, epochs * -(-streams.total // batch))
     asked = Position(protocol, streams.total, batch, bool(shuffle))
     saving = None
     if checkpoint is not None:

@@ -121,6 +121,8 @@ def _names_used(root: Mapping) -> set[str]:
                 found |= set(_words((value,))) - (set(own) if key.text == "parameters" else set())
         else:
             found |= set(_words((node,)))
+            if key.text == "predicts" and isinstance(node, Mapping):
+                found |= set(node.keys())
     return found
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import networkx
 
     from .findings import Audit
+    from .requirements import Requirement
 
 
 @dataclass(frozen=True)
@@ -184,6 +185,7 @@ class Circuit:
     source: Source
     set_names: frozenset[str] = frozenset()  # parameters that some phase sets
     warnings: tuple[Diagnostic, ...] = ()
+    requirements: tuple[Requirement, ...] = ()  # of numbers that parameters decide
 
     @cached_property
     def graph(self) -> networkx.MultiDiGraph:

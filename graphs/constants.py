@@ -100,7 +100,7 @@ def _call(expr: Call, value: Callable[[str], Value]) -> float:
         if known.kind == "elementwise" and not (len(arguments) == 1 and isinstance(first, tuple)):
             result = known.numpy(*(_number(a, value) for a in expr.arguments))
         else:
-            result = known.numpy(np.asarray(first, dtype=float))
+            result = known.numpy(np.atleast_1d(np.asarray(first, dtype=float)))
     found = np.asarray(result, dtype=float)
     if found.size != 1:
         raise NotConstantError("a list stands where one number is needed", expr)

@@ -391,9 +391,11 @@ class Evaluator:
             return instruction
 
         def held(node: Expr) -> Expr | None:
-            if isinstance(node, Call) and (found := self._calls.get(node, set()) & self.valid):
-                return Load(min(found))
-            return None
+            if not isinstance(node, Call):
+                return None
+            shape = self.buffers[instruction.target].shape  # `tanh(2)` has the size of its reader
+            alike = {n for n in self._calls.get(node, ()) if self.buffers[n].shape == shape}
+            return Load(min(alike & self.valid)) if alike & self.valid else None
 
         value = transform(instruction.value, held)
         return Map(instruction.target, value, instruction.masked)

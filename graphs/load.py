@@ -21,13 +21,16 @@ from ..compartments.library import CELLS, library_text
 from . import populations, protocols, readouts, synapses
 from .checks import check_latches, check_ports, check_sets, check_unused
 from .circuit import Circuit, Source
+from .clashes import check_names, check_traces
 from .consequences import wrong_entries
 from .cycles import check_cycles
+from .demands import requirements
 from .diagnostics import CircuitError, Diagnostic, Place
 from .merge import merge
 from .names import Names
 from .problems import Problems, Skip, listed, nearest
 from .read import Mapping, Scalar, read
+from .requirements import Requirement
 from .schema import TOP, check, is_null, required
 from .trial import check_lowering
 
@@ -277,11 +280,17 @@ def _circuit(merged: Mapping, root: Mapping, reading: Reading) -> Circuit:
     energies = readouts.energies(section("energy"), names)
     predicts = readouts.predicts(section("predicts"), names)
     record = readouts.records(merged.get("record"), energies, names)
+    check_names(merged, problems)
+    required_numbers: tuple[Requirement, ...] = ()
     if not problems.errors:
+        check_traces(made_synapses, names)
         check_ports(names)
         check_latches(names, made_protocols)
         check_sets(names)
         check_cycles(names, made_populations, made_synapses, made_protocols)
+        required_numbers = requirements(
+            made_populations, made_synapses, made_protocols, section("protocols"), names
+        )
     problems.raise_errors()
     check_unused(root, names)
     circuit = Circuit(
@@ -305,6 +314,7 @@ def _circuit(merged: Mapping, root: Mapping, reading: Reading) -> Circuit:
         ),
         set_names=frozenset(names.set_places),
         warnings=problems.warnings,
+        requirements=required_numbers,
     )
     check_lowering(circuit, section("protocols"), names)
     problems.raise_errors()

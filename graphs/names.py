@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -106,7 +107,7 @@ class Names:
         """A whole number that is fixed at lowering: what it is made of becomes structural."""
         expr, value = self.constant(scalar, indices, what)
         self.parameters.mark_structural(expr)
-        if value != round(value) or not least <= value <= LARGEST:
+        if not is_whole(value) or not least <= value <= LARGEST:
             self.problems.fail(
                 scalar.place, f"{what} is a whole number from {least}", got=f"{value:g}"
             )
@@ -117,7 +118,7 @@ class Names:
         scope = ConstantScope(self, scalar, indices, "an index")
         resolved, value = self.resolved_constant(expr, scope)
         self.parameters.mark_structural(resolved)
-        if value != round(value) or abs(value) > LARGEST:
+        if not is_whole(value) or abs(value) > LARGEST:
             start = expr.span[0] if expr.span else 0
             self.problems.fail(
                 scalar.place_at(start), "an index is a whole number", got=f"{value:g}"
@@ -201,6 +202,11 @@ class Names:
             self.no_member(node, scope, index, members)
             raise Skip
         return members[index]
+
+
+def is_whole(value: float) -> bool:
+    """Whether a number is finite and whole."""
+    return math.isfinite(value) and value == round(value)
 
 
 def member_list(members: Iterable[int | None]) -> str:

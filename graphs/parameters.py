@@ -106,6 +106,14 @@ class Parameters:
             raise Skip
         self._failed.add(name)  # until it is known to be fine; also stops a circle
         found: dict[int | None, Definition] = {}
+        indexed = {f.index is not None or f.member is not None for _, f, _ in self._entries[base]}
+        if len(indexed) > 1:
+            key = self._entries[base][1][0]
+            self._names.problems.fail(
+                key.place,
+                f"the parameter '{base}' is declared with and without index",
+                expected=f"either `{base}: 1` or a family, `{base}[k=1..2]: 1`",
+            )
         for key, family, node in self._entries[base]:
             node = self._overrides.get(base, node)
             if family.index is None and family.member is None:
@@ -189,6 +197,19 @@ class Parameters:
             return ParameterValue(name, tuple(e for e, _ in found), tuple(v for _, v in found))
         return ParameterValue(name, *found[0])
 
+    def written(self, name: str, number: float) -> Scalar | None:
+        """The text that gives a parameter its value; of a list, the first that is `number`."""
+        base, _, rest = name.partition("[")
+        if not self.has(base):
+            return None  # a list of one population
+        index = int(rest[:-1]) if rest else None
+        if index is not None and not self.is_family(base):
+            return self.members(base)[None].scalars[index]
+        scalars = self.members(base)[index].scalars
+        value = self.value(name)
+        at = value.index(number) if isinstance(value, tuple) and number in value else 0
+        return scalars[at] if scalars else None
+
     def refer(self, node: Reference, scope: Scope) -> Expr:
         """What a reference to a parameter means: a `Parameter` leaf."""
         if node.attributes or node.phase:
@@ -238,7 +259,9 @@ class Parameters:
                 expected=f"an index from 0 to {count - 1}: '{node.name}' has {count} entries",
             )
             return NOTHING
-        return Parameter(f"{node.name}[{index}]", span=node.span)
+        name = f"{node.name}[{index}]"
+        self.get(name)  # an entry that is read is a parameter of its own
+        return Parameter(name, span=node.span)
 
     def length(self, node: Call, scope: Scope) -> Expr:
         """`len(list)`: the number of its entries, a number at once."""

@@ -31,6 +31,7 @@ class Member:
     cell: Cell
     kinds: dict[str, str]  # of its variables, also those that only a protocol assigns
     own: dict[str, Expr] = field(default_factory=dict)
+    own_texts: dict[str, Scalar] = field(default_factory=dict)  # of those that are one number
 
 
 class Cells:
@@ -125,6 +126,7 @@ def _own_parameters(member: Member, section: Mapping, bound: dict[str, int], nam
                 expr = resolve(names.problems.parsed(node, parse_expression), scope)
                 check_units(expr, member, scope)
                 member.own[key.text] = expr
+                member.own_texts[key.text] = node
 
 
 def finish(names: Names) -> dict[str, Population]:

@@ -75,7 +75,8 @@ def comparable(circuit: Circuit) -> Circuit:
         for name, entry in circuit.parameters.items()
         if not _is_item(entry.expression)
     }
-    return replace(circuit, parameters=parameters, source=Source("", {}), warnings=())
+    source = Source("", {})
+    return replace(circuit, parameters=parameters, source=source, warnings=(), requirements=())
 
 
 # --- lines ---

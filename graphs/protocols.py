@@ -6,27 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .circuit import Phase, Protocol
-from .constants import NotConstantError
+from .clock import clock, stop_rule
 from .expression import Expr, Parameter, Reference, Variable
 from .families import Indices, repeat
 from .learning import learn, learn_each_step
-from .names import LARGEST, Names
-from .parse import (
-    Loop,
-    Statement,
-    parse_expression,
-    parse_learn,
-    parse_order,
-    parse_statement,
-)
+from .names import Names
+from .parse import Loop, Statement, parse_learn, parse_order, parse_statement
 from .populations import Member
 from .problems import Skip
 from .read import Mapping, Scalar
 from .resolve import resolve
 from .schema import METHODS, METHODS_LATER, texts
 from .scopes import CellScope, ProtocolScope, check_units, member_variable
-
-NEED_STEPS = ("dt", "method", "order", "until", "learn_each_step")
 
 
 @dataclass
@@ -122,9 +113,9 @@ def _phase(
     begin = tuple(_assignments(entry, "begin", names))
     steps = duration = dt = until = order = None
     with problems.guard():
-        steps, duration, dt = _clock(key, entry, names)
+        steps, duration, dt = clock(key, entry, names)
     with problems.guard():
-        until = _until(entry, names)
+        until = stop_rule(entry, names)
     with problems.guard():
         order = _order(entry, clamped, names)
     return Phase(
@@ -255,68 +246,17 @@ def _set(entry: Mapping, names: Names) -> Iterator[tuple[str, Expr]]:
                 parameter = names.parameters.refer(target, scope)
                 if not isinstance(parameter, Parameter):
                     raise Skip
+                if target.index is not None and not names.parameters.is_family(target.name):
+                    names.problems.fail(
+                        scalar.place,
+                        f"`set` cannot change one entry of the list '{target.name}'",
+                        expected=f"a family of parameters, `{target.name}[k=0..n]: ...`",
+                    )
                 names.set_places.setdefault(parameter.name, scalar)
                 yield parameter.name, resolve(statement.right, scope)
 
 
 # --- time ---
-
-
-def _clock(
-    key: Scalar, entry: Mapping, names: Names
-) -> tuple[Expr | None, Expr | None, Expr | None]:
-    problems = names.problems
-    steps, duration, dt = (entry.scalar(word) for word in ("steps", "for", "dt"))
-    if steps is not None and duration is not None:
-        problems.fail(duration.place, "a phase has `steps` or `for`, not both")
-    if steps is None and duration is None:
-        for word in NEED_STEPS:
-            extra = entry.key(word)
-            if extra is not None:
-                problems.add(
-                    extra.place,
-                    f"the phase '{key.text}' is a moment, without steps; `{word}` has no effect",
-                    expected="`steps: n` or `for: duration`",
-                )
-        return None, None, None
-    time = None
-    if dt is not None:
-        scope = ProtocolScope(names, dt, where="`dt`")
-        time = resolve(problems.parsed(dt, parse_expression), scope)
-    elif any(kind == "state" for m in names.populations.values() for kind in m.kinds.values()):
-        place = (entry.key("steps") or entry.key("for") or key).place
-        problems.add(place, f"the phase '{key.text}' has steps but no `dt`", suggestion="dt: 0.1")
-    if steps is not None:
-        count, value = names.constant(steps, where="`steps`")
-        names.parameters.mark_structural(count)
-        if value != round(value) or not 0 <= value <= LARGEST:
-            problems.fail(steps.place, "`steps` is a whole number", got=f"{value:g}")
-        return count, None, time
-    assert duration is not None
-    length, _ = names.constant(duration, where="`for`")
-    names.parameters.mark_structural(length)
-    if time is None or dt is None:
-        problems.fail(duration.place, "`for` needs `dt`: it is round(duration / dt) steps")
-    try:
-        if names.number(time) <= 0:
-            problems.fail(dt.place, "`dt` is more than 0")
-        if names.number(length) / names.number(time) > LARGEST:
-            problems.fail(duration.place, f"more than {LARGEST} steps")
-    except NotConstantError:
-        problems.fail(
-            dt.place, "with `for`, `dt` is a constant: it is round(duration / dt) steps",
-            expected="a constant, or `steps: n` with a `dt` that changes",
-        )  # fmt: skip
-    names.parameters.mark_structural(time)
-    return None, length, time
-
-
-def _until(entry: Mapping, names: Names) -> Expr | None:
-    scalar = entry.scalar("until")
-    if scalar is None:
-        return None
-    scope = ProtocolScope(names, scalar, where="`until`", stop=True)
-    return resolve(names.problems.parsed(scalar, parse_expression), scope)
 
 
 def _method(entry: Mapping, names: Names) -> str:

@@ -28,12 +28,17 @@ def energies(section: Node | None, names: Names) -> dict[str, Expr]:
 
 
 def predicts(section: Node | None, names: Names) -> dict[str, Variable]:
-    """The section `predicts`: a stream, or any name, and the variable that says what it is."""
+    """The section `predicts`: a stream, and the variable that says what it is."""
     found: dict[str, Variable] = {}
     for key, node in section.entries if isinstance(section, Mapping) else ():
         with names.problems.guard():
             if not isinstance(node, Scalar):
                 raise Skip
+            if key.text not in names.streams:
+                names.problems.unknown(
+                    key.place, "`predicts` names a stream; there is no stream", key.text,
+                    names.streams, f"a name of `data`, declared with its size: `{key.text}: n`",
+                )  # fmt: skip
             reference = names.problems.parsed(node, parse_reference)
             scope = ConstantScope(names, node, None, "`predicts`")
             member = names.population(reference, scope)

@@ -19,6 +19,7 @@ from .read import Mapping, Node, Scalar, Sequence
 from .resolve import Scope, resolve
 from .schema import CONNECT_LATER, SYNAPSE, is_null, required, texts
 from .scopes import RuleScope, WeightScope
+from .weights import check_square, plain_weight
 
 
 @dataclass
@@ -350,6 +351,7 @@ def _weight(link: Link, word: str, names: Names) -> Expr | None:
     found = resolve(expr, scope)
     if names.problems.count > before:
         raise Skip
+    found = plain_weight(found, scope)
     link.weights += [n for n in walk(found) if isinstance(n, WeightOf)]
     shape = _shape(found, scope, names)
     if shape is not None and shape != link.shape:
@@ -359,6 +361,7 @@ def _weight(link: Link, word: str, names: Names) -> Expr | None:
             expected=f"{_text(link.shape)}, from {link.source.size} to {link.target.size} units",
             suggestion=f"{word}: transpose({node.text})" if shape[::-1] == link.shape else None,
         )
+    check_square(found, link.shape, link.bias, link.connect, scope)
     return found
 
 

@@ -507,7 +507,8 @@ def test_a_mean_over_members_counts_their_units():
 
 def test_records_and_predictions():
     text = SMALL + (
-        "predicts:\n  thing: b.y\nrecord:\n  - a.x in go every 2 mean\n  - b.y\n"
+        "data:\n  thing: n\npredicts:\n  thing: b.y\n"
+        "record:\n  - a.x in go every 2 mean\n  - b.y\n"
         "protocols:\n  train:\n    go:\n      steps: 3\n      dt: 0.1\n"
     )
     circuit = load_text(text)

@@ -1,0 +1,43 @@
+"""Weight expressions: what `init` and `weight` may be made of, once their names are known."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from .expression import Call, Expr, WeightOf, transform, walk
+from .problems import Skip
+from .resolve import Scope
+
+
+def plain_weight(expr: Expr, scope: Scope) -> Expr:
+    """The expression without transposes of transposes; only weights are transposed or copied."""
+
+    def each(node: Expr) -> Expr | None:
+        if not isinstance(node, Call) or node.function not in ("transpose", "copy"):
+            return None
+        inner = transform(node.arguments[0], each)
+        if not any(isinstance(part, WeightOf) for part in walk(inner)):
+            scope.fail(node, f"`{node.function}` takes a synapse, and is its weight")
+            raise Skip
+        if isinstance(inner, Call) and node.function == inner.function == "transpose":
+            return inner.arguments[0]
+        return replace(node, arguments=(inner,))
+
+    return transform(expr, each)
+
+
+def check_square(
+    expr: Expr, shape: tuple[int, ...], bias: bool, connect: str, scope: Scope
+) -> None:
+    """`wishart` makes a square array; written down where the weights are none."""
+    if not bias and len(shape) == 2 and shape[0] == shape[1]:
+        return
+    for node in walk(expr):
+        if isinstance(node, Call) and node.function == "wishart":
+            what = f"{shape[0]} x {shape[1]}" if len(shape) == 2 else f"connected {connect}"
+            scope.fail(
+                node,
+                "`wishart` is Q Q^T, a square array without a bias; the weights here are "
+                + (f"{what}, with a bias" if bias else what),
+                expected="xavier_normal, xavier_uniform or normal(m, s)",
+            )
