@@ -32,7 +32,7 @@ class Demands:
             values: dict[str, Value] | None = None
             for number, one in enumerate(asked):
                 read = tuple(counters[name] for name in one.counters() if name in counters)
-                key = (protocol, number, read, *(given.get(n) for n in sorted(given)))
+                key = (protocol, number, read, repr(sorted(given.items())))
                 if key in self._met:
                     continue
                 values = values or parameter_values(self._circuit, given)

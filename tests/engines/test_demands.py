@@ -98,8 +98,8 @@ def test_a_step_that_shrinks_with_the_presentations():
     before = simulator.weights["W"].copy()
     with refused("net.yaml:35: `dt` of the phase 'go' is 0 (h = 0.1); expected more than 0"):
         simulator.fit(SAMPLES, batch=1)
-    with pytest.raises(ValueError, match="`dt` of the phase 'go' is -0.1"):
-        made().fit(SAMPLES, batch=1, epochs=4)  # at its start, not at the fifth presentation
+    with pytest.raises(ValueError, match="`dt` of the phase 'go' is -0.075"):
+        made().fit(SAMPLES, batch=1, epochs=4)  # at its start, not at its fifth presentation
     assert (simulator.weights["W"] == before).all()
 
 
