@@ -67,7 +67,8 @@ def _initial(
 
     def leaf(node: Expr) -> Any:
         if isinstance(node, WeightOf):
-            return weight(node.synapse)
+            bias = circuit.synapses[node.synapse].bias and not synapse.bias
+            return weight(node.synapse)[:, :-1] if bias else weight(node.synapse)
         if isinstance(node, Parameter):
             number = parameters[node.name]
             if isinstance(number, tuple):

@@ -19,7 +19,7 @@ from .read import Mapping, Node, Scalar, Sequence
 from .resolve import Scope, resolve
 from .schema import CONNECT_LATER, SYNAPSE, is_null, required, texts
 from .scopes import RuleScope, WeightScope
-from .weights import check_square, plain_weight
+from .weights import check_bias_column, check_square, plain_weight
 
 
 @dataclass
@@ -362,6 +362,8 @@ def _weight(link: Link, word: str, names: Names) -> Expr | None:
             suggestion=f"{word}: transpose({node.text})" if shape[::-1] == link.shape else None,
         )
     check_square(found, link.shape, link.bias, link.connect, scope)
+    if link.bias:
+        check_bias_column(found, link.name, scope)
     return found
 
 

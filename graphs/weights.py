@@ -41,3 +41,18 @@ def check_square(
                 + (f"{what}, with a bias" if bias else what),
                 expected="xavier_normal, xavier_uniform or normal(m, s)",
             )
+
+
+def check_bias_column(expr: Expr, name: str, scope: Scope) -> None:
+    """What a biased synapse starts from has a value for its bias, too; written down where not."""
+    calls = [n for n in walk(expr) if isinstance(n, Call) and n.function == "transpose"]
+    turned = {n for call in calls for n in walk(call) if isinstance(n, WeightOf)}
+    for node in (n for n in walk(expr) if isinstance(n, WeightOf)):
+        if node in turned or not scope.names.synapses[node.synapse].bias:
+            scope.fail(
+                node,
+                f"'{name}' has a bias, of which this `init` says nothing: '{node.synapse}' has no "
+                f"bias column that would fit",
+                expected=f"`bias: true` of '{node.synapse}' too, an initialiser, or a slow "
+                f"variable as a bias of the postsynaptic cell",
+            )

@@ -339,3 +339,21 @@ def test_a_live_weight_keeps_to_its_connections(engine, batch):
         assert_same(found[f"whole_{name}"], data["image"] @ w.T, f"whole {name}")
         hollow = w - np.diag(np.diag(w))
         assert_same(found[name], data["image"] @ hollow.T, name)
+
+
+def test_a_start_from_other_weights_takes_their_connections():
+    both = ["init: A", "bias: true", "rule: w += 0*pre*post.e"]
+    synapses = {
+        "A": ["init: normal(0, 1)", "bias: true"],
+        "same": ["init: -A"],
+        "turned": ["init: 2*transpose(A)"],
+        "biased": both,
+    }
+    weights = simulator("numpy", synapses, POSTS).weights
+    assert_same(weights["same"], -weights["A"][:, :-1], "same")
+    assert_same(weights["turned"], 2 * weights["A"][:, :-1].T, "turned")
+    assert_same(weights["biased"], weights["A"], "biased")
+    for init in ("B", "transpose(A)"):
+        wrong = {"A": synapses["A"], "B": ["init: 1"], "C": ["bias: true", f"init: {init}"]}
+        with pytest.raises(apical.CircuitError, match="'C' has a bias, of which this `init` says"):
+            simulator("numpy", wrong, POSTS)
