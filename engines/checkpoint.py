@@ -139,8 +139,9 @@ def _checked_facts(file: Checkpoint) -> Mapping[str, Any]:
     needed = FORMER_FACTS if file.format == FORMER else FACTS
     for name in sorted(needed - set(facts)):
         file.refuse(name, "missing among the facts")
-    for name in sorted(set(facts) - FACTS):
-        file.refuse(name, f"no fact of a checkpoint; there are: {', '.join(sorted(FACTS))}")
+    known = _FACTS if file.format == FORMER else FACTS
+    for name in sorted(set(facts) - known):
+        file.refuse(name, f"no fact of a checkpoint; there are: {', '.join(sorted(known))}")
     _choice(file, "engine", ENGINES)
     _choice(file, "dtype", DTYPES)
     _choice(file, "compensate", (True, False))
