@@ -42,10 +42,10 @@ from .program import (
     Reduce,
 )
 from .refusal import LoweringError, NotYetError
-from .transmission import Transmission, live_weight
 from .writing import text
 
 REDUCTIONS = ("sum", "mean", "max", "norm")
+Maker = Callable[[], tuple[Instruction, ...]]
 
 
 def current(synapse: str) -> str:
@@ -84,9 +84,7 @@ class Evaluator:
         self._arriving: dict[tuple[str, str, str | None], list[Synapse]] = {}
         for synapse in circuit.synapses.values():
             self._arriving.setdefault(synapse.target, []).append(synapse)
-        self._currents = {current(name): s for name, s in circuit.synapses.items()}
-        self._live = {live_weight(n): s for n, s in circuit.synapses.items() if s.weight}
-        self.transmission = Transmission(self)
+        self.makers: dict[str, Maker] = {}  # what others make: currents, live weights
 
     # --- buffers -------------------------------------------------------------------------------
 
@@ -309,10 +307,8 @@ class Evaluator:
         if name.startswith("d(") and name.endswith(")") and buffer.kind == "algebraic":
             population, variable = name[2:-1].rsplit(".", 1)
             return (Map(name, self.derivative(population, variable)),)
-        if name in self._currents:
-            return self.transmission.current(self._currents[name], name)
-        if name in self._live:
-            return self.transmission.live(self._live[name], name)
+        if name in self.makers:
+            return self.makers[name]()
         owner, _, variable = name.rpartition(".")
         if owner in self.circuit.populations:
             clamp = self.view.clamps.get((owner, variable))

@@ -25,6 +25,7 @@ from .refusal import LoweringError, NotYetError
 from .sharing import join, share
 from .soundness import check_soundness
 from .trace_means import single_sample
+from .transmission import Transmission
 
 __all__ = ["LoweringError", "lower", "probe"]
 
@@ -56,7 +57,7 @@ def lower(
     script = circuit.protocols[protocol]
     at = Evaluator(circuit)
     _declare(at, circuit)
-    rules = RuleCompiler(at, compensate)
+    rules = RuleCompiler(at, Transmission(at), compensate)
     latches = _latches(circuit, script, record, learn)
 
     def number(expr: Expr) -> float:
@@ -93,6 +94,7 @@ def probe(circuit: Circuit) -> None:
         LoweringError: What is refused as soon as somebody records it.
     """
     at = Evaluator(circuit)
+    Transmission(at)
     names = [at.arrival(synapse) for synapse in circuit.synapses.values()]
     for population in circuit.populations.values():
         names += [at.variable(population.name, e.variable) for e in population.equations]

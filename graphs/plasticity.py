@@ -31,6 +31,7 @@ from .factors import ONE, separate, times
 from .parse import parse_expression, parse_statement
 from .program import BatchReduce, Instruction, Map, MatrixReduce, Rank, RowReduce, Term
 from .refusal import LoweringError
+from .transmission import Transmission
 
 Apply = Callable[[], None]
 
@@ -53,8 +54,13 @@ class _Line:
 class RuleCompiler:
     """Compiles the rules of one protocol; each rule is first read, then applied."""
 
-    def __init__(self, evaluator: Evaluator, compensate: frozenset[str] = frozenset()):
-        self.at = evaluator
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        transmission: Transmission,
+        compensate: frozenset[str] = frozenset(),
+    ):
+        self.at, self.transmission = evaluator, transmission
         self.starts: dict[str, Expr] = {}
         self.sums = Compensation(evaluator, compensate, self.starts)
         self._count = 0
@@ -125,7 +131,7 @@ class RuleCompiler:
 
     def _read_one_to_one(self, line: _Line) -> Apply:
         synapse, weight = line.synapse, line.weight
-        right = self.at.transmission.reductions.of(line.update.right, synapse)
+        right = self.transmission.reductions.of(line.update.right, synapse)
         own = Load(self.at.weight(synapse) if line.later is None else weight)
         swapped = transform(right, lambda n: own if isinstance(n, Weight) else None)
         value = self.at.reading(self.at.translate(swapped, synapse))
@@ -190,7 +196,7 @@ class RuleCompiler:
         terms: list[Term] = []
         biases: list[Expr] = []
         means = None if line.later is None else weight
-        right = self.at.transmission.reductions.of(right, synapse, means, line.later)
+        right = self.transmission.reductions.of(right, synapse, means, line.later)
         try:
             parts = separate(right, self._end_of)
         except LoweringError as error:
@@ -255,7 +261,7 @@ class RuleCompiler:
         """What a term adds to the weight of the bias unit, per sample: scalar * f(post) * g(1)."""
         if not synapse.bias or pre is None:
             return None
-        sent = self._end(synapse, self.at.transmission.at_bias(pre, synapse), "post")
+        sent = self._end(synapse, self.transmission.ends.at_bias(pre, synapse), "post")
         return simplify(times(times(scalar, post), sent) or ONE)
 
     def _bias_row(self, synapse: Synapse, bias: Expr | None) -> str | None:
@@ -441,7 +447,7 @@ class RuleCompiler:
         rate = self.at.buffer(f"d({target})", "scratch", *shape)
         own = Load(target)
         if synapse.connect == "one_to_one":
-            right = self.at.transmission.reductions.of(right, synapse)
+            right = self.transmission.reductions.of(right, synapse)
             swapped = transform(right, lambda n: Load(weight) if isinstance(n, Weight) else None)
             value = self.at.reading(self.at.translate(swapped, synapse))
             self.at.emit(BatchReduce(rate, value, synapse.batch == "mean"))

@@ -11,10 +11,11 @@ the connections that reach one postsynaptic cell, the bias included; otherwise o
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from .circuit import Synapse
 from .derivative import expand_primes, simplify
+from .ends import OVER_UNITS, Ends, times_weight
+from .evaluation import Evaluator
 from .expression import (
     Binary,
     Call,
@@ -30,16 +31,10 @@ from .expression import (
 from .program import Instruction, Map, Pair, Reduce, RowReduce
 from .refusal import LoweringError
 
-if TYPE_CHECKING:
-    from .evaluation import Evaluator
-    from .transmission import Transmission
-
-REDUCTIONS = ("sum", "mean", "max", "norm", "softmax")
-
 
 def over_connections(node: Expr) -> bool:
     """Whether an expression is a reduction over the connections of a postsynaptic cell."""
-    if not isinstance(node, Call) or node.function not in REDUCTIONS or len(node.arguments) != 1:
+    if not isinstance(node, Call) or node.function not in OVER_UNITS or len(node.arguments) != 1:
         return False
     return any(isinstance(n, Weight | Trace | Transmitted) for n in walk(node.arguments[0]))
 
@@ -51,8 +46,8 @@ class Reductions:
     variable, "post"); per sample, a Load without axis.
     """
 
-    def __init__(self, at: Evaluator, transmission: Transmission):
-        self.at, self.transmission = at, transmission
+    def __init__(self, at: Evaluator, ends: Ends):
+        self.at, self.ends = at, ends
 
     def of(
         self,
@@ -108,7 +103,7 @@ class Reductions:
     ) -> Expr:
         """A sum or a maximum."""
         at = self.at
-        over = self.transmission.pairwise(value, synapse)
+        over = self.ends.pairwise(value, synapse)
         shapes = {n: at.buffers[n.buffer].shape[0] for n in walk(over) if isinstance(n, Load)}
         weighs = any(isinstance(n, Weight) for n in walk(over))
         sampled = any(isinstance(n, Transmitted) for n in walk(over))
@@ -136,7 +131,7 @@ class Reductions:
         if weight is not None:
             name, transposed, factor = weight, False, None
         else:
-            name, transposed, factor = self.transmission.matrix(synapse)
+            name, transposed, factor = self.ends.matrix(synapse)
         if transposed or at.buffers[name].shape[1:] != synapse.shape:
             raise LoweringError(
                 f"{synapse.name}: `{op}` over connections is not built for a `weight` that is the "
@@ -157,21 +152,17 @@ class Reductions:
         return Load(row, "post")
 
     def _pairs(self, op: str, value: Expr, over: Expr, synapse: Synapse) -> Expr:
-        at, transmission = self.at, self.transmission
-        weight, transposed, factor = transmission.matrix(synapse)
-        spread, source = transmission.spread(synapse)
+        at, ends = self.at, self.ends
+        weight, transposed, factor = ends.matrix(synapse)
+        spread, source = ends.spread(synapse)
 
         def scaled(expr: Expr) -> Expr:
-            if factor is None:
-                return expr
-            return transform(
-                expr, lambda n: Binary("*", factor, n) if isinstance(n, Weight) else None
-            )
+            return expr if factor is None else times_weight(factor, expr)
 
         bias = None
         if synapse.bias:
-            ended = transmission.at_bias(value, synapse)
-            bias = scaled(transmission.pairwise(ended, synapse))
+            ended = ends.at_bias(value, synapse)
+            bias = scaled(ends.pairwise(ended, synapse))
         hollow = synapse.connect == "all_but_self"
         size = at.population(synapse.target[0]).size
         pair = Pair("", weight, source, scaled(over), transposed, op, bias, hollow)
@@ -196,7 +187,7 @@ class Reductions:
             at.fix(name, Reduce(name, op, units, size))
         if not synapse.bias:
             return Load(name)
-        ended = at.translate(self.transmission.at_bias(value, synapse), synapse)
+        ended = at.translate(self.ends.at_bias(value, synapse), synapse)
         both = (Load(name), ended)
         total = Call("max", both) if op == "max" else Binary("+", *both)
         full, known = at.temporary(("bias", op, total), op, "algebraic", "sample")

@@ -16,6 +16,7 @@ from .derivative import differentiate, expand_primes, is_number, simplify, summe
 from .evaluation import Evaluator
 from .expression import Binary, Expr, Load, Number, Variable, transform, walk
 from .program import Draw, Map
+from .transmission import Transmission
 
 ZERO, ONE = Number(0.0), Number(1.0)
 
@@ -23,8 +24,8 @@ ZERO, ONE = Number(0.0), Number(1.0)
 class Slopes:
     """The slope of one state's rate, by the chain rule, over buffers; `own` is the state."""
 
-    def __init__(self, at: Evaluator, population: str, variable: str):
-        self.at, self.size = at, at.population(population).size
+    def __init__(self, at: Evaluator, transmission: Transmission, population: str, variable: str):
+        self.at, self.transmission, self.size = at, transmission, at.population(population).size
         self.own = at.variable(population, variable)
         self.rate = at.rate(population, variable)
         self.known: dict[str, Expr] = {self.own: ONE}
@@ -91,7 +92,7 @@ class Slopes:
         changed = replace(synapse, current=slope)
         label, key = f"d({name})/d({self.own})", (slope, self.at.view.zeros)
         return self.at.computed(
-            label, key, self.size, lambda to: self.at.transmission.current(changed, to)
+            label, key, self.size, lambda to: self.transmission.current(changed, to)
         )
 
 

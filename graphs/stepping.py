@@ -126,7 +126,7 @@ class Stepping:
             target = at.variable(population, variable)
             slope: Expr = Number(0.0)
             if TABLEAUX[self.phase.method].exponential:
-                slope = at.reading(Slopes(at, population, variable).value())
+                slope = at.reading(self._slope(population, variable))
             found.append((target, rate, slope))
         if last:
             found += self._filter_rates()
@@ -136,6 +136,9 @@ class Stepping:
         if stage is None:
             return found
         return [(t, self._copy_rate(t, r, stage), s) for t, r, s in found]
+
+    def _slope(self, population: str, variable: str) -> Expr:
+        return Slopes(self.at, self.rules.transmission, population, variable).value()
 
     def _filter_rates(self) -> list[tuple[str, str, Expr]]:
         at = self.at
