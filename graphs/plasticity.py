@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..compartments.optimizers import OPTIMIZERS
 from .circuit import Equation, LearnItem, Synapse, Update
 from .compensation import Compensation
 from .derivative import simplify, summed
 from .evaluation import Evaluator
 from .expression import (
     Binary,
-    Call,
     Expr,
     Load,
     Number,
-    Reference,
     Transmitted,
     Unary,
     Weight,
@@ -28,8 +25,8 @@ from .expression import (
     walk,
 )
 from .factors import ONE, separate, times
-from .parse import parse_expression, parse_statement
-from .program import BatchReduce, Instruction, Map, MatrixReduce, Rank, RowReduce, Term
+from .optimizing import Optimizing
+from .program import BatchReduce, Instruction, Map, Rank, RowReduce, Term
 from .refusal import LoweringError
 from .transmission import Transmission
 
@@ -63,6 +60,7 @@ class RuleCompiler:
         self.at, self.transmission = evaluator, transmission
         self.starts: dict[str, Expr] = {}
         self.sums = Compensation(evaluator, compensate, self.starts)
+        self.optimizing = Optimizing(evaluator, self.starts, self._scratch)
         self._count = 0
 
     def read(self, item: LearnItem, keep: bool = False) -> Apply:
@@ -363,61 +361,12 @@ class RuleCompiler:
             for step in steps:
                 step()
             put(changed, Binary("-", Load(changed), Load(weight)))
-            self._optimize(synapse, changed, put)
+            self.optimizing.apply(synapse, changed)
             if synapse.connect == "all_but_self":
                 self.at.emit(Rank(weight, Load(weight), off_diagonal=True))
             self.at.write(weight)
 
         return apply
-
-    def _optimize(self, synapse: Synapse, change: str, put: Callable[[str, Expr], None]) -> None:
-        assert synapse.optimizer is not None
-        rule = OPTIMIZERS[synapse.optimizer.kind]
-        weight = self.at.weight(synapse)
-        shape = self.at.buffers[weight].shape
-        names: dict[str, Expr] = {"w": Load(weight), "g": Load(change)}
-        given = list(synapse.optimizer.arguments)
-        for (name, default), argument in zip(
-            rule.parameters.items(),
-            [*given, *[None] * (len(rule.parameters) - len(given))],
-            strict=True,
-        ):
-            if argument is None and default is None:
-                raise LoweringError(f"{synapse.name}: {rule.name} needs {name}")
-            names[name] = (
-                Number(float(default or 0.0)) if argument is None else self.at.translate(argument)
-            )
-        for name, start in rule.states.items():
-            buffer = self.at.buffer(f"{synapse.name}.{rule.name}.{name}", "optimizer", *shape)
-            self.starts[buffer] = _over(parse_expression(start), names)
-            names[name] = Load(buffer)
-        scalars: dict[str, str] = {}
-        for name, start in rule.scalars.items():
-            buffer = self.at.buffer(f"{synapse.name}.{rule.name}.{name}", "optimizer", "scalar")
-            self.starts[buffer] = _over(parse_expression(start), names)
-            scalars[name] = buffer
-        names |= {name: Load(buffer) for name, buffer in scalars.items()}
-        for line in rule.statements:
-            statement = parse_statement(line)
-            value = self._means(_over(statement.right, names))
-            target = names[statement.target.name]
-            assert isinstance(target, Load)
-            if statement.target.name in scalars:
-                self.at.emit(Map(target.buffer, value))
-            else:
-                put(target.buffer, value)
-
-    def _means(self, value: Expr) -> Expr:
-        """`mean(E)` over all elements of a weight, as a scalar of its own."""
-
-        def leaf(node: Expr) -> Expr | None:
-            if isinstance(node, Call) and node.function == "mean":
-                name = self._scratch("mean", "scalar")
-                self.at.emit(MatrixReduce(name, node.arguments[0]))
-                return Load(name)
-            return None
-
-        return transform(value, leaf)
 
     # --- continuous plasticity -----------------------------------------------------------------
 
@@ -476,8 +425,3 @@ def _slope(value: Expr, own: Load) -> Expr:
 def _updated(kind: str, old: Expr, right: Expr) -> Expr:
     """The new value of `old` after an update `old KIND right`."""
     return right if kind == ":=" else Binary(kind[0], old, right)
-
-
-def _over(expr: Expr, names: dict[str, Expr]) -> Expr:
-    """An expression of an update rule, its names replaced by operands."""
-    return transform(expr, lambda n: names[n.name] if isinstance(n, Reference) else None)
