@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 DTYPES = ("float64", "float32", "bfloat16")
 _FACTS = {"circuit", "engine", "seed", "dtype", "replicas", "given", "counters", "compensate"}
-FACTS = _FACTS | {"compensated", "unfinished"}
+FACTS = _FACTS | {"arrays", "compensated", "unfinished"}
+LARGEST_COUNT = 2**53  # the language counts in float64
 FORMER_FACTS = _FACTS - {"compensate"}  # what the first checkpoints said, at least
 
 
@@ -55,6 +56,7 @@ def save(simulator: Simulator, path: Any) -> None:
         "given": simulator._parameters.given,
         "counters": [simulator.presentation, simulator.sample, simulator.epoch],
         "unfinished": None if unfinished is None else asdict(unfinished),
+        "arrays": sorted(arrays),
     }
     write(path, arrays, facts)
 
@@ -157,7 +159,14 @@ def _checked_facts(file: Checkpoint) -> Mapping[str, Any]:
         file.refuse("counters", f"expected three whole numbers, got {counters!r:.60}")
     for name, number in zip(("presentation", "sample", "epoch"), counters, strict=True):
         with _entry(file, "counters"):
-            whole(name, number, 0)
+            if whole(name, number, 0) > LARGEST_COUNT:
+                raise ValueError(f"{name}: expected at most 2^53, got {number}")
+    listed = facts.get("arrays", sorted(file.arrays))
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        file.refuse("arrays", f"expected names, got {listed!r:.60}")
+    for name in listed:
+        if name not in file.arrays:
+            file.refuse(f"array {name!r}", "missing; the facts say that it was saved")
     return facts
 
 

@@ -233,8 +233,9 @@ class Simulator:
                 output=output,
                 compensate=names,
             )
-            self._executables[key] = self._compile(program)
+            made = self._compile(program)
             self._start_optimizers(program)
+            self._executables[key] = made  # last, so that Ctrl-C leaves all of it or nothing
         return self._executables[key]
 
     def _check_numbers(self, protocol: str | None, presentations: int = 1) -> None:

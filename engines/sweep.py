@@ -88,7 +88,16 @@ class Sweep:
         self.points = [points[place, s] for place in range(len(combinations)) for s in numbers]
 
     def fit(self, samples: Mapping[str, Any], **options: Any) -> list[History]:
-        """Trains group after group (see `Simulator.fit`); one history for each."""
+        """Trains group after group (see `Simulator.fit`); one history for each.
+
+        Raises:
+            ValueError: A `checkpoint`: there are several simulators, and one file.
+        """
+        if options.get("checkpoint") is not None and len(self.simulators) > 1:
+            raise ValueError(
+                f"checkpoint: one file cannot hold {len(self.simulators)} simulators; train each "
+                f"of `sweep.simulators` with a file of its own"
+            )
         return [simulator.fit(samples, **options) for simulator in self.simulators]
 
     def evaluate(self, samples: Mapping[str, Any], **options: Any) -> list[dict[str, Any]]:

@@ -134,7 +134,9 @@ def test_checkpoints_of_the_first_format_are_read(path):
     """They had no digest, and did not say what is compensated or unfinished."""
     sim = apical.Simulator.resume(path)
     found = checkpoint.read(path)
-    facts = {n: v for n, v in found.facts.items() if n not in ("compensated", "unfinished")}
+    facts = {
+        n: v for n, v in found.facts.items() if n not in ("compensated", "unfinished", "arrays")
+    }
     metadata = {"format": "apical-checkpoint-1", "facts": json.dumps(facts)}
     save_file(dict(found.arrays), path, metadata)
     again = apical.Simulator.resume(path)
@@ -197,9 +199,9 @@ WRONG = {
     "integers": (_array("W", lambda a: a.astype("i8")), "got int64 (2, 3, 4)"),
     "not finite": (_array("W", _nan), "array 'W': expected finite numbers, got nan"),
     "an autapse": (_array("V", lambda a: a + 1), "array 'V': connects all but self"),
-    "no weight": (lambda a, f: a.pop("W"), "array 'W': missing; kept needs it"),
+    "no weight": (lambda a, f: a.pop("W"), "array 'W': missing"),
     "no slow variable": (lambda a, f: a.pop("y.theta"), "array 'y.theta': missing"),
-    "no state": (lambda a, f: a.pop("y.u"), "array 'y.u': missing, while"),
+    "no state": (lambda a, f: a.pop("y.u"), "array 'y.u': missing"),
     "a state of others": (
         _array("y.u", lambda a: np.ones((2, 1, 3))),
         "states: are of different numbers of samples: [1, 3]",
@@ -214,10 +216,13 @@ WRONG = {
         _set("counters", to=[-1, 2, 3]),
         "counters: presentation: expected a whole number of at least 0, got -1",
     ),
+    "no time": (lambda a, f: a.pop("#t"), "array '#t': missing; the facts say that it was saved"),
+    "no list of arrays": (_set("arrays", to=[1]), "arrays: expected names, got [1]"),
+    "too much": (_set("counters", to=[1, 10**30, 3]), "counters: sample: expected at most 2^53"),
     "a fraction": (_set("counters", to=[1, 2.5, 3]), "counters: sample: expected a whole"),
     "two counters": (_set("counters", to=[1, 2]), "counters: expected three whole numbers"),
     "no counters": (lambda a, f: f.pop("counters"), "counters: missing among the facts"),
-    "an unknown fact": (_set("speed", to=3), "speed: no fact of a checkpoint; there are: circuit"),
+    "an unknown fact": (_set("speed", to=3), "speed: no fact of a checkpoint; there are: arrays"),
     "an unknown parameter": (
         _set("given", 0, "etta", to=1.0),
         "given, parameter 'etta': no such parameter; there are: eta",
@@ -274,7 +279,24 @@ def test_each_wrong_entry_is_named(path, kind):
 
 def test_optimizer_states_belong_together(path):
     rewritten(path, lambda arrays, facts: arrays.pop(next(n for n in arrays if "adam" in n)))
+    with pytest.raises(apical.CheckpointError, match="adam.*missing; the facts say"):
+        apical.Simulator.resume(path)
+
+    def unlist(arrays, facts):
+        facts["arrays"] = sorted(arrays)
+
+    rewritten(path, unlist)
     with pytest.raises(apical.CheckpointError, match="without the other states of its optimizer"):
+        apical.Simulator.resume(path)
+
+
+def test_what_a_circuit_always_has_is_needed(path):
+    def change(arrays, facts):
+        del arrays["W"]
+        facts["arrays"] = sorted(arrays)
+
+    rewritten(path, change)
+    with pytest.raises(apical.CheckpointError, match="array 'W': missing; kept needs it"):
         apical.Simulator.resume(path)
 
 

@@ -95,3 +95,9 @@ def test_the_command_prints_a_line_for_each_point():
     assert all(0 <= r["accuracy"] <= 1 for r in rows)
     wrong = CliRunner().invoke(app, ["sweep", "pc", "--set", "eta"])
     assert wrong.exit_code == 2 and "as in --set h=0.02,0.05" in wrong.output
+
+
+def test_a_checkpoint_holds_one_simulator():
+    sweep = apical.Sweep("pc", {"sizes": [[4, 3, 2], [4, 2, 2]]}, engine="numpy")
+    with pytest.raises(ValueError, match="checkpoint: one file cannot hold 2 simulators"):
+        sweep.fit({}, checkpoint="a.safetensors")
