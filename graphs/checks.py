@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping as Dictionary
 
 from .circuit import Protocol
-from .names import Latch, Names
+from .declared import Latch
+from .names import Names
 from .read import Mapping, Node, Scalar, Sequence
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..compartments.functions import FUNCTIONS, kind_of
-from .constants import NotConstantError
+from .constants import LARGEST, NotConstantError, is_whole
 from .expression import Call, Compare, Expr, Variable, children, walk
-from .names import LARGEST, Names, is_whole
+from .names import NOTHING, Names
 from .parse import parse_expression
 from .read import Mapping, Scalar
-from .resolve import NOTHING, resolve
+from .resolve import resolve
 from .scopes import ProtocolScope
 
 NEED_STEPS = ("dt", "method", "order", "until", "learn_each_step")

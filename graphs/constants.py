@@ -15,6 +15,7 @@ from ..compartments.functions import FUNCTIONS
 from .expression import Binary, Call, Compare, Expr, Number, Parameter, Unary
 
 Value = float | tuple[float, ...]
+LARGEST = 2**31 - 1  # of counts and indices
 
 
 class NotConstantError(ValueError):
@@ -108,3 +109,8 @@ def _call(expr: Call, value: Callable[[str], Value]) -> float:
     if math.isnan(number):
         raise NotConstantError(f"'{expr.function}' has no value here", expr)
     return number
+
+
+def is_whole(value: float) -> bool:
+    """Whether a number is finite and whole."""
+    return math.isfinite(value) and value == round(value)

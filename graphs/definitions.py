@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..compartments.functions import DERIVATIVES, FUNCTIONS
 from .derivative import DerivativeError, differentiate, simplify
 from .expression import Call, Expr, Reference, transform, walk
+from .names import NOTHING, FunctionTable, Names, Scope
 from .parse import parse_expression, parse_signature
 from .problems import Skip
 from .read import Mapping, Scalar
-from .resolve import NOTHING, Scope, arity_holds, resolve
-
-if TYPE_CHECKING:
-    from .names import Names
+from .resolve import arity_holds, resolve
 
 MOST_NODES = 20_000
 
@@ -50,7 +47,7 @@ class FunctionScope(Scope):
         return self.arguments
 
 
-class Functions:
+class Functions(FunctionTable):
     """The section `functions`."""
 
     def __init__(self, names: Names):

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from .names import Names
 from .parse import Family, Loop
 from .read import Scalar
-
-if TYPE_CHECKING:
-    from .names import Names
 
 Indices = dict[str, int]
 MOST = 10_000  # members of one family

@@ -28,6 +28,7 @@ from .demands import requirements
 from .diagnostics import CircuitError, Diagnostic, Place
 from .merge import merge
 from .names import Names
+from .naming import FileNames
 from .problems import Problems, Skip, listed, nearest
 from .read import Mapping, Scalar, read
 from .requirements import Requirement
@@ -258,7 +259,7 @@ def _circuit(merged: Mapping, root: Mapping, reading: Reading) -> Circuit:
     required(merged, TOP, None, problems)
     for name in CELLS:
         problems.texts[f"compartments/{name}.yaml"] = library_text(name)
-    names = Names(problems)
+    names = FileNames(problems)
 
     def section(name: str) -> Mapping:
         node = merged.get(name)

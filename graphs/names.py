@@ -1,51 +1,90 @@
-"""Names: everything that a file declares, and the constants worked out on the way."""
+"""Names and scopes: what a file declares, and what a piece of its text may name.
+
+These are the interfaces that all of the binding knows; `naming` fills the table.
+"""
 
 from __future__ import annotations
 
-import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from .constants import NotConstantError, evaluate
-from .definitions import Functions
-from .expression import Expr, Reference, walk
-from .parameters import ConstantScope, Parameters
-from .parse import parse_expression
-from .problems import Problems, Skip
+from .circuit import ParameterValue
+from .constants import Value
+from .declared import InputRead, Latch, Link, Member
+from .expression import Call, Expr, Number, RateReference, Reference, walk
+from .problems import Problems
 from .read import Scalar
-from .resolve import Scope, resolve
 
-if TYPE_CHECKING:
-    from .populations import Member
-    from .synapses import Link
-
-LARGEST = 2**31 - 1
+NOTHING = Number(0.0)  # stands for what could not be resolved, so that the rest is still looked at
 
 
-@dataclass(frozen=True)
-class Latch:
-    """One `@phase` as written: where, which phase, and who reads it (`reader`, `name`)."""
+class ParameterTable(ABC):
+    """The parameters of a file."""
 
-    scalar: Scalar
-    offset: int
-    phase: str
-    reader: str  # equation | synapse | slow
-    name: str
+    structural: set[str]
+
+    @abstractmethod
+    def bases(self) -> tuple[str, ...]:
+        """The names, families by their base name."""
+
+    @abstractmethod
+    def has(self, base: str) -> bool:
+        """Whether there is a parameter or family of this name."""
+
+    @abstractmethod
+    def key(self, base: str) -> Scalar:
+        """Where a parameter is declared."""
+
+    @abstractmethod
+    def is_family(self, base: str) -> bool:
+        """Whether the parameter is declared with an index."""
+
+    @abstractmethod
+    def value(self, name: str) -> Value:
+        """The value of a member by its full name."""
+
+    @abstractmethod
+    def get(self, name: str) -> ParameterValue:
+        """A member by its full name."""
+
+    @abstractmethod
+    def written(self, name: str, number: float) -> Scalar | None:
+        """The text that gives a parameter its value; of a list, the first that is `number`."""
+
+    @abstractmethod
+    def refer(self, node: Reference, scope: Scope) -> Expr:
+        """What a reference to a parameter means: a `Parameter` leaf."""
+
+    @abstractmethod
+    def length(self, node: Call, scope: Scope) -> Expr:
+        """`len(list)`: the number of its entries, a number at once."""
+
+    @abstractmethod
+    def mark_structural(self, expr: Expr) -> None:
+        """Every parameter in an expression is fixed at lowering, and what it is made of."""
+
+    @abstractmethod
+    def add(self, name: str, expression: tuple[Expr, ...]) -> None:
+        """A list that belongs to one population: "y.period"."""
 
 
-@dataclass(frozen=True)
-class InputRead:
-    """One `input` or `input.port` as written, in a compartment of a population."""
+class FunctionTable(ABC):
+    """The functions that a file defines."""
 
-    scalar: Scalar
-    node: Reference
-    population: str
-    compartment: str
-    port: str | None
+    @abstractmethod
+    def has(self, name: str) -> bool:
+        """Whether the file defines this function."""
+
+    @abstractmethod
+    def names(self) -> tuple[str, ...]:
+        """The names of the functions of the file."""
+
+    @abstractmethod
+    def inline(self, call: Call, scope: Scope) -> Expr:
+        """A call of a function of the file, its arguments resolved, as its body."""
 
 
-class Names:
+class Names(ABC):
     """What is declared, by kind; filled section by section while a file is loaded.
 
     `populations` and `synapses` map member names to what is known of them; `families` and
@@ -54,8 +93,8 @@ class Names:
 
     def __init__(self, problems: Problems):
         self.problems = problems
-        self.parameters = Parameters(self)
-        self.functions = Functions(self)
+        self.parameters: ParameterTable
+        self.functions: FunctionTable
         self.streams: dict[str, int] = {}
         self.populations: dict[str, Member] = {}
         self.families: dict[str, dict[int | None, str]] = {}
@@ -68,35 +107,21 @@ class Names:
         self.equation_places: dict[tuple[str, str], Scalar] = {}
         self.set_places: dict[str, Scalar] = {}
 
-    # --- constants ---
-
+    @abstractmethod
     def number(self, expr: Expr) -> float:
         """The value of a resolved constant expression; raises `NotConstantError`."""
-        found = evaluate(expr, self.parameters.value)
-        if isinstance(found, tuple):
-            raise NotConstantError("a list stands where one number is needed", expr)
-        return found
 
+    @abstractmethod
     def constant(
         self, scalar: Scalar, indices: Mapping[str, int] | None = None, where: str = "a constant"
     ) -> tuple[Expr, float]:
         """The resolved expression and the value of a constant."""
-        expr = self.problems.parsed(scalar, parse_expression)
-        return self.resolved_constant(expr, ConstantScope(self, scalar, indices, where))
 
+    @abstractmethod
     def resolved_constant(self, expr: Expr, scope: Scope) -> tuple[Expr, float]:
         """`expr` resolved in a scope, and its value."""
-        before = self.problems.count
-        resolved = resolve(expr, scope)
-        if self.problems.count > before:
-            raise Skip
-        try:
-            return resolved, self.number(resolved)
-        except NotConstantError as error:
-            start = error.node.span[0] if error.node.span else 0
-            start = start if start <= len(scope.scalar.text) else 0
-            self.problems.fail(scope.scalar.place_at(start), error.message)
 
+    @abstractmethod
     def integer(
         self,
         scalar: Scalar,
@@ -105,29 +130,32 @@ class Names:
         least: int = 1,
     ) -> int:
         """A whole number that is fixed at lowering: what it is made of becomes structural."""
-        expr, value = self.constant(scalar, indices, what)
-        self.parameters.mark_structural(expr)
-        if not is_whole(value) or not least <= value <= LARGEST:
-            self.problems.fail(
-                scalar.place, f"{what} is a whole number from {least}", got=f"{value:g}"
-            )
-        return int(value)
 
+    @abstractmethod
     def bound(self, expr: Expr, scalar: Scalar, indices: Mapping[str, int] | None = None) -> int:
         """The whole number of an index or an index bound."""
-        scope = ConstantScope(self, scalar, indices, "an index")
-        resolved, value = self.resolved_constant(expr, scope)
-        self.parameters.mark_structural(resolved)
-        if not is_whole(value) or abs(value) > LARGEST:
-            start = expr.span[0] if expr.span else 0
-            self.problems.fail(
-                scalar.place_at(start), "an index is a whole number", got=f"{value:g}"
-            )
-        return int(value)
 
+    @abstractmethod
     def index(self, expr: Expr, scope: Scope) -> int:
         """The whole number of the index of a reference."""
-        return self.bound(expr, scope.scalar, scope.indices)
+
+    @abstractmethod
+    def no_member(
+        self, node: Reference, scope: Scope, index: int, members: Iterable[int | None]
+    ) -> None:
+        """Write down that a family has no such member."""
+
+    @abstractmethod
+    def population(self, node: Reference, scope: Scope) -> Member:
+        """The one population member that a reference starts with."""
+
+    @abstractmethod
+    def population_members(self, node: Reference, scope: Scope) -> list[Member]:
+        """The members that a reference starts with: one, or all of a family by its base name."""
+
+    @abstractmethod
+    def synapse_members(self, node: Reference, scope: Scope) -> list[Link]:
+        """The synapses that a reference names: one, or all of a family by its base name."""
 
     def reading(self, scalar: Scalar, expr: Expr, reader: str, name: str) -> None:
         """Note every `@phase` of an expression as written, to be compared with the protocols."""
@@ -138,84 +166,59 @@ class Names:
                 offset = at if at >= 0 else start
                 self.latches.append(Latch(scalar, offset, node.phase, reader, name))
 
-    # --- members ---
 
-    def no_member(
-        self, node: Reference, scope: Scope, index: int, members: Iterable[int | None]
-    ) -> None:
-        """Write down that a family has no such member."""
-        if node.name in self.broken:
-            self.problems.echo()
-        scope.fail(node, f"there is no {node.name}[{index}]", expected=member_list(members))
+class Scope(ABC):
+    """What a piece of text may name; `scalar` is that text, for the places of problems."""
 
-    def population(self, node: Reference, scope: Scope) -> Member:
-        """The one population member that a reference starts with."""
-        members = self._family(node, scope, self.families, "population")
-        if node.index is None:
-            if None not in members:
-                if node.name in self.broken:
-                    self.problems.echo()
-                scope.fail(
-                    node,
-                    f"'{node.name}' is a family of populations",
-                    expected=f"one of them, such as {node.name}[{next(iter(members), 0)}]",
-                )
-                raise Skip
-            return self.populations[members[None]]
-        return self.populations[self._one(node, scope, members)]
+    where = "here"
+    lists = "none"  # bare list parameters: "unit" (one value per unit), "constant", "none"
+    streams = False
+    counters = True
+    noise = False
+    calls: Mapping[str, tuple[int, int]] = {}
 
-    def population_members(self, node: Reference, scope: Scope) -> list[Member]:
-        """The members that a reference starts with: one, or all of a family by its base name."""
-        members = self._family(node, scope, self.families, "population")
-        if node.index is None:
-            return [self.populations[name] for name in members.values()]
-        return [self.populations[self._one(node, scope, members)]]
+    def __init__(self, names: Names, scalar: Scalar, indices: Mapping[str, int] | None = None):
+        self.names = names
+        self.scalar = scalar
+        self.indices = dict(indices or {})
 
-    def synapse_members(self, node: Reference, scope: Scope) -> list[Link]:
-        """The synapses that a reference names: one, or all of a family by its base name."""
-        members = self._family(node, scope, self.synapse_families, "synapse")
-        if node.index is None:
-            return [self.synapses[name] for name in members.values()]
-        return [self.synapses[self._one(node, scope, members)]]
+    @abstractmethod
+    def own(self, reference: Reference) -> Expr | None:
+        """What a reference means in this scope before parameters are asked; None if nothing."""
 
-    def _family(
+    def own_names(self) -> Iterable[str]:
+        """The names of this scope, for suggestions."""
+        return ()
+
+    def rate(self, node: RateReference) -> Expr:
+        """What `dx/dt` on a right side means."""
+        self.fail(node, f"d{node.name}/dt stands only in the equations of a cell")
+        return NOTHING
+
+    def call(self, node: Call) -> Expr | None:
+        """A call that means something of its own in this scope; None if it does not."""
+        return None
+
+    def fail(
         self,
-        node: Reference,
-        scope: Scope,
-        families: Mapping[str, dict[int | None, str]],
-        what: str,
-    ) -> dict[int | None, str]:
-        if node.name not in families:
-            if node.name in self.broken:
-                self.problems.echo()
-            scope.unknown(node, f"there is no {what}", node.name, families)
-            raise Skip
-        return families[node.name]
+        node: Expr,
+        message: str,
+        expected: str | None = None,
+        suggestion: str | None = None,
+        offset: int = 0,
+    ) -> None:
+        """Write a problem down at the place of a node; resolving goes on."""
+        start = node.span[0] if node.span else 0
+        self.names.problems.add(
+            self.scalar.place_at(start + offset),
+            message,
+            expected=expected,
+            suggestion=suggestion,
+        )
 
-    def _one(self, node: Reference, scope: Scope, members: Mapping[int | None, str]) -> str:
-        assert node.index is not None
-        if None in members:
-            scope.fail(node, f"'{node.name}' is no family, it has no index", suggestion=node.name)
-            raise Skip
-        index = self.index(node.index, scope)
-        if index not in members:
-            self.no_member(node, scope, index, members)
-            raise Skip
-        return members[index]
-
-
-def is_whole(value: float) -> bool:
-    """Whether a number is finite and whole."""
-    return math.isfinite(value) and value == round(value)
-
-
-def member_list(members: Iterable[int | None]) -> str:
-    """`members 0 to 3`, or the list of them."""
-    found = sorted(i for i in members if i is not None)
-    if not found:
-        return "the family has no members"
-    if len(found) == 1:
-        return f"the only member is {found[0]}"
-    if found == list(range(found[0], found[-1] + 1)):
-        return f"members {found[0]} to {found[-1]}"
-    return "members " + ", ".join(map(str, found))
+    def unknown(self, node: Expr, what: str, name: str, known: Iterable[str]) -> None:
+        """Write down that a name is not known, with the nearest one."""
+        start = node.span[0] if node.span else 0
+        if isinstance(node, RateReference):
+            start += 1
+        self.names.problems.unknown(self.scalar.place_at(start), what, name, known)

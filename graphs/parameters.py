@@ -4,42 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Dictionary
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .circuit import ParameterValue
 from .constants import Value
 from .diagnostics import Place
 from .expression import Call, Expr, Number, Parameter, Reference, walk
 from .families import expand
+from .names import NOTHING, Names, ParameterTable, Scope
 from .parse import Family, parse_family
 from .problems import Skip
 from .read import Mapping, Node, Scalar, Sequence
-from .resolve import NOTHING, Scope
 from .schema import texts
-
-if TYPE_CHECKING:
-    from .names import Names
-
-
-class ConstantScope(Scope):
-    """Sizes, bounds, parameter values: parameters and bound indices."""
-
-    lists = "constant"
-    counters = False
-
-    def __init__(
-        self,
-        names: Names,
-        scalar: Scalar,
-        indices: Dictionary[str, int] | None = None,
-        where: str = "a constant",
-    ):
-        super().__init__(names, scalar, indices)
-        self.where = where
-
-    def own(self, reference: Reference) -> Expr | None:
-        """Nothing of its own."""
-        return None
 
 
 @dataclass
@@ -52,7 +28,7 @@ class Definition:
     indices: dict[str, int] = field(default_factory=dict)
 
 
-class Parameters:
+class Parameters(ParameterTable):
     """The section `parameters`, with the overrides of the caller."""
 
     def __init__(self, names: Names):

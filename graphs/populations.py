@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from .cells import Cell, Line, cell_of, expanded
 from .circuit import Equation, Population, Update
+from .constant_scope import ConstantScope
 from .constants import NotConstantError, evaluate
+from .declared import Member
 from .expression import Call, Expr, Parameter, Variable
 from .families import base_name, expand
 from .names import Names
-from .parameters import ConstantScope
 from .parse import parse_expression, parse_family
 from .problems import Problems, Skip
 from .read import Mapping, Scalar, Sequence
 from .resolve import resolve
 from .schema import POPULATION, required, texts
 from .scopes import CellScope, check_units
-
-
-@dataclass
-class Member:
-    """One member of a population while a file is loaded."""
-
-    name: str
-    base: str
-    index: int | None
-    key: Scalar
-    size: int
-    cell: Cell
-    kinds: dict[str, str]  # of its variables, also those that only a protocol assigns
-    own: dict[str, Expr] = field(default_factory=dict)
-    own_texts: dict[str, Scalar] = field(default_factory=dict)  # of those that are one number
 
 
 class Cells:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from .circuit import Phase, Protocol
 from .clock import clock, stop_rule
+from .declared import Member
 from .expression import Expr, Parameter, Reference, Variable
 from .families import Indices, repeat
 from .learning import learn, learn_each_step
 from .names import Names
 from .parse import Loop, Statement, parse_learn, parse_order, parse_statement
-from .populations import Member
 from .problems import Skip
 from .read import Mapping, Scalar
 from .resolve import resolve

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from .circuit import Record
+from .constant_scope import ConstantScope
 from .expression import Expr, Variable
 from .families import repeat
 from .names import Names
-from .parameters import ConstantScope
 from .parse import parse_expression, parse_record, parse_reference
 from .problems import Skip
 from .read import Mapping, Node, Scalar

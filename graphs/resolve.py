@@ -7,9 +7,6 @@ itself has (a cell's variables, `pre` and `post`, ...), parameters, streams, bui
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from ..compartments.functions import DERIVATIVES, FUNCTIONS
 from .expression import (
@@ -24,70 +21,9 @@ from .expression import (
     Stream,
     transform,
 )
-from .read import Scalar
-
-if TYPE_CHECKING:
-    from .names import Names
+from .names import NOTHING, Scope
 
 COUNTERS = ("t", "dt", "step", "presentation", "sample", "epoch")
-NOTHING = Number(0.0)  # stands for what could not be resolved, so that the rest is still looked at
-
-
-class Scope(ABC):
-    """What a piece of text may name; `scalar` is that text, for the places of problems."""
-
-    where = "here"
-    lists = "none"  # bare list parameters: "unit" (one value per unit), "constant", "none"
-    streams = False
-    counters = True
-    noise = False
-    calls: Mapping[str, tuple[int, int]] = {}
-
-    def __init__(self, names: Names, scalar: Scalar, indices: Mapping[str, int] | None = None):
-        self.names = names
-        self.scalar = scalar
-        self.indices = dict(indices or {})
-
-    @abstractmethod
-    def own(self, reference: Reference) -> Expr | None:
-        """What a reference means in this scope before parameters are asked; None if nothing."""
-
-    def own_names(self) -> Iterable[str]:
-        """The names of this scope, for suggestions."""
-        return ()
-
-    def rate(self, node: RateReference) -> Expr:
-        """What `dx/dt` on a right side means."""
-        self.fail(node, f"d{node.name}/dt stands only in the equations of a cell")
-        return NOTHING
-
-    def call(self, node: Call) -> Expr | None:
-        """A call that means something of its own in this scope; None if it does not."""
-        return None
-
-    def fail(
-        self,
-        node: Expr,
-        message: str,
-        expected: str | None = None,
-        suggestion: str | None = None,
-        offset: int = 0,
-    ) -> None:
-        """Write a problem down at the place of a node; resolving goes on."""
-        start = node.span[0] if node.span else 0
-        self.names.problems.add(
-            self.scalar.place_at(start + offset),
-            message,
-            expected=expected,
-            suggestion=suggestion,
-        )
-
-    def unknown(self, node: Expr, what: str, name: str, known: Iterable[str]) -> None:
-        """Write down that a name is not known, with the nearest one."""
-        start = node.span[0] if node.span else 0
-        if isinstance(node, RateReference):
-            start += 1
-        self.names.problems.unknown(self.scalar.place_at(start), what, name, known)
 
 
 def resolve(expr: Expr, scope: Scope) -> Expr:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..compartments.functions import FUNCTIONS
 from ..compartments.initialisers import INITIALISERS
+from .declared import InputRead
 from .expression import (
     Binary,
     Call,
@@ -28,12 +29,12 @@ from .expression import (
     transform,
     walk,
 )
-from .names import InputRead, Names
+from .names import NOTHING, Names, Scope
 from .problems import Skip, nearest
-from .resolve import NOTHING, Scope, resolve
+from .resolve import resolve
 
 if TYPE_CHECKING:
-    from .populations import Member
+    from .declared import Member
     from .read import Scalar
 
 DRAWS = {"random_sign": (0, 0), "uniform": (2, 2), "normal": (2, 2)}

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from ..compartments.connectivity import CONNECTIVITY, weight_shape
 from ..compartments.optimizers import OPTIMIZERS
 from ..compartments.properties import PROPERTIES
 from .circuit import Equation, Optimizer, Synapse, Update
+from .constant_scope import ConstantScope
+from .declared import Link, Member
 from .expression import Binary, Call, Expr, Number, Reference, Unary, WeightOf, walk
 from .families import base_name, expand
-from .names import Names
-from .parameters import ConstantScope
+from .names import Names, Scope
 from .parse import Statement, parse_expression, parse_family, parse_reference, parse_statement
-from .populations import Member
 from .problems import Skip, nearest
 from .read import Mapping, Node, Scalar, Sequence
-from .resolve import Scope, resolve
+from .resolve import resolve
 from .schema import CONNECT_LATER, SYNAPSE, is_null, required, texts
 from .scopes import RuleScope, WeightScope
 from .weights import check_bias_column, check_square, plain_weight
-
-
-@dataclass
-class Link:
-    """One member of a synapse family while a file is loaded; `shape` leaves a bias column out."""
-
-    name: str
-    base: str
-    index: int | None
-    key: Scalar
-    entry: Mapping
-    bound: dict[str, int]
-    source: Member
-    variable: str
-    target: Member
-    compartment: str
-    port: str | None
-    connect: str
-    bias: bool
-    shape: tuple[int, ...]
-    plastic: bool = False
-    event: bool = True  # has rules that `learn` calls for
-    weights: list[WeightOf] = field(default_factory=list)
 
 
 def declare(section: Mapping, names: Names) -> None:

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from .circuit import Circuit
+from .declared import Link
 from .diagnostics import Place
 from .lower import lower, probe
 from .names import Names
 from .read import Mapping
 from .refusal import LoweringError
-from .synapses import Link
 
 
 def check_lowering(circuit: Circuit, protocols: Mapping, names: Names) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from .expression import Call, Expr, WeightOf, transform, walk
+from .names import Scope
 from .problems import Skip
-from .resolve import Scope
 
 
 def plain_weight(expr: Expr, scope: Scope) -> Expr:
