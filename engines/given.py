@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Set
 from operator import index
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -108,17 +110,36 @@ def check_tensor(what: str, values: Any, finite: bool = True) -> None:
         raise ValueError(f"{what}: {number} at {place} is not finite; every number has to be")
 
 
-def check_by_name(what: str, given: Any) -> None:
-    """Whether arrays are given by their names.
+def check_by_name(
+    what: str,
+    given: Any,
+    like: str = "arrays by name, as {'image': array, ...}, or a task's samples",
+) -> None:
+    """Whether arrays or numbers are given by their names.
 
     Raises:
         ValueError: They are not.
     """
     if not isinstance(given, Mapping):
-        raise ValueError(
-            f"{what}: expected arrays by name, as {{'image': array, ...}} or a task's samples, "
-            f"got {_shown(given)}"
-        )
+        raise ValueError(f"{what}: expected {like}; got {_shown(given)}")
+
+
+def file_place(what: str, given: Any) -> None:
+    """Whether a file could be written there, looked at before hours of work.
+
+    Raises:
+        ValueError: No path, no such folder, or a folder itself.
+    """
+    try:
+        place = Path(os.fspath(given))
+    except TypeError:
+        raise ValueError(f"{what}: expected the path of a file, got {_shown(given)}") from None
+    folder = place.parent
+    if place.is_dir():
+        raise ValueError(f"{what}: expected the path of a file, got the folder {str(place)!r}")
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        why = "cannot be written to" if folder.is_dir() else "does not exist"
+        raise ValueError(f"{what}: the folder {str(folder)!r} of {place.name!r} {why}")
 
 
 def _integer(given: Any) -> int | None:

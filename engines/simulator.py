@@ -85,7 +85,9 @@ class Simulator:
         compensate: bool = True,
     ):
         self._configure(circuit, engine, seed, dtype, replicas, device, compensate)
-        for name, given in (parameters or {}).items():
+        parameters = {} if parameters is None else parameters
+        check_by_name("parameters", parameters, "numbers by name, as {'eta': 0.1}")
+        for name, given in parameters.items():
             self._parameters.give(name, given)
         self._memory |= self._parameters.arrays(self.dtype)
         self._start()
@@ -194,6 +196,7 @@ class Simulator:
         return {n: self._memory[n][:, 0] if squeeze else self._memory[n] for n in names}
 
     def _states(self) -> Arrays:
+        self._go_back()
         names = [f"{p.name}.{v}" for p in self.circuit.populations.values() for v in p.states]
         for synapse in self.circuit.synapses.values():
             names += [f"{synapse.name}.{v}" for v in ("s", "p") if synapse.filter is not None]
@@ -216,14 +219,12 @@ class Simulator:
     def _executable(
         self, protocol: str, learn: bool, record: tuple[Record, ...], output: str | None
     ) -> Executable:
+        if protocol not in list(self.circuit.protocols):
+            known = ", ".join(self.circuit.protocols)
+            raise ValueError(f"{self.circuit.name} has no protocol {protocol!r}; it has: {known}")
         self._check_numbers(protocol)
         key = (protocol, learn, record, output)
         if key not in self._executables:
-            if protocol not in self.circuit.protocols:
-                known = ", ".join(self.circuit.protocols)
-                raise ValueError(
-                    f"{self.circuit.name} has no protocol {protocol!r}; it has: {known}"
-                )
             names = frozenset(one.name for one in self.compensated)
             program = lower(
                 self.circuit,
@@ -407,6 +408,7 @@ class Simulator:
         """
         batch = None if batch is None else whole("batch", batch, 1)
         samples = None if samples is None else whole("samples", samples, 1)
+        budget = whole("budget", budget, 0)
         records = recordings(record, self.circuit)
         executable = self._executable(protocol, learn, records, None)
         program = executable.program

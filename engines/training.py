@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .divergence import Divergence
-from .given import whole
+from .given import file_place, whole
 from .history import History
 from .position import Position, digest_of
 from .presentation import Executable
@@ -119,6 +119,10 @@ def train(
     every = None if every is None else whole("every", every, 1)
     if every is not None and checkpoint is None:
         raise ValueError(f"every={every}: expected `checkpoint`, too, the file that is written")
+    if checkpoint is not None:
+        file_place("checkpoint", checkpoint)
+    if on_epoch is not None and not callable(on_epoch):
+        raise ValueError(f"on_epoch: expected a function of (simulator, entry), got {on_epoch!r}")
     executable = simulator._executable(protocol, True, (), None)
     streams = simulator._streams(executable.program, samples)
     check_batch(executable.program, streams.total, batch)

@@ -32,8 +32,12 @@ def recordings(wanted: Iterable[str | Record] | None, circuit: Circuit) -> tuple
         return circuit.record
     if isinstance(wanted, (str, Record)):
         wanted = [wanted]
+    if not isinstance(wanted, Iterable):
+        raise RecordingError(f"record: expected lines such as 'layer[1].v_A', got {wanted!r}")
     found: dict[Record, None] = {}
     for line in wanted:
+        if not isinstance(line, str | Record):
+            raise RecordingError(f"record: expected lines such as 'layer[1].v_A', got {line!r}")
         for record in (line,) if isinstance(line, Record) else _line(line, circuit):
             found[record] = None
     return tuple(found)
