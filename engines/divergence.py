@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graphs.program import Program, Rank
+from ..graphs.program import EACH, Program, Rank
 from ..traces.traces import Traces
 from .presentation import Arrays, Executable, Failure, Presentations, allocate
 
@@ -162,12 +162,20 @@ def _of_state(
     first: int,
 ) -> Divergence:
     replica, sample, unit = place
+    of, connection = f"{name} of unit {unit}", None
+    if name.endswith(EACH):
+        name = name.removesuffix(EACH)
+        shape = program.buffers[name.rpartition(".")[0]].shape
+        connection = divmod(unit, int(shape[2])) if shape[0] == "matrix" else (unit, unit)
+        unit = connection[0]
+        of = f"trace {name} of connection (post {unit}, pre {connection[1]})"
     number = int(work.order[replica, failure.presentation, sample]) % work.total
     return Divergence(
-        f"{name} of unit {unit} is not finite for sample {number}, in phase {facts['phase']!r} "
+        f"{of} is not finite for sample {number}, in phase {facts['phase']!r} "
         f"at time {facts['time']:g}{_seed(facts)}; a smaller step (dt) or a smaller rate may help",
         variable=name,
         unit=unit,
+        connection=connection,
         sample=number,
         **facts,
     )

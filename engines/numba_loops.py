@@ -101,6 +101,10 @@ class Loops:
     def batch_reduce(self, r: BatchReduce) -> None:
         """Means and sums over samples, per unit."""
         to, text, target = self.to, self._text(r.value), self.to.array(r.target)
+        if to.layout.kind(r.target) == "matrix":
+            flat = to.fresh("m")
+            to.line(f"{flat} = {target}.reshape(-1)")
+            target = flat
         to.line(f"for i in range({to.size(to.buffers[r.target].size)}):")
         if to.single:
             to.line(f"    {target}[i] = {text}")

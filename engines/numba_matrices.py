@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..graphs.expression import Expr, Load, Weight
-from ..graphs.program import MatrixReduce, Pair, Product, Rank, RowReduce, loads
+from ..graphs.program import MatrixReduce, Pair, Product, Rank, RowReduce, Spread, loads
 from .numba_layout import UNROLLED
 from .numba_text import Text, scalar
 from .numba_writer import Writer
@@ -79,6 +79,24 @@ class Matrices:
             return element if isinstance(node, Weight) else f"{source}[{place(column)}]"
 
         return Text(to, load, leaf).of(expr)
+
+    def spread(self, s: Spread) -> None:
+        """What one end has, or a matrix, for each pair of units and each sample."""
+        to, (posts, pres) = self.to, s.shape
+        source, target = to.array(s.source), to.array(s.target)
+        letter = "j" if s.axis == "pre" else "i"
+        place = letter if to.single else f"{letter} * B + b"
+        row = to.layout.kind(s.source) == "row"
+        value = f"{source}[{'i, j' if s.axis == 'both' else letter if row else place}]"
+        if s.bias:
+            value = f"({value} if j < {to.size(pres - 1)} else {to.one})"
+        to.line(f"for i in range({to.size(posts)}):", f"    for j in range({to.size(pres)}):")
+        pair = f"i * {to.size(pres)} + j"
+        if to.single:
+            to.line(f"        {target}[{pair}] = {value}")
+            return
+        to.line(f"        for b in range({to.use('B')}):")
+        to.line(f"            {target}[({pair}) * B + b] = {value}")
 
     def row_reduce(self, r: RowReduce) -> None:
         """A row := sums or maxima over the columns of a matrix."""

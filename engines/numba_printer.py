@@ -24,6 +24,7 @@ from ..graphs.program import (
     Rank,
     Reduce,
     RowReduce,
+    Spread,
     Stop,
     Store,
 )
@@ -155,6 +156,8 @@ class Phase:
                 Matrices(to).product(instruction)
             case Pair():
                 Matrices(to).pair(instruction)
+            case Spread():
+                Matrices(to).spread(instruction)
             case RowReduce():
                 Matrices(to).row_reduce(instruction)
             case Rank():

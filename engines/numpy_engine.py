@@ -24,6 +24,7 @@ from ..graphs.program import (
     Rank,
     Reduce,
     RowReduce,
+    Spread,
     Stop,
     Store,
 )
@@ -192,14 +193,16 @@ class _Presentation:
                 units = np.broadcast_to(self._value(expr), (self.replicas, self.batch, size))
                 self.arrays[target] = _REDUCE[op](units, axis=-1, keepdims=True)
             case BatchReduce(target=target, value=expr, average=average):
-                size = self.arrays[target].shape[-1]
+                shape, size = self.arrays[target].shape, self.program.buffers[target].size
                 units = np.broadcast_to(self._value(expr), (self.replicas, self.batch, size))
-                how = np.mean if average else np.sum
-                self.arrays[target] = how(units, axis=1, keepdims=True).astype(self.parent.dtype)
+                reduced = (np.mean if average else np.sum)(units, axis=1)
+                self.arrays[target] = reduced.reshape(shape).astype(self.parent.dtype)
             case Product():
                 self._product(instruction)
             case Pair():
                 self._pair(instruction)
+            case Spread():
+                self._spread(instruction)
             case RowReduce():
                 self._row_reduce(instruction)
             case Rank():
@@ -270,6 +273,18 @@ class _Presentation:
             return array[:, :, None, :] if node.axis == "pre" else array[..., None]
 
         return value(expr, load, leaf)
+
+    def _spread(self, s: Spread) -> None:
+        source, (posts, pres) = self.arrays[s.source], s.shape
+        if s.axis == "both":
+            source = source[:, None]
+        elif s.axis == "post":
+            source = source[..., :, None]
+        else:
+            ones = np.ones((*source.shape[:-1], int(s.bias)), dtype=source.dtype)
+            source = np.concatenate([source, ones], axis=-1)[..., None, :]
+        pairs = np.broadcast_to(source, (self.replicas, self.batch, posts, pres))
+        self.arrays[s.target] = pairs.reshape(self.replicas, self.batch, posts * pres)
 
     def _row_reduce(self, r: RowReduce) -> None:
         values = np.broadcast_to(self._value(r.value), (self.replicas, *r.shape))

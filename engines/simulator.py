@@ -14,7 +14,7 @@ import numpy as np
 from ..graphs.circuit import Circuit, Record
 from ..graphs.lower import lower
 from ..graphs.precision import SmallSum
-from ..graphs.program import Program
+from ..graphs.program import EACH, Program
 from ..traces.budget import DEFAULT_BUDGET, check_budget
 from ..traces.manifest import manifest
 from ..traces.recording import recordings
@@ -202,7 +202,17 @@ class Simulator:
             names += [f"{synapse.name}.{v}" for v in ("s", "p") if synapse.filter is not None]
             names += [f"{synapse.name}.{trace.variable}" for trace in synapse.trace]
         found = {n: self._memory[n] for n in names if n in self._memory}
-        return found | self._kind("slow", squeeze=True)
+        return found | self._traces_of_each() | self._kind("slow", squeeze=True)
+
+    def _traces_of_each(self) -> Arrays:
+        """Synaptic traces that every sample has for itself, (replica, sample, post, pre)."""
+        found: Arrays = {}
+        for synapse in self.circuit.synapses.values():
+            for name in (f"{synapse.name}.{trace.variable}" for trace in synapse.trace):
+                each = self._memory.get(name + EACH)
+                if each is not None:
+                    found[name] = each.reshape(*each.shape[:2], *synapse.shape)
+        return found
 
     # --- programs ------------------------------------------------------------------------------
 

@@ -29,8 +29,9 @@ class RuleWriter:
         """A row := the mean or sum over the samples."""
         layout = self.layout
         made = layout.assembler(tape)
-        target = layout.tensors[r.target]
-        shape = (layout.replicas, layout.batch, target.shape[-1])
+        size = layout.program.buffers[r.target].size
+        target = layout.tensors[r.target].view(layout.replicas, 1, size)
+        shape = (layout.replicas, layout.batch, size)
         units, lent = made.result(made.value(self.hoist(r.value)), shape)
         how = torch.mean if r.average else torch.sum
         tape.append(partial(how, units, dim=1, keepdim=True, out=target))

@@ -27,6 +27,7 @@ from ..graphs.program import (
     Rank,
     Reduce,
     RowReduce,
+    Spread,
     Stop,
     Store,
 )
@@ -86,6 +87,8 @@ class Writer:
                     self.products.product(instruction, tape)
                 case Pair():
                     self.products.pair(instruction, tape)
+                case Spread():
+                    self._spread(instruction, tape)
                 case RowReduce():
                     self.rules.row_reduce(instruction, tape)
                 case Rank():
@@ -172,6 +175,17 @@ class Writer:
         if gate is None or all_:
             return gate
         return gate if self.layout.program.buffers[target].kind in LASTING else None
+
+    def _spread(self, s: Spread, tape: Tape) -> None:
+        """What one end has, or a matrix, for each pair of units and each sample."""
+        tensors, (posts, pres) = self.layout.tensors, s.shape
+        source = tensors[s.source]
+        pairs = tensors[s.target].view(self.layout.replicas, self.layout.batch, posts, pres)
+        if s.bias:
+            tape.append(partial(pairs[..., -1].fill_, 1.0))
+            pairs = pairs[..., :-1]
+        axes = {"both": source.unsqueeze(1), "post": source.unsqueeze(-1)}
+        tape.append(partial(pairs.copy_, axes.get(s.axis, source.unsqueeze(-2))))
 
     def _reduce(self, r: Reduce, tape: Tape) -> None:
         layout = self.layout

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 from .circuit import Circuit
+from .trace_means import apart
 
 BYTES = {"float64": 8, "float32": 4}
 
@@ -15,7 +16,8 @@ class Counts:
     """Numbers that a circuit holds.
 
     `weights` counts what is stored (a live weight is not), `slow` the per-unit slow variables and
-    `traces` the synaptic traces; `activity` the unit variables of one sample, algebraic ones too.
+    `traces` the synaptic traces of a whole batch; `activity` the unit variables of one sample,
+    algebraic ones too, and the traces that it has for itself.
     """
 
     units: int
@@ -38,16 +40,18 @@ def counts(circuit: Circuit) -> Counts:
     """The counts of a circuit."""
     populations, synapses = circuit.populations.values(), circuit.synapses.values()
     own = [s for s in synapses if s.weight is None]
+    each = apart(circuit)
     return Counts(
         units=sum(p.size for p in populations),
         weights=sum(prod(s.shape) for s in own),
         plastic=sum(prod(s.shape) for s in own if s.rule),
         slow=sum(p.size * len(p.slow) for p in populations),
-        traces=sum(prod(s.shape) * len(s.trace) for s in own),
+        traces=sum(prod(s.shape) * len(s.trace) for s in own if s.name not in each),
         activity=sum(
             p.size * len({*(e.variable for e in p.equations), *p.states} - {*p.slow})
             for p in populations
-        ),
+        )
+        + sum(prod(s.shape) * len(s.trace) for s in own if s.name in each),
     )
 
 

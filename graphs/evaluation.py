@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import prod
 
 from .circuit import Circuit, Population, Synapse
 from .derivative import expand_primes, simplify, summed
@@ -34,6 +35,7 @@ from .expression import (
     walk,
 )
 from .program import (
+    EACH,
     Buffer,
     Draw,
     Instruction,
@@ -42,6 +44,7 @@ from .program import (
     Reduce,
 )
 from .refusal import LoweringError, NotYetError
+from .trace_means import apart
 from .writing import text
 
 REDUCTIONS = ("sum", "mean", "max", "norm")
@@ -67,6 +70,7 @@ class Evaluator:
     def __init__(self, circuit: Circuit):
         self.circuit = circuit
         self.buffers: dict[str, Buffer] = {}
+        self.apart = apart(circuit)
         self.view = View()
         self.valid: set[str] = set()
         self.emitted: list[Instruction] = []
@@ -213,7 +217,10 @@ class Evaluator:
         return transform(expr, single)
 
     def trace(self, synapse: Synapse, name: str) -> str:
-        """The buffer of a synaptic trace."""
+        """The buffer of a synaptic trace: of each sample, or their mean."""
+        if synapse.name in self.apart:
+            each = f"{synapse.name}.{name}{EACH}"
+            return self.buffer(each, "state", "unit", prod(synapse.shape))
         kind = "row" if synapse.connect == "one_to_one" else "matrix"
         return self.buffer(f"{synapse.name}.{name}", "trace", kind, *synapse.shape)
 

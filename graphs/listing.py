@@ -20,6 +20,7 @@ from .program import (
     Rank,
     Reduce,
     RowReduce,
+    Spread,
     Stop,
     Store,
 )  # fmt: skip
@@ -98,6 +99,9 @@ def _lines(instruction: Instruction) -> Iterator[str]:
                 f"{instruction.target} := {how}({matrix}, {instruction.source}) "
                 f"of {text(instruction.value)}{flags}"
             )
+        case Spread(target=target, source=source, axis=axis, shape=(posts, pres)):
+            flag = ", bias" * instruction.bias
+            yield f"{target} := {source} over {axis} of {posts} x {pres} pairs{flag}"
         case RowReduce(target=target, op=op, value=value):
             flag = ", off diagonal" * instruction.off_diagonal
             yield f"{target} := {op} over connections of {text(value)}{flag}"

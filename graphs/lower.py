@@ -20,7 +20,7 @@ from .expression import Expr, Load, Variable, walk
 from .fusion import fuse
 from .phases import PhaseLowering
 from .plasticity import RuleCompiler
-from .program import Instruction, PhaseProgram, Program, Slot
+from .program import EACH, Instruction, PhaseProgram, Program, Slot
 from .refusal import LoweringError, NotYetError
 from .sharing import join, share
 from .soundness import check_soundness
@@ -165,7 +165,11 @@ def _program(
 ) -> Program:
     used = _used(phases)
     kinds = ("state", "slow", "weight", "trace", "optimizer")
-    buffers = {n: b for n, b in at.buffers.items() if b.kind in kinds or n in used or n[0] == "#"}
+    buffers = {
+        n: b
+        for n, b in at.buffers.items()
+        if n in used or n[0] == "#" or (b.kind in kinds and not n.endswith(EACH))
+    }
     states = tuple(n for n, b in buffers.items() if b.kind == "state")
     traces = tuple(n for n, b in buffers.items() if b.kind == "trace" and n in used)
     slots = tuple(_slot(r, at, phases) for r in record)

@@ -12,6 +12,7 @@ from .evaluation import Evaluator, View
 from .expression import Call, Counter, Expr, Load, Number, transform, walk
 from .plasticity import RuleCompiler
 from .program import (
+    EACH,
     Branch,
     Draw,
     Instruction,
@@ -266,7 +267,7 @@ class PhaseLowering:
                 at.emit(Map(at.latch(population, variable, phase), Load(source)))
         if keep_end:
             for buffer in list(at.buffers.values()):
-                if buffer.kind == "state":
+                if buffer.kind == "state" and not buffer.name.endswith(EACH):
                     saved = at.buffer(f"{buffer.name}@end {name}", "latch", *buffer.shape)
                     at.emit(Map(saved, Load(buffer.name)))
         at.ended.add(name)

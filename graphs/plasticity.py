@@ -18,6 +18,7 @@ from .expression import (
     Expr,
     Load,
     Number,
+    Trace,
     Transmitted,
     Unary,
     Weight,
@@ -26,6 +27,7 @@ from .expression import (
 )
 from .factors import ONE, separate, times
 from .optimizing import Optimizing
+from .pairs import Pairs
 from .program import BatchReduce, Instruction, Map, Rank, RowReduce, Term
 from .refusal import LoweringError
 from .transmission import Transmission
@@ -59,6 +61,7 @@ class RuleCompiler:
     ):
         self.at, self.transmission = evaluator, transmission
         self.starts: dict[str, Expr] = {}
+        self.pairs = Pairs(evaluator, transmission)
         self.sums = Compensation(evaluator, compensate, self.starts)
         self.optimizing = Optimizing(evaluator, self.starts, self._scratch)
         self._count = 0
@@ -190,6 +193,10 @@ class RuleCompiler:
     def _split(self, line: _Line, right: Expr) -> tuple[Expr | None, list[Term], Expr | None]:
         """The part in w alone (None if there is none), the terms, and what the bias column adds."""
         synapse, weight = line.synapse, line.weight
+        if synapse.name in self.at.apart and any(isinstance(n, Trace) for n in walk(right)):
+            self._count += 1
+            label = f"mean({synapse.name})~{self._count}"
+            return self.pairs.mean(synapse, self.pairs.value(synapse, right), label), [], None
         base: list[Expr] = []
         terms: list[Term] = []
         biases: list[Expr] = []
@@ -386,9 +393,34 @@ class RuleCompiler:
                 if equation.tau is None
                 else Binary("/", equation.right, equation.tau)
             )
+            if synapse.name in self.at.apart and self._of_pairs(right, target):
+                found.append((target, *self._pair_rate(synapse, target, right)))
+                continue
             over = synapse if equation.variable == "w" else replace(synapse, batch="mean")
             found.append((target, *self._rate(over, target, right)))
         return found
+
+    def _of_pairs(self, right: Expr, target: str) -> bool:
+        """Whether an equation is that of a trace, or reads one: it is evaluated for each sample."""
+        trace = self.at.buffers[target].shape[0] == "unit"
+        return trace or any(isinstance(n, Trace) for n in walk(right))
+
+    def _pair_rate(self, synapse: Synapse, target: str, right: Expr) -> tuple[str, Expr]:
+        """The rate of a trace of each sample, or of the weight, of which it is the mean."""
+        value = self.pairs.value(synapse, right)
+        shape = self.at.buffers[target].shape
+        rate = self.at.buffer(f"d({target})", "scratch", *shape)
+        if shape[0] == "unit":
+            self.at.assign(rate, value)
+            return rate, _slope(value, Load(target))
+        mean = self.pairs.mean(synapse, value, f"mean d({target})")
+        slope = self.pairs.slope(synapse, value, f"slope({target})")
+        if synapse.connect == "one_to_one":
+            self.at.put(rate, mean)
+        else:
+            hollow = synapse.connect == "all_but_self"
+            self.at.emit(Rank(rate, mean, off_diagonal=hollow))
+        return rate, slope
 
     def _rate(self, synapse: Synapse, target: str, right: Expr) -> tuple[str, Expr]:
         weight = self.at.weight(synapse)

@@ -15,6 +15,7 @@ from functools import cached_property
 from .expression import Expr, Load, walk
 
 PERSISTENT = ("slow", "weight", "trace", "optimizer")
+EACH = "~each"  # ends the name of a trace that every sample of a batch has for itself
 LOST = "~lost"  # ends the name of what rounding took from a compensated buffer
 
 
@@ -86,7 +87,10 @@ class Reduce(Effects):
 
 @dataclass(frozen=True)
 class BatchReduce(Effects):
-    """target (a row) := the mean (or sum) of value over the samples of the batch."""
+    """target (a row) := the mean (or sum) of value over the samples of the batch.
+
+    Where the target is a matrix, unit i * pre + j is its element (i, j).
+    """
 
     target: str
     value: Expr
@@ -121,6 +125,20 @@ class Pair(Effects):
     op: str = "sum"
     bias: Expr | None = None
     off_diagonal: bool = False
+
+
+@dataclass(frozen=True)
+class Spread(Effects):
+    """target (post * pre units) := source_i ("post"), source_j ("pre") or source_ij ("both").
+
+    `source`: a unit variable or a row of one end, or a matrix; `bias`: the last j is 1.
+    """
+
+    target: str
+    source: str
+    axis: str
+    shape: tuple[int, int]
+    bias: bool = False
 
 
 @dataclass(frozen=True)
@@ -219,8 +237,8 @@ class Stop(Effects):
 
 
 Instruction = (
-    Map | Block | Reduce | BatchReduce | Product | Pair | RowReduce | Rank | MatrixReduce | Draw
-    | Branch | Store | Output | Stop
+    Map | Block | Reduce | BatchReduce | Product | Pair | Spread | RowReduce | Rank | MatrixReduce
+    | Draw | Branch | Store | Output | Stop
 )  # fmt: skip
 Code = tuple[Instruction, ...]
 
@@ -387,6 +405,8 @@ def _reads(instruction: Instruction) -> set[str] | frozenset[str]:
             return set().union(set(), *(loads(a) for a in instruction.arguments)) | {"#step"}
         case Branch(condition=condition, body=body):
             return loads(condition).union(*(i.reads for i in body))
+        case Spread():
+            return {instruction.source}
         case Store():
             return {instruction.source} | loads(instruction.row)
         case Output():

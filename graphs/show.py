@@ -10,6 +10,7 @@ from .counting import bytes_text, counts
 from .expression import Expr, Input, Variable, walk
 from .lower import lower
 from .notation import Line, equation, grouped, joined, own, paper, rule, update, value, weight_text
+from .trace_means import apart
 from .writing import text
 
 
@@ -186,7 +187,7 @@ def _synapse(circuit: Circuit, synapse: Synapse) -> Iterator[str]:
 
 
 def _notes(circuit: Circuit) -> Iterator[str]:
-    notes = [*_unstated(circuit), *_ports(circuit), *_empty(circuit)]
+    notes = [*_unstated(circuit), *_ports(circuit), *_empty(circuit), *_traces(circuit)]
     if notes:
         yield ""
         yield "notes"
@@ -201,6 +202,13 @@ def _unstated(circuit: Circuit) -> Iterator[str]:
     ]
     if names:
         yield f"plastic, without a stated `init`: {', '.join(names)}"
+
+
+def _traces(circuit: Circuit) -> Iterator[str]:
+    each = apart(circuit)
+    names = [name for name in circuit.synapses if name in each]
+    if names:
+        yield f"traces of each sample, not their mean over the batch: {', '.join(names)}"
 
 
 def _ports(circuit: Circuit) -> Iterator[str]:

@@ -25,6 +25,7 @@ from .program import (
     Rank,
     Reduce,
     RowReduce,
+    Spread,
     Stop,
     Store,
 )  # fmt: skip
@@ -106,7 +107,9 @@ class _Check:
                 self.elementwise(target, value, ("unit", size))
                 self._exactly(target, ("sample",))
             case BatchReduce(target=target, value=value):
-                self.elementwise(target, value, ("unit", *self.shape(target)[1:]))
+                self.elementwise(target, value, ("unit", self.buffers[target].size))
+            case Spread():
+                self._spread(i)
             case Product():
                 self._product(i)
             case Pair():
@@ -129,6 +132,15 @@ class _Check:
     def _exactly(self, target: str, shape: Shape) -> None:
         if self.shape(target) != shape:
             self.fail("an instruction", target, " ".join(map(str, shape)))
+
+    def _spread(self, s: Spread) -> None:
+        posts, pres = s.shape
+        self._exactly(s.target, ("unit", posts * pres))
+        if s.axis == "both":
+            self._exactly(s.source, ("matrix", posts, pres))
+            return
+        kind, size = str(self.shape(s.source)[0]), {"post": posts, "pre": pres - s.bias}[s.axis]
+        self.sized(s.target, s.source, kind if kind in ("unit", "row") else "unit", size)
 
     def _product(self, p: Product) -> None:
         _, rows, columns = self.shape(p.weight)

@@ -7,7 +7,8 @@ A trace m belongs to one synapse and one sample. Let every sample share the coef
 that is: numbers, parameters, counters, slow variables, `w`; a may be anything without a trace. Then
 mean(c_n n) = c_n mean(n) in every stage of every method, and the mean is exact. m^2 and m * post.x
 are not of this form, nor is a phase with `until`, in which each trace stops with its own sample:
-there one sample at a time is presented.
+there each sample has traces of its own (`pairs`). What cannot be built so, a sum over connections
+that reads a trace, or a later line of a rule that reads one beside `w`, takes one sample at a time.
 """
 
 from __future__ import annotations
@@ -26,29 +27,68 @@ from .expression import (
     Transmitted,
     Unary,
     Variable,
+    Weight,
     walk,
 )
 from .writing import text
 
 LINEAR = ("identity", "sum", "mean")
+OVER_CONNECTIONS = ("sum", "mean", "max", "norm", "softmax")  # with a trace inside
 
 
 def single_sample(circuit: Circuit, protocol: Protocol, learn: bool) -> str | None:
     """Why a protocol takes one sample at a time; None where batches are exact."""
-    moving = [p for p in protocol.phases if learn and p.plasticity and (p.steps or p.duration)]
-    for synapse in circuit.synapses.values() if moving else ():
-        reason = _reason(circuit, protocol, moving, synapse) if synapse.trace else None
-        if reason is not None:
+    if not learn or not _moving(protocol):
+        return None
+    for synapse in circuit.synapses.values():
+        reason = _reason(circuit, protocol, synapse) if synapse.trace else None
+        if reason is not None and not _separable(synapse):
             names = " and ".join(equation.variable for equation in synapse.trace)
             traces = f"trace {names}" if len(synapse.trace) == 1 else f"traces {names}"
             return f"the {traces} of {synapse.name} would be a mean over the batch, and {reason}"
     return None
 
 
-def _reason(
-    circuit: Circuit, protocol: Protocol, moving: list[Phase], synapse: Synapse
-) -> str | None:
-    for phase in moving:
+def apart(circuit: Circuit) -> frozenset[str]:
+    """The synapses whose traces are kept sample by sample, in every protocol that moves them."""
+    return frozenset(
+        synapse.name
+        for synapse in circuit.synapses.values()
+        if synapse.trace and synapse.weight is None and _separable(synapse)
+        for protocol in circuit.protocols.values()
+        if _moving(protocol) and _reason(circuit, protocol, synapse) is not None
+    )
+
+
+def _moving(protocol: Protocol) -> list[Phase]:
+    """The phases in which traces move."""
+    return [p for p in protocol.phases if p.plasticity and (p.steps or p.duration)]
+
+
+def _separable(synapse: Synapse) -> bool:
+    """Whether each sample can have traces of its own."""
+    if synapse.connect == "one_to_one":
+        return True
+    updates = [r.right for r in synapse.rule if not isinstance(r, Equation)]
+    later = [
+        e for e in updates[1:] if _reads_trace(e) and any(isinstance(n, Weight) for n in walk(e))
+    ]
+    rights = [
+        *updates,
+        *(e.right for e in (*synapse.trace, *synapse.rule) if isinstance(e, Equation)),
+    ]
+    return not later and not any(_sums_traces(n) for e in rights for n in walk(e))
+
+
+def _sums_traces(node: Expr) -> bool:
+    """Whether an expression is a reduction over connections that reads a trace."""
+    if not isinstance(node, Call) or node.function not in OVER_CONNECTIONS:
+        return False
+    return len(node.arguments) == 1 and _reads_trace(node)
+
+
+def _reason(circuit: Circuit, protocol: Protocol, synapse: Synapse) -> str | None:
+    for phase in _moving(protocol):
         if phase.until is not None:
             return f"in the phase {phase.name} each sample stops at a time of its own (`until`)"
     for where, right in _readers(protocol, synapse):

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 
 import apical
+from apical.graphs.counting import counts
 from apical.graphs.load import load_text
+from apical.graphs.show import show
 
 TEXT = """
 apical: 1
@@ -46,6 +48,7 @@ synapses:
     trace: {trace}
     rule: {rule}
     batch: {over}
+    bias: {bias}
 protocols:
   train:
     settle:
@@ -65,7 +68,9 @@ def engine(request):
     return request.param
 
 
-def circuit(trace, rule, connect="dense", learn="", over="mean", method="euler", more=""):
+def circuit(
+    trace, rule, connect="dense", learn="", over="mean", method="euler", more="", bias=False
+):
     size = 2 if connect == "one_to_one" else 3
     text = TEXT.format(
         trace=trace,
@@ -75,6 +80,7 @@ def circuit(trace, rule, connect="dense", learn="", over="mean", method="euler",
         over=over,
         size=size,
         method=method,
+        bias="true" if bias else "false",
         more=f"      learn: {learn}\n{more}" if learn else more,
     )
     return load_text(text.replace("target: 3", f"target: {size}"))
@@ -282,19 +288,158 @@ def test_the_sum_over_samples_is_that_of_every_part(engine, connect, kind):
 
 # --- where the mean is not enough ----------------------------------------------------------------
 
-MIXED = {  # what is wrong in `trace`, `rule`
-    "`0.1 * m * post.u` in its rule": ("dm/dt = post.e*pre - m", "w += 0.1*m*post.u"),
-    "`m^2` in its rule": ("dm/dt = post.e*pre - m", "dw/dt = 3*m^2"),
-    "`m * pre` in its trace": ("dm/dt = post.e - m*pre", "dw/dt = m"),
-    "`post.u^2 * m` in its trace": ("dm/dt = pre*post.e - post.u^2*m", "w += m"),
-    "`abs(m)` in its rule": ("dm/dt = post.e*pre - m", "dw/dt = |m|"),
+EACH = {  # trace, rule, dm/dt, what w gains or dw/dt
+    "a rule that reads an end": (
+        "dm/dt = post.e*pre - m",
+        "w += 0.1*m*post.u - 0.05*w",
+        lambda e, p, m, **_: e * p - m,
+        {"change": lambda m, u, w, **_: 0.1 * m * u - 0.05 * w},
+    ),
+    "a square": (
+        "dm/dt = post.e*pre - m",
+        "dw/dt = 0.3*m^2 - w*m^2",
+        lambda e, p, m, **_: e * p - m,
+        {"rate": lambda m, w, **_: 0.3 * m**2 - w * m**2},
+    ),
+    "a decay with activity": (
+        "2 * dm/dt = post.e - m*pre^2",
+        "dw/dt = m",
+        lambda e, p, m, **_: (e - m * p**2) / 2,
+        {"rate": lambda m, **_: m},
+    ),
+    "no product at all": (
+        "dm/dt = tanh(post.u*pre - m)",
+        "w -= |m|/(1 + w^2)",
+        lambda u, p, m, **_: np.tanh(u * p - m),
+        {"change": lambda m, w, **_: -np.abs(m) / (1 + w**2)},
+    ),
 }
 
 
-@pytest.mark.parametrize("part", MIXED)
+@pytest.mark.parametrize("batch", [1, 3])
+@pytest.mark.parametrize("connect", ["dense", "one_to_one"])
+@pytest.mark.parametrize("what", EACH)
+def test_each_sample_has_traces_of_its_own(engine, what, connect, batch):
+    trace, rule, rate, gains = EACH[what]
+    made = circuit(trace, rule, connect, learn="" if "dw" in rule else "W")
+    loop = Loop(connect, rate, **gains)
+    given = samples(6, connect)
+    sim = apical.Simulator(made, engine=engine)
+    sim.fit(given, batch=batch, shuffle=False)
+    for k in range(0, 6, batch):
+        loop.present(given["x"][k : k + batch], given["target"][k : k + batch])
+    np.testing.assert_allclose(sim.weights["W"], loop.w, rtol=1e-11)
+    np.testing.assert_allclose(sim.state["W.m"], loop.m, rtol=1e-11)
+
+
+def test_the_sum_of_them_and_each_step(engine):
+    made = circuit(
+        "dm/dt = pre - m*post.u",
+        "w += 0.01*m*post.e - 0.02*w",
+        over="sum",
+        more="      learn_each_step: W",
+    )
+
+    class EachStep(Loop):
+        """Rules are read before the states move, and applied after."""
+
+        def go_on(self, x, target, u, start=0):
+            for step in range(STEPS):
+                v = x @ self.w.T
+                names = self.names(x, target, u, step * DT)
+                gain = self.summed(0.01 * names["m"] * names["e"] - 0.02 * self.w)
+                self.m = self.m + DT * (names["p"] - names["m"] * names["u"])
+                u, self.w = u + DT * (v - u) / 2, self.w + gain
+
+    loop = EachStep("dense", None, over=np.sum)
+    given = samples(3)
+    sim = apical.Simulator(made, engine=engine)
+    sim.fit(given, batch=3)
+    loop.present(**given)
+    np.testing.assert_allclose(sim.weights["W"], loop.w, rtol=1e-11)
+
+
+def test_the_bias_unit_sends_one_to_every_sample(engine):
+    made = circuit("dm/dt = pre*post.e - pre^2*m", "w += 0.1*m*post.u", learn="W", bias=True)
+    given = samples(3)
+    sim = apical.Simulator(made, engine=engine)
+    assert sim.weights["W"].shape == (3, 3)
+    sim.fit(given, batch=3)
+    loop = Loop(
+        "dense", lambda p, e, m, **_: p * e - p**2 * m, change=lambda m, u, **_: 0.1 * m * u
+    )
+    loop.w = np.full((3, 3), 0.5)
+    loop.present(np.concatenate([given["x"], np.ones((3, 1))], axis=1), given["target"])
+    np.testing.assert_allclose(sim.weights["W"], loop.w, rtol=1e-11)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_a_sample_that_stops_takes_its_traces_with_it(engine, replicas):
+    """`until`: also traces of which the mean would be enough in a batch that runs together."""
+    more = "      until: change(sink.u) < 0.1"
+    made = circuit(HEBB["trace"], "w += 0.5*m", learn="W", more=more)
+    given = samples(4)
+    sim = apical.Simulator(made, engine=engine, replicas=replicas)
+    sim.fit(given, batch=4, shuffle=False)
+    u, m, stopped = np.zeros((4, 3)), np.zeros((4, 3, 2)), np.zeros(4, dtype=bool)
+    steps = np.zeros(4)
+    for _ in range(STEPS):
+        du = DT * (given["x"] @ np.full((2, 3), 0.5) - u) / 2
+        e = given["target"] - u
+        dm = DT * (e[:, :, None] * given["x"][:, None] - m) / 2
+        m, u = np.where(stopped[:, None, None], m, m + dm), np.where(stopped[:, None], u, u + du)
+        steps += ~stopped
+        stopped |= np.linalg.norm(du, axis=1) < 0.1
+    assert len(set(steps)) > 1
+    weights = sim.weights["W"].reshape(replicas, 3, 2)
+    for found in weights:
+        np.testing.assert_allclose(found, 0.5 + 0.5 * m.mean(0), rtol=1e-12)
+
+
+def test_traces_of_each_sample_are_carried_saved_and_left_alone(engine, tmp_path):
+    trace, rule, rate, gains = EACH["a rule that reads an end"]
+    made, given = circuit(trace, rule, learn="W"), samples(2)
+    sim = apical.Simulator(made, engine=engine)
+    sim.run("train", **given, learn=True, record=[])
+    sim.save(tmp_path / "each.safetensors")
+    sim.run("train", **samples(2), record=[])
+    loop = Loop("dense", rate, **gains)
+    loop.present(**given)
+    np.testing.assert_allclose(sim.state["W.m"], loop.m, rtol=1e-11)
+    again = apical.Simulator.resume(tmp_path / "each.safetensors")
+    again.run("train", **given, learn=True, carry=True, record=[])
+    loop.go_on(given["x"], given["target"], loop.u)
+    np.testing.assert_allclose(again.weights["W"], loop.w, rtol=1e-11)
+    np.testing.assert_allclose(again.state["W.m"], loop.m, rtol=1e-11)
+
+
+@pytest.mark.parametrize("method", ["heun", "rk4", "exponential_euler"])
+def test_every_method_moves_them(method):
+    """A batch of three is the mean of three single samples."""
+    text = {"trace": "dm/dt = post.e*pre - m*post.u^2", "rule": "w += m*post.u", "learn": "W"}
+    given = samples(3)
+    sim = apical.Simulator(circuit(**text, method=method), engine="numpy")
+    sim.fit(given, batch=3, shuffle=False)
+    changes = []
+    for k in range(3):
+        one = apical.Simulator(circuit(**text, method=method), engine="numpy")
+        one.fit({n: v[k : k + 1] for n, v in given.items()}, batch=1)
+        changes.append(one.weights["W"] - 0.5)
+        np.testing.assert_allclose(one.state["W.m"][0], sim.state["W.m"][k], rtol=1e-12)
+    np.testing.assert_allclose(sim.weights["W"], 0.5 + np.mean(changes, 0), rtol=1e-12)
+
+
+# --- what takes one sample at a time -------------------------------------------------------------
+
+ALONE = {  # what is wrong; trace, rule
+    "`norm(m)` in its rule": ("dm/dt = post.e*pre - m", "w += 0.1*m - norm(m)*w"),
+    "`m^2` in its rule": ("dm/dt = post.e*pre - m", "\n      - w += 0.1*m\n      - w -= m^2*w"),
+}
+
+
+@pytest.mark.parametrize("part", ALONE)
 def test_a_batch_is_refused_before_anything_runs(engine, part):
-    trace, rule = MIXED[part]
-    sim = apical.Simulator(circuit(trace, rule, learn="W" if "+=" in rule else ""), engine)
+    sim = apical.Simulator(circuit(*ALONE[part], learn="W"), engine)
     message = (
         f"batch: expected 1, got 2; the trace m of W would be a mean over the batch, and the mean "
         f"of {part} does not follow from it. Give `batch=1`: one sample at a time is exact, and "
@@ -311,51 +456,56 @@ def test_a_batch_is_refused_before_anything_runs(engine, part):
     np.testing.assert_array_equal(sim.weights["W"], 0.5)
     assert sim.presentation == 0
     sim.run("train", **given)  # without plasticity no trace moves
+    assert "one sample at a time: the trace m of W" in str(sim.program("train"))
+    loop = Loop("dense", lambda e, p, m, **_: e * p - m)
+    loop.present(**{n: v[:1] for n, v in given.items()})
     sim.fit({n: v[:1] for n, v in given.items()}, batch=20)  # there is but one sample
+    m, w = loop.m[0], np.full((3, 2), 0.5)
+    if "norm" in part:
+        w = w + 0.1 * m - np.linalg.norm(m, axis=1, keepdims=True) * w
+    else:
+        w = (w + 0.1 * m) * (1 - m**2)
+    np.testing.assert_allclose(sim.weights["W"], w, rtol=1e-11)
 
 
-@pytest.mark.parametrize("replicas", [1, 2])
-@pytest.mark.parametrize("connect", ["dense", "one_to_one"])
-def test_one_sample_at_a_time_is_exact(engine, connect, replicas):
-    made = circuit("dm/dt = pre*post.e - post.u^2*m", "w += 0.1*m*post.u - 0.05*m^2", connect, "W")
-    loop = Loop(
-        connect,
-        lambda p, e, u, m, **_: p * e - u**2 * m,
-        change=lambda m, u, **_: 0.1 * m * u - 0.05 * m**2,
-    )
-    given = samples(4, connect)
-    sim = apical.Simulator(made, engine=engine, replicas=replicas)
-    sim.fit(given, batch=1, shuffle=False)
-    for k in range(4):
-        loop.present(given["x"][k : k + 1], given["target"][k : k + 1])
-    for found in sim.weights["W"] if replicas > 1 else [sim.weights["W"]]:
-        np.testing.assert_allclose(found, loop.w, rtol=1e-12)
-
-
-def test_what_is_the_same_for_all_samples_is_no_factor():
-    """Only a rule that this protocol uses counts, and only where traces move."""
-    mixed = "w += 0.1*m*post.u"
-    trace = "dm/dt = post.e*pre - m"
-    unused = circuit(trace, mixed)
-    apical.Simulator(unused, engine="numpy").fit(samples(2), batch=2)
+def test_what_no_protocol_uses_is_no_reason():
+    """One array where a rule that would need more is never learnt, or no trace moves."""
+    mixed, trace = "w += 0.1*m*post.u", "dm/dt = post.e*pre - m"
     off = circuit(trace, mixed, learn="W", more="      plasticity: off")
-    apical.Simulator(off, engine="numpy").fit(samples(2), batch=2)
+    for made in (circuit(trace, mixed), off):
+        program = apical.Simulator(made, engine="numpy").program("train")
+        assert program.buffers["W.m"].shape == ("matrix", 3, 2)
+        assert program.single_sample is None
 
 
-def test_traces_and_a_stop_of_each_sample_take_one_at_a_time():
-    made = circuit(**HEBB, more="      until: change(sink.u) < 0.1*norm(sink.u)")
-    sim = apical.Simulator(made, engine="numpy")
-    with pytest.raises(ValueError) as error:
-        sim.fit(samples(2), batch=2)
-    assert "in the phase settle each sample stops at a time of its own (`until`)" in str(
-        error.value
+def test_the_listing_says_what_starts_at_zero():
+    program = apical.Simulator(circuit(**HEBB), engine="numpy").program("train")
+    assert "reset sink.u, W.m\n" in str(program)
+
+
+def test_show_says_which_traces_are_of_each_sample():
+    trace, rule, *_ = EACH["a square"]
+    made = circuit(trace, rule)
+    assert "traces of each sample, not their mean over the batch: W" in show(made)
+    assert counts(made).activity - counts(circuit(**HEBB)).activity == 6
+    assert "traces of each sample" not in show(circuit(**HEBB))
+
+
+def test_a_trace_that_breaks_is_named(engine):
+    sim = apical.Simulator(circuit("dm/dt = pre*post.e + m^3", "w += m", learn="W"), engine)
+    given = {"x": [[1.0, 1.0], [1.0, 1e60]], "target": np.ones((2, 3))}
+    with pytest.raises(apical.Divergence) as error:
+        sim.fit(given, batch=2, shuffle=False)
+    assert str(error.value).startswith(
+        "trace W.m of connection (post 0, pre 1) is not finite for sample 1, in phase 'settle'"
     )
-    assert "trace m of W" in sim.program("train").single_sample
-    sim.fit(samples(2), batch=1)
+    assert error.value.connection == (0, 1)
+    assert error.value.variable == "W.m"
 
 
-def test_the_listing_says_it():
-    made = circuit(*MIXED["`m * pre` in its trace"])
-    program = apical.Simulator(made, engine="numpy").program("train")
-    assert "reset sink.u, W.m" in str(program)
-    assert "one sample at a time: the trace m of W" in str(program)
+def test_they_cannot_be_given():
+    trace, rule, *_ = EACH["a square"]
+    sim = apical.Simulator(circuit(trace, rule), engine="numpy")
+    for name in ("W.m", "W.m~each"):
+        with pytest.raises(ValueError, match="there are: sink.u$"):
+            sim.run("train", **samples(2), learn=True, initial={name: np.zeros((2, 6))})
