@@ -11,10 +11,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..compartments.functions import kind_of
 from .circuit import Synapse
 from .derivative import differentiate, expand_primes, is_number, simplify, summed
 from .evaluation import Evaluator
-from .expression import Binary, Expr, Load, Number, Variable, transform, walk
+from .expression import (
+    Binary,
+    Call,
+    Expr,
+    Load,
+    Number,
+    Reference,
+    Variable,
+    transform,
+    walk,
+)
 from .program import Draw, Map
 from .transmission import Transmission
 
@@ -82,18 +93,33 @@ class Slopes:
         assert synapse.current is not None
         current = expand_primes(synapse.current)
         posts = (n for n in walk(current) if isinstance(n, Variable) and n.side == "post")
+        elementwise, held = _without_reductions(current)
         slope = summed(
-            _chain(current, n, self._through(self.at.variable(n.population, n.name)))
+            _chain(elementwise, n, self._through(self.at.variable(n.population, n.name)))
             for n in dict.fromkeys(posts)
             if n.phase is None
         )
         if is_number(slope := simplify(slope), 0):
             return ZERO
+        slope = transform(slope, held.get)
         changed = replace(synapse, current=slope)
         label, key = f"d({name})/d({self.own})", (slope, self.at.view.zeros)
         return self.at.computed(
             label, key, self.size, lambda to: self.transmission.current(changed, to)
         )
+
+
+def _without_reductions(expr: Expr) -> tuple[Expr, dict[Expr, Expr]]:
+    """An expression with a name for every reduction over units, and what the names stand for."""
+    names: dict[Expr, Expr] = {}
+
+    def each(node: Expr) -> Expr | None:
+        if isinstance(node, Call) and kind_of(node.function, len(node.arguments)) != "elementwise":
+            return names.setdefault(node, Reference(f"held {len(names)}"))
+        return None
+
+    over = transform(expr, each)
+    return over, {name: node for node, name in names.items()}
 
 
 def _chain(outer: Expr, by: Expr, inner: Expr) -> Expr:

@@ -216,6 +216,21 @@ def test_a_current_that_depends_on_its_target(engine):
         assert u == pytest.approx(move(1.5, conductance * (2 - 1.5**3) - 1.5, slope), rel=1e-13)
 
 
+def test_a_sum_in_a_current_is_held(engine):
+    """The field of divisive inhibition: each unit is divided by what the whole population does."""
+    synapse = """synapses:
+  W:
+    from: p.r
+    to: p.dendrite
+    init: 0.5
+    current: w * pre * (2 - post.u) / norm(post.u)
+"""
+    made = circuit(["du/dt = v - u", "r = 3"], "p.u := 1.5", synapse)
+    _, (u,) = after(made, engine, "p.u")
+    conductance = 3 / (1.5 * np.sqrt(2))
+    assert u == pytest.approx(move(1.5, conductance * 0.5 - 1.5, -conductance - 1), rel=1e-13)
+
+
 @pytest.mark.parametrize("connect", ["dense", "one_to_one"])
 def test_what_synapses_and_reductions_bring_is_held(engine, connect):
     synapse = f"""synapses:
