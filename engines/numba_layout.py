@@ -42,10 +42,11 @@ class Layout:
 
     @cached_property
     def sources(self) -> list[str]:
-        """The buffer that each record is filled from."""
+        """The buffer that each record is filled from; any one for a record that stays empty."""
         code = [i for p in self.program.phases for i in p.instructions]
         found = {i.slot: i.source for i in code if isinstance(i, Store)}
-        return [found[slot] for slot in range(len(self.program.slots))]
+        any_one = next(iter((*found.values(), *self.arrays)))
+        return [found.get(slot, any_one) for slot in range(len(self.program.slots))]
 
     def units(self, name: str) -> int:
         """Units of a buffer in memory, the constant one included."""

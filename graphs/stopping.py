@@ -42,10 +42,14 @@ class StopRule:
         return test
 
     def _residual(self) -> Expr:
-        """Max over states of |dx/dt| / (1 + |x|), with the derivatives of the step just taken."""
+        """Max over the states that move of |dx/dt| / (1 + |x|), now.
+
+        The derivative is that of the state beside it, so that every method stops at the same state;
+        the next step of `euler` reads it again.
+        """
         largest: Expr = Number(0.0)
         for population, variable in self.steps.states(tuple(self.at.circuit.populations)):
-            rate = Load(self.at.rate(population, variable))
+            rate = self.at.reading(Load(self.at.rate(population, variable)))
             state = Load(self.at.variable(population, variable))
             scaled = Binary("/", Call("abs", (rate,)), plus(Number(1.0), Call("abs", (state,))))
             name = self.at.buffer(f"residual({population}.{variable})", "scratch", "sample")
