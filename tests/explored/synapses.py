@@ -1,0 +1,258 @@
+"""Random synapses: every kind of connection, weight, current, filter, trace, rule, optimizer."""
+
+from __future__ import annotations
+
+from .draft import Draft, Population, statements
+
+INITS = (
+    "normal(0, 0.4)", "uniform(-0.5, 0.5)", "0.3", "xavier_uniform", "xavier_normal", "eye",
+    "0.5*eye + 0.1*normal(0, 1)", "uniform(-1/sqrt(n_pre), 1/n_post)", "b*normal(0, 0.4)",
+)  # fmt: skip
+GAINS = (
+    "tanh({})",
+    "logistic({})",
+    "{}^2",
+    "({} - 0.5)",
+    "max({}, 0.1)",
+    "{} / (1 + {}^2)",
+    "g({})",
+)
+
+
+def draw_synapses(draft: Draft) -> None:
+    """One for every port that has a name, and one to four others."""
+    rng = draft.rng
+    for target in draft.populations:
+        for compartment, port in target.ports:
+            if port is not None:
+                _synapse(draft, target, compartment, port)
+    places = [(p, *port) for p in draft.populations for port in p.ports]
+    for _ in range(rng.choice([1, 1, 2, 3, 4]) if places else 0):
+        _synapse(draft, *rng.choice(places))
+
+
+def _sources(draft: Draft, target: Population) -> list[tuple[Population, str]]:
+    """What may be sent there: no loop of variables that follow each other without delay."""
+    return [
+        (p, v)
+        for p in draft.populations
+        for v in p.named(direct=p.number < target.number)
+        if not v.startswith("_")
+    ]
+
+
+def _connect(draft: Draft, source: Population, target: Population) -> str:
+    kinds = ["dense"] * 4
+    if source.size == target.size:
+        kinds += ["one_to_one", "one_to_one"]
+        kinds += ["all_but_self"] * (2 if source.size > 1 else 0)
+    kinds += ["all_to_one"] * (target.size == 1) + ["one_to_all"] * (source.size == 1)
+    return draft.rng.choice(kinds)
+
+
+def _synapse(draft: Draft, target: Population, compartment: str, port: str | None) -> None:
+    rng = draft.rng
+    source, sent = rng.choice(_sources(draft, target))
+    name, connect = draft.name(), _connect(draft, source, target)
+    draft.note(connect)
+    place = f"{target.name}.{compartment}" + (f".{port}" if port else "")
+    lines = [f"{name}:", f"  from: {source.name}.{sent}", f"  to: {place}"]
+    if connect != "dense" or draft.chance(0.1):
+        lines.append(f"  connect: {connect}")
+    shape = (target.size,) if connect == "one_to_one" else (target.size, source.size)
+    bias = connect == "dense" and draft.chance(0.3, "bias")
+    live = None if bias or rng.random() > 0.25 else _live(draft, shape, connect)
+    if live is not None:
+        draft.note("live weight")
+        lines.append(f"  weight: {live}")
+    else:
+        lines += _init(draft, shape, connect, bias)
+    if bias:
+        lines.append("  bias: true")
+    if draft.chance(0.2, "filter"):
+        lines.append(f"  filter: [{rng.choice(['0.5', 'tau', '2'])}, {rng.choice(['1', '0.7'])}]")
+    ends = _Ends(draft, source, sent, target, bias)
+    if draft.chance(0.3, "current"):
+        lines.append(f"  current: {_current(ends)}")
+        if bias:
+            draft.note("bias with current")
+    plastic = live is None and rng.random() < 0.7
+    if plastic:
+        lines += _plastic(draft, name, ends, connect)
+    draft.synapses[name] = {
+        "shape": shape, "connect": connect, "bias": bias, "own": live is None,
+    }  # fmt: skip
+    draft.add("synapses", *lines)
+
+
+def _live(draft: Draft, shape: tuple[int, ...], connect: str) -> str | None:
+    """An expression over other weights, or a number."""
+    rng, found = draft.rng, []
+    for name, other in draft.synapses.items():
+        if not other["own"] and rng.random() < 0.7:
+            continue
+        if other["shape"] == shape:
+            found += [f"copy({name})", f"-{name}", f"0.5*{name}", f"b*{name}"]
+        if other["shape"][::-1] == shape and len(shape) == 2:
+            found += [f"transpose({name})", f"transpose({name})", f"-0.7*transpose({name})"]
+    if not found or rng.random() < 0.25:
+        found = ["-0.5", "b", "0.5*a"]
+    return rng.choice(found)
+
+
+def _init(draft: Draft, shape, connect: str, bias: bool) -> list[str]:
+    rng = draft.rng
+    if connect not in ("dense", "all_but_self") and draft.chance(0.3):
+        return []
+    twins = [n for n, o in draft.synapses.items() if o["own"] and o["shape"] == shape]
+    if twins and draft.chance(0.2, "init from another synapse"):
+        return [f"  init: {rng.choice(['-', '0.5*', ''])}{rng.choice(twins)}"]
+    if len(shape) == 2 and shape[0] == shape[1] and not bias and draft.chance(0.1, "wishart"):
+        return ["  init: wishart"]
+    return [f"  init: {rng.choice(INITS)}"]
+
+
+class _Ends:
+    """What the texts of a synapse may name."""
+
+    def __init__(self, draft, source, sent, target, bias):
+        self.draft, self.source, self.sent, self.target, self.bias = (
+            draft,
+            source,
+            sent,
+            target,
+            bias,
+        )
+
+    def pre(self) -> str:
+        """What is sent, or a variable of the source."""
+        draft, rng = self.draft, self.draft.rng
+        others = [v for v in self.source.named() if v != self.sent]
+        if others and draft.chance(0.25 if not self.bias else 0.02, "another variable of pre"):
+            return f"pre.{rng.choice(others)}"
+        return rng.choice(["pre", "pre", f"pre.{self.sent}"])
+
+    def pre_safe(self) -> str:
+        """The same where it must not close a loop."""
+        early = self.source.number < self.target.number
+        others = [v for v in self.source.named(direct=early) if v != self.sent]
+        if (
+            others
+            and not self.bias
+            and self.draft.chance(0.3, "another variable of pre in current")
+        ):
+            return f"pre.{self.draft.rng.choice(others)}"
+        return "pre"
+
+    def post(self, direct: bool = True) -> str:
+        found = self.target.named(direct=direct)
+        found += [n for n in (*self.target.lists, *self.target.numbers) if n != "gn"]
+        return f"post.{self.draft.rng.choice(found)}"
+
+    def gain(self, name: str) -> str:
+        rng = self.draft.rng
+        if rng.random() < 0.5:
+            return name
+        return rng.choice(GAINS).replace("{}", name)
+
+
+def _current(ends: _Ends) -> str:
+    rng, draft = ends.draft.rng, ends.draft
+    pre, post = ends.pre_safe(), ends.post(direct=False)
+    found = [
+        "w * pre", "-|w - pre|", f"w * pre * (1 - {post})", f"w * pre * {pre}", f"tanh(w*{pre})",
+        "0.5 * w * pre / (1 + pre^2)", f"w * {pre}", f"w * {ends.gain(pre)}",
+        f"w * pre * tanh({post} + {pre})", f"a * {pre} * w^2",
+    ]  # fmt: skip
+    if draft.chance(0.2, "reduction in a current"):
+        found = [
+            "w * pre / (1 + sum(pre^2))", "w * pre / (1 + norm(w))", "softmax(w) * pre",
+            "w * pre - 0.1*mean(w*pre)", f"w * pre / (1 + norm({post}))",
+            f"w * pre + 0.1*max({pre})",
+        ]  # fmt: skip
+    return rng.choice(found)
+
+
+def _plastic(draft: Draft, name: str, ends: _Ends, connect: str) -> list[str]:
+    rng, lines = draft.rng, []
+    trace = None
+    if draft.chance(0.25, "trace"):
+        trace = rng.choice(["m", "m", "s", "p"])
+        inside = rng.choice(
+            [f"{ends.post()} * {ends.pre()}", f"{ends.post()} * {ends.gain('pre')}", ends.post(),
+             f"{ends.post()}*pre - 0.1*w", "pre"]
+        )  # fmt: skip
+        leak = rng.choice([f"-{trace}", f"-{trace}", f"-0.5*{trace}", f"-{trace}*{ends.post()}^2"])
+        draft.one_at_a_time |= "*post" in leak
+        lines.append(
+            f"  trace: {rng.choice(['', 'tau * ', '3 * '])}d{trace}/dt = {leak} + {inside}"
+        )
+    rules = [_rule(draft, name, ends, trace)]
+    if draft.chance(0.2, "list of rules"):
+        rules.append(
+            rng.choice(["w -= 0.1*w", "w := clip(w, -1, 1)", f"w += 0.1*{ends.post()}*pre"])
+        )
+    continuous = draft.chance(0.2, "dw/dt")
+    if continuous:
+        rules = [rng.choice([
+            f"dw/dt = 0.3*{ends.post()}*{ends.pre()}", f"4 * dw/dt = -w + {ends.post()}*pre",
+            f"dw/dt = {trace or '0.2*' + ends.post()}", "dw/dt = -0.2*w",
+            f"dw/dt = 0.1*{ends.post()}^2 * (pre - {ends.post()}*w)",
+        ])]  # fmt: skip
+    lines += statements("rule", rules)
+    puts = any(":=" in rule for rule in rules)
+    if draft.chance(0.15, "batch: sum"):
+        lines.append("  batch: sum")
+    if not continuous:
+        draft.learnable.append(name)
+        if draft.chance(0.35):
+            optimizer = rng.choice(
+                ["sgd(0.5)", "sgd(0.9^presentation)", "momentum(0.1)", "momentum(0.1, 0.5)",
+                 "nesterov(0.1, 0.8)", "adam(0.01)", "adam(eta, 0.8, 0.95, 1e-3)", "mq(0.05)",
+                 "mq(0.05, 0.01, 1e-3, 0.6)"]
+            )  # fmt: skip
+            if not puts or optimizer[:2] in ("sg", "mq"):
+                draft.note(optimizer.split("(")[0])
+                lines.append(f"  optimizer: {optimizer}")
+    return lines
+
+
+def _rule(draft: Draft, name: str, ends: _Ends, trace: str | None) -> str:
+    rng = draft.rng
+    eta = rng.choice(
+        ["eta", "0.1", "rate(presentation)", "b*eta", "0.1*0.9^epoch", "eta/(1 + sample)"]
+    )
+    pre, post = ends.gain(ends.pre()), ends.gain(ends.post())
+    found = [
+        f"{post} * {pre}", f"{post} * {pre} - 0.1*w", f"({post} - w*{ends.post()}) * {ends.pre()}",
+        f"{post} * (pre - {ends.post()}*w)", f"w * {post} * {pre}", f"{post} * {pre} / (1 + w^2)",
+        f"({post} - pre)^2 * 0.1", f"{post}", "-w", f"({post} + 0.2) * ({pre} - 0.1)",
+    ]  # fmt: skip
+    if trace:
+        found = [trace, f"{trace} - 0.1*w", f"b*{trace}"]
+        if draft.chance(0.4, "trace for one sample at a time"):
+            found = [f"{trace} * {post}", f"{trace} * {post} * pre", f"tanh({trace})"]
+            draft.one_at_a_time = True
+    elif draft.chance(0.15, "reduction in a rule"):
+        found = [
+            f"{post} * pre / (1 + sum(pre^2))", "-w * sum(w^2)", "-w * norm(w)",
+            f"{post} * pre - w*mean(w)", f"{post} * pre * mean({ends.post()})", "-softmax(w)",
+            f"{post} * norm({ends.pre()}) * pre", f"{post} * sum(w*pre) * 0.1", "-w * max(w)",
+        ]  # fmt: skip
+    elif draft.chance(0.03, "rule that cannot be separated"):
+        found = [f"tanh({post} + pre)", f"{post} / (1 + {ends.post()}^2 + pre^2)"]
+    if draft.chance(0.15) and len(draft.phases) > 1:
+        draft.note("x@p in a rule")
+        states = ends.target.named("state")
+        if states:
+            early = draft.phases[0]
+            v = rng.choice(states)
+            draft.latched.add((name, early))
+            found = [
+                f"(post.{v} - post.{v}@{early}) * {pre}",
+                f"post.{v}@{early} * pre.{ends.sent}@{early}",
+            ]
+    kind = rng.choice(["+=", "+=", "+=", "+=", "-=", ":="])
+    if kind == ":=":
+        return f"w := 0.9*w + {eta}*{post} * {pre}"
+    return f"w {kind} {eta} * ({rng.choice(found)})"

@@ -1,0 +1,355 @@
+"""A circuit interpreted directly, without lowering: slow, and sharing nothing with the engines.
+
+It walks the trees of a `Circuit` as they stand: an algebraic variable is worked out anew whenever
+something was written, a rule is evaluated for each sample and each connection, replicas are runs of
+their own. It shares the reader with the engines; what it checks is everything after that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from apical.graphs import expression as tree
+from apical.graphs.circuit import Record
+from apical.graphs.constants import evaluate
+from apical.traces.recording import name_of
+
+from . import draws
+from .functions import REDUCTIONS
+from .moment import Moment
+from .plasticity import Plasticity, apply_together
+from .stepping import Clock, after_step, moving, take_turn
+
+DRAWS = ("random_sign", "uniform", "normal")
+
+
+@dataclass
+class Told:
+    """What a run recorded: name -> (sample, row, unit); phase, step and time of every row."""
+
+    arrays: dict = field(default_factory=dict)
+    phase: list = field(default_factory=list)
+    phase_step: list = field(default_factory=list)
+    time: list = field(default_factory=list)  # of a run: (sample, row)
+    samples: int = 0
+    stopped: dict = field(default_factory=dict)  # phase -> steps until each sample stopped, or -1
+
+
+@dataclass
+class Left:
+    """The batch presented last: where it may go on."""
+
+    moment: Moment
+    clock: Clock
+    steps: int  # taken by its slots
+    turns: int  # presentations that its slots have been in
+    first: int  # number of slot 0 among the samples that draws count
+
+
+class Interpreter:
+    """One replica of a circuit; `run`, `fit` and `predict` are those of a simulator.
+
+    Weights are the caller's to give, all of them: what `init` draws is not interpreted.
+    """
+
+    def __init__(self, circuit, weights, seed=0, parameters=None):
+        self.circuit, self.seed = circuit, seed
+        self.constants = self._constants(parameters or {})
+        self.weights = {}
+        for name, array in weights.items():
+            grid = np.array(array, float)
+            self.weights[name] = grid if grid.ndim == 2 else grid[:, None]
+        self.slow = {}
+        for population in circuit.populations.values():
+            for name, start in population.slow.items():
+                moment = Moment(circuit, self.constants, {}, {}, 1)
+                self.slow[population.name, name] = moment.unit(start, population.name)[0]
+        self.plasticity = Plasticity()
+        self.presentation = self.sample = self.epoch = 0
+        self.presented = {"run": 0, "fit": 0}  # samples, as draws count them
+        self.left = None
+
+    def _constants(self, given):
+        found = {}
+
+        def of(name):
+            if name not in found:
+                entry = self.circuit.parameters[name]
+                if name in given:
+                    found[name] = given[name]
+                elif isinstance(entry.expression, tuple):
+                    found[name] = tuple(float(evaluate(e, of)) for e in entry.expression)
+                else:
+                    found[name] = evaluate(entry.expression, of)
+            return found[name]
+
+        return {name: of(name) for name in self.circuit.parameters}
+
+    # --- calls ---------------------------------------------------------------------------------
+
+    def run(
+        self, protocol="train", record=(), learn=False, batch=None, initial=None, carry=False,
+        samples=1, first=None, **streams,
+    ):  # fmt: skip
+        """What `Simulator.run` records; `record` holds `Record`s."""
+        total = len(next(iter(streams.values()))) if streams else samples
+        begun = {
+            n: np.broadcast_to(a, (total, np.shape(a)[-1])) for n, a in (initial or {}).items()
+        }
+        if first is not None:
+            self.presented["run"] = first
+        parts = []
+        for chosen in batches(total, batch or total):
+            parts.append(Told())
+            starts = {n: a[chosen] for n, a in begun.items()}
+            if carry and len(parts) > 1:
+                starts = {}
+            self._present("run", protocol, learn, chosen, streams, starts, carry, record, parts[-1])
+        joined = {n: np.concatenate([p.arrays[n] for p in parts]) for n in parts[0].arrays}
+        times = [p.time for p in parts for _ in range(p.samples)]
+        stopped = {n: np.concatenate([p.stopped[n] for p in parts]) for n in parts[0].stopped}
+        return Told(joined, parts[0].phase, parts[0].phase_step, np.array(times), total, stopped)
+
+    def fit(self, streams, epochs=1, batch=20, protocol="train", carry=False):
+        """`Simulator.fit` with `shuffle=False`."""
+        total = len(next(iter(streams.values())))
+        for _ in range(epochs):
+            for chosen in batches(total, batch):
+                self._present("fit", protocol, True, chosen, streams, carry=carry)
+            self.epoch += 1
+
+    def predict(self, streams, protocol="predict", batch=200):
+        """name -> (sample, unit); changes nothing."""
+        total = len(next(iter(streams.values())))
+        found = {name: [] for name in self.circuit.predicts}
+        kept, self.presented, left = self.presented, {"run": 0, "fit": 0}, self.left
+        for chosen in batches(total, batch):
+            moment = self._present("run", protocol, False, chosen, streams)
+            for name, variable in self.circuit.predicts.items():
+                found[name].append(moment.predicted[variable.population, variable.name])
+        self.presented, self.left = kept, left
+        return {name: np.concatenate(pieces) for name, pieces in found.items()}
+
+    # --- one presentation ----------------------------------------------------------------------
+
+    def _present(
+        self, call, protocol, learn, chosen, streams, initial=None, carry=False, record=(),
+        told=None,
+    ):  # fmt: skip
+        batch, told = len(chosen), told or Told()
+        left = self.left if carry else None
+        moment = Moment(self.circuit, self.constants, self.weights, self.slow, batch)
+        if left is None:
+            moment.begin()
+            left = Left(moment, Clock(), 0, 0, self.presented[call])
+            self.presented[call] += batch
+        for kind in ("states", "filters", "traces"):
+            setattr(moment, kind, dict(getattr(left.moment, kind)))
+        for name, array in (initial or {}).items():
+            moment.states[tuple(name.rsplit(".", 1))] = np.array(array, float)
+        moment.streams = {n: np.asarray(a, float)[chosen] for n, a in streams.items()}
+        moment.counters |= {"presentation": self.presentation, "sample": self.sample}
+        moment.counters |= {"epoch": self.epoch, "t": left.clock.t}
+        told.samples, told.arrays = batch, {name_of(r): [] for r in record}
+        walk = _Walk(self, moment, left, learn, protocol, record, told)
+        walk.all_phases()
+        told.arrays = {n: np.stack(rows, 1) for n, rows in told.arrays.items()}
+        for key in list(moment.clamped):
+            moment.let_go(*key)
+        self.left = Left(moment, left.clock, walk.steps_before, left.turns + 1, left.first)
+        self.presentation += learn
+        self.sample += learn * batch
+        return moment
+
+
+def batches(total, batch):
+    """The samples of each presentation; the last may be smaller."""
+    return [np.arange(start, min(start + batch, total)) for start in range(0, total, batch)]
+
+
+class _Walk:
+    """The phases of a protocol, from top to bottom."""
+
+    def __init__(self, parent, moment, left, learn, protocol, record, told):
+        self.parent, self.moment, self.left, self.learn = parent, moment, left, learn
+        self.clock, self.record, self.told = left.clock, record, told
+        self.circuit = parent.circuit
+        self.phases = self.circuit.protocols[protocol].phases
+        self.steps_before = left.steps  # of the slots, before this phase
+        self.ends = {}
+        self.wanted = self._latched()
+        moment.noise = self._noise
+
+    def _latched(self):
+        """Every x@p of the file and of the records."""
+        circuit, found = self.circuit, set()
+        lines = [e for p in circuit.populations.values() for e in (*p.equations, *p.after_step)]
+        lines += [u for p in circuit.populations.values() for u in p.rules]
+        lines += [line for s in circuit.synapses.values() for line in (*s.rule, *s.trace)]
+        texts = [line.right for line in lines] + list(circuit.energies.values())
+        texts += [s.current for s in circuit.synapses.values() if s.current]
+        texts += [r.what for r in self.record if not isinstance(r.what, str)]
+        texts += [e for p in self.phases for _, e in (*p.clamp, *p.begin)]
+        texts += [p.until for p in self.phases if p.until]
+        for node in (n for text in texts for n in tree.walk(text)):
+            if isinstance(node, tree.Variable) and node.phase:
+                found.add((node.population, node.name, node.phase))
+        return found
+
+    def all_phases(self):
+        for phase in self.phases:
+            self.phase = phase
+            self._enter(phase)
+            self._store(phase, 0, np.ones(self.moment.batch, bool))
+            self._steps(phase)
+            self._leave(phase)
+
+    # --- enter and leave -----------------------------------------------------------------------
+
+    def _enter(self, phase):
+        moment = self.moment
+        if phase.start_from:
+            states, filters, traces = self.ends[phase.start_from]
+            moment.states, moment.filters = dict(states), dict(filters)
+            moment.changed()
+        for v in phase.release:
+            moment.let_go(v.population, v.name)
+        for v, expression in phase.clamp:
+            moment.clamped[v.population, v.name] = expression
+            moment.changed()
+        for name, expression in phase.set:
+            moment.set[name] = self._drawn(phase, name, expression)
+            moment.changed()
+        for v, expression in phase.begin:
+            value = moment.unit(expression, v.population)
+            moment.states[v.population, v.name] = np.array(value)
+            moment.changed()
+
+    def _leave(self, phase):
+        moment = self.moment
+        states = {key: np.array(moment.variable(*key)) for key in moment.states}
+        self.ends[phase.name] = states, dict(moment.filters), dict(moment.traces)
+        for population, name, when in self.wanted:
+            if when == phase.name:
+                value = np.array(moment.variable(population, name))
+                moment.latched[population, name, when] = value
+        moment.changed()
+        moment.predicted = {
+            (v.population, v.name): np.array(moment.variable(v.population, v.name))
+            for v in self.circuit.predicts.values()
+        } if phase is self.phases[-1] else {}  # fmt: skip
+        for group in phase.learn if self.learn else ():
+            kept = [self.parent.plasticity.read(moment, item) for item in group]
+            apply_together(moment, kept)
+
+    # --- steps ---------------------------------------------------------------------------------
+
+    def _steps(self, phase):
+        moment, clock, counters = self.moment, self.clock, self.moment.counters
+        turns = phase.order or (tuple(self.circuit.populations),)
+        active, steps = np.ones(moment.batch, bool), self._count(phase)
+        if phase.until is not None and steps:
+            self.told.stopped[phase.name] = np.full(moment.batch, -1)
+        for step in range(steps):
+            counters["step"] = step
+            dt = 1.0 if phase.dt is None else float(moment.value(phase.dt))
+            clock.tick_of(dt)
+            counters["dt"] = dt
+            if active.any():
+                self._step(phase, turns, dt, active)
+            clock.n += 1
+            counters["t"] = clock.t
+            moment.changed()
+            if active.any() and self._kept:
+                apply_together(moment, self._kept)
+            self._store(phase, step + 1, active)
+            if phase.until is not None and active.any():
+                met = np.broadcast_to(moment.value(phase.until) != 0, (moment.batch, 1))[:, 0]
+                self.told.stopped[phase.name][active & met] = step + 1
+                active = active & ~met
+        self.steps_before += steps
+
+    def _step(self, phase, turns, dt, active):
+        moment = self.moment
+        moment.changed()
+        moment.before = {key: np.array(moment.variable(*key)) for key in self._compared(phase)}
+        self._kept = [
+            self.parent.plasticity.read(moment, item)
+            for item, when in phase.learn_each_step
+            if self.learn and (when is None or moment.value(when))
+        ]
+        plastic = self.learn and phase.plasticity
+        for number, turn in enumerate(turns):
+            found = moving(moment, turn, number == len(turns) - 1, plastic)
+            take_turn(moment, found, phase.method, dt, active)
+            after_step(moment, turn, active)
+
+    def _compared(self, phase):
+        """The variables that `change` names."""
+        nodes = tree.walk(phase.until) if phase.until is not None else ()
+        calls = [n for n in nodes if isinstance(n, tree.Call) and n.function == "change"]
+        return [(c.arguments[0].population, c.arguments[0].name) for c in calls]
+
+    def _count(self, phase):
+        value = self.moment.value
+        if phase.duration is not None:
+            return round(value(phase.duration) / value(phase.dt))
+        return 0 if phase.steps is None else round(value(phase.steps))
+
+    # --- draws ---------------------------------------------------------------------------------
+
+    def _noise(self, population, name, number):
+        """(sample, unit) of one `xi`: a slot keeps its number while it is carried on."""
+        moment, seed = self.moment, self.parent.seed
+        at = draws.place("xi", f"{self.phase.name}.{population}.{name}", number)
+        samples = [self.left.first + b for b in range(moment.batch)]
+        step = self.steps_before + int(moment.counters["step"])
+        return draws.normals(seed, at, moment.size(population), step, samples)
+
+    def _drawn(self, phase, name, expression):
+        """The value of a line of `set`; what is drawn in it is shared by the batch."""
+        found = [
+            n for n in tree.walk(expression) if isinstance(n, tree.Call) and n.function in DRAWS
+        ]
+        places = list(dict.fromkeys(n.span for n in found))
+
+        def each(node):
+            if node not in found:
+                return None
+            at = draws.place(node.function, f"{phase.name}.{name}", places.index(node.span))
+            counter = draws.counted(0, self.left.turns, self.left.first)
+            number = getattr(draws, node.function)(self.parent.seed, at, counter)
+            a = [float(self.moment.value(tree.transform(x, each))) for x in node.arguments]
+            if node.function == "uniform":
+                number = a[0] + (a[1] - a[0]) * number
+            elif node.function == "normal":
+                number = a[0] + a[1] * number
+            return tree.Number(number)
+
+        return self.moment.value(tree.transform(expression, each))
+
+    # --- records -------------------------------------------------------------------------------
+
+    def _store(self, phase, step, active):
+        told = self.told
+        told.phase.append(phase.name)
+        told.phase_step.append(step)
+        told.time.append(self.moment.counters["t"])
+        for record in self.record:
+            values = np.array(self._recorded(record), float)
+            due = record.phase in (None, phase.name) and step % record.every == 0
+            values[~active] = np.nan
+            told.arrays[name_of(record)].append(values if due else np.full_like(values, np.nan))
+
+    def _recorded(self, record: Record):
+        """(sample, unit), or (sample,) of one number."""
+        moment, what = self.moment, record.what
+        if isinstance(what, str):
+            energy = moment.value(self.circuit.energies[what])
+            return np.broadcast_to(energy, (moment.batch, 1))[:, 0]
+        value = moment.variable(what.population, what.name, what.phase)
+        if record.reduce:
+            return REDUCTIONS[record.reduce](value, True)[:, 0]
+        return value
