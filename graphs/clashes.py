@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping as Dictionary
 
 from .cells import RESERVED
 from .circuit import Synapse
-from .families import base_name
 from .names import Names
-from .problems import Problems
+from .problems import Problems, base_name
 from .read import Mapping, Scalar
 from .schema import texts
 

@@ -31,11 +31,6 @@ def expand(names: Names, key: Scalar, family: Family) -> dict[int, Indices]:
     return {i: {family.index: i} for i in range(start, stop + 1)}
 
 
-def base_name(key: Scalar) -> str:
-    """The name before the index of a key, also of one that cannot be read."""
-    return key.text.partition("[")[0].strip()
-
-
 def repeat(
     names: Names, scalar: Scalar, loop: Loop | None, indices: Mapping[str, int] | None = None
 ) -> list[Indices]:

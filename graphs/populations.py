@@ -8,10 +8,10 @@ from .constant_scope import ConstantScope
 from .constants import NotConstantError, evaluate
 from .declared import Member
 from .expression import Call, Expr, Parameter, Variable
-from .families import base_name, expand
+from .families import expand
 from .names import Names
 from .parse import parse_expression, parse_family
-from .problems import Problems, Skip
+from .problems import Problems, Skip, base_name
 from .read import Mapping, Scalar, Sequence
 from .resolve import resolve
 from .schema import POPULATION, required, texts

@@ -151,3 +151,8 @@ class Problems:
 
 def _order(diagnostic: Diagnostic) -> Place:
     return diagnostic.place
+
+
+def base_name(key: Scalar) -> str:
+    """The name before the index of a key, also of one that cannot be read."""
+    return key.text.partition("[")[0].strip()

@@ -9,10 +9,10 @@ from .circuit import Equation, Optimizer, Synapse, Update
 from .constant_scope import ConstantScope
 from .declared import Link, Member
 from .expression import Binary, Call, Expr, Number, Reference, Unary, WeightOf, walk
-from .families import base_name, expand
+from .families import expand
 from .names import Names, Scope
 from .parse import Statement, parse_expression, parse_family, parse_reference, parse_statement
-from .problems import Skip, nearest
+from .problems import Skip, base_name, nearest
 from .read import Mapping, Node, Scalar, Sequence
 from .resolve import resolve
 from .schema import CONNECT_LATER, SYNAPSE, is_null, required, texts
