@@ -253,6 +253,15 @@ class Evaluator:
             self._fixed[name] = recipe(name)
         return Load(name)
 
+    def sampled(self, name: str) -> str:
+        """A buffer with a number for each sample: itself, or what shows a slow variable to all."""
+        kind, *size = self.buffers[name].shape
+        if kind != "row":
+            return name
+        shown = self.computed("shown", name, int(size[0]), lambda to: (Map(to, Load(name)),))
+        assert isinstance(shown, Load)
+        return shown.buffer
+
     def _reduction(self, op: str, value: Expr) -> Expr:
         kinds = {self.buffers[n.buffer].shape[0] for n in walk(value) if isinstance(n, Load)}
         if not kinds & {"unit", "row", "sample"}:

@@ -272,6 +272,7 @@ class PhaseLowering:
                     at.emit(Map(saved, Load(buffer.name)))
         at.ended.add(name)
         if output is not None:
+            output = at.sampled(output)
             at.need(output)
             at.emit(Output(output))
         if not self.learn:

@@ -126,7 +126,10 @@ class _Check:
             case Draw(target=target, arguments=arguments):
                 for argument in arguments:
                     self.elementwise(target, argument, ("scalar",))
-            case MatrixReduce() | Store() | Output():
+            case Store(source=source) | Output(source=source):
+                if self.shape(source)[0] not in ("unit", "sample"):
+                    self.fail("a record", source, "a number for each sample")
+            case MatrixReduce():
                 pass
 
     def _exactly(self, target: str, shape: Shape) -> None:

@@ -47,5 +47,6 @@ class Storing:
             source = reduced.buffer
         if not at.readable(source):
             return  # the row stays NaN
+        source = at.sampled(source)
         at.need(source)
         at.emit(Store(slot, source, row))
