@@ -131,8 +131,9 @@ def _check_together(file: Checkpoint, programs: list[Program]) -> None:
     have, states = set(file.arrays), []
     for program in programs:
         states.append({n for n, b in program.buffers.items() if b.kind == "state"})
-    some = have & set().union(*states)
-    lacking = sorted(set.intersection(*states) - have) if some else []
+    common = set.intersection(*states)  # a protocol may have more, of the samples it was given
+    some = have & common
+    lacking = sorted(common - have) if some else []
     if lacking:
         file.refuse(f"array {lacking[0]!r}", f"missing, while {sorted(some)[0]!r} is there")
     batches = {file.arrays[name].shape[1] for name in some}

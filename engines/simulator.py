@@ -14,32 +14,27 @@ import numpy as np
 from ..graphs.circuit import Circuit, Record
 from ..graphs.lower import lower
 from ..graphs.precision import SmallSum
-from ..graphs.program import EACH, Program
+from ..graphs.program import Program
 from ..traces.budget import DEFAULT_BUDGET, check_budget
 from ..traces.manifest import manifest
 from ..traces.recording import recordings
 from ..traces.traces import Traces
 from . import memory
-from .arithmetic import value
 from .demands import Demands
 from .divergence import Divergence, diverged
 from .engine import compile_program
 from .given import check_by_name, seeds_of, whole
 from .history import History
 from .interruption import Interrupted, interruption, reached
+from .named import check_weight, slows_of, states_of, weights_of
 from .parameters import Parameters, ParameterView
 from .position import Position
 from .presentation import Arrays, Executable, Presentations, allocate
 from .progress import progress
 from .properties import warn_of_lost_properties
 from .saving import Saving
-from .starts import (
-    initial_slow,
-    initial_weights,
-    parameter_values,
-    sums_kept,
-    warn_of_precision,
-)
+from .scores import check_scored, scores
+from .starts import draw_arrays, lay_out, optimizer_states, sums_kept, warn_of_precision
 from .streams import Streams, check_batch, given_streams, in_batches, initial_states
 from .tracing import row_times, traced
 from .training import train
@@ -128,8 +123,8 @@ class Simulator:
 
     def _open_views(self) -> None:
         """`weights`, `slow`, `state` and `parameters`, which read and write this memory."""
-        self.weights = ArrayView("weight", self._weights, self._check_weight)
-        self.slow = ArrayView("slow variable", lambda: self._kind("slow", squeeze=True))
+        self.weights = ArrayView("weight", self._weights, partial(check_weight, self.circuit))
+        self.slow = ArrayView("slow variable", self._slows)
         self.state = ArrayView("state", self._states)
         self.parameters = ParameterView(self._parameters, self._memory, self.dtype)
 
@@ -152,67 +147,27 @@ class Simulator:
     def _start(self) -> None:
         """Draws the weights and starts the slow variables of every replica."""
         self._check_numbers(None)
-        weights, slows = [], []
-        for seed, given in zip(self.seeds, self._parameters.given, strict=True):
-            values = parameter_values(self.circuit, given)
-            weights.append(initial_weights(self.circuit, values, seed))
-            slows.append(initial_slow(self.circuit, values))
-        warn_of_precision(self.circuit, weights[0], self._parameters.given[0], str(self.dtype))
+        drawn = draw_arrays(self.circuit, self.seeds, self._parameters.given)
+        warn_of_precision(self.circuit, drawn[0], self._parameters.given[0], str(self.dtype))
         if self._compensate:
-            starts = [w | s for w, s in zip(weights, slows, strict=True)]
             given = self._parameters.given
-            self.compensated = sums_kept(self.circuit, starts, given, str(self.dtype))
-        for name in weights[0]:
-            stacked = memory.copied([w[name] for w in weights], self.dtype)
-            self._memory[name] = stacked[:, None, :] if stacked.ndim == 2 else stacked
-        for name in slows[0]:
-            stacked = memory.copied([s[name] for s in slows], self.dtype)
-            self._memory[name] = stacked[:, None, :]
-        for synapse in self.circuit.synapses.values():
-            for trace in synapse.trace:
-                shape = self._memory[synapse.name].shape
-                self._memory[f"{synapse.name}.{trace.variable}"] = memory.zeros(shape, self.dtype)
+            self.compensated = sums_kept(self.circuit, drawn, given, str(self.dtype))
+        self._memory |= lay_out(self.circuit, drawn, self.dtype)
 
     # --- views ---------------------------------------------------------------------------------
 
     def _weights(self) -> Arrays:
-        self._go_back()
-        return {
-            name: self._memory[name][:, 0] if s.connect == "one_to_one" else self._memory[name]
-            for name, s in self.circuit.synapses.items()
-            if s.weight is None
-        }
+        return weights_of(self.circuit, self._whole_memory())
 
-    def _check_weight(self, name: str, new: np.ndarray) -> None:
-        synapse = self.circuit.synapses[name]
-        if synapse.connect == "all_but_self":
-            diagonal = np.diagonal(new, axis1=-2, axis2=-1)
-            if np.any(diagonal):
-                raise ValueError(f"weight {name!r} connects all but self: its diagonal must be 0")
-
-    def _kind(self, kind: str, squeeze: bool = False) -> Arrays:
-        self._go_back()
-        names = [f"{p.name}.{v}" for p in self.circuit.populations.values() for v in p.slow]
-        return {n: self._memory[n][:, 0] if squeeze else self._memory[n] for n in names}
+    def _slows(self) -> Arrays:
+        return slows_of(self.circuit, self._whole_memory())
 
     def _states(self) -> Arrays:
-        self._go_back()
-        names = [f"{p.name}.{v}" for p in self.circuit.populations.values() for v in p.states]
-        for synapse in self.circuit.synapses.values():
-            names += [f"{synapse.name}.{v}" for v in ("s", "p") if synapse.filter is not None]
-            names += [f"{synapse.name}.{trace.variable}" for trace in synapse.trace]
-        found = {n: self._memory[n] for n in names if n in self._memory}
-        return found | self._traces_of_each() | self._kind("slow", squeeze=True)
+        return states_of(self.circuit, self._whole_memory())
 
-    def _traces_of_each(self) -> Arrays:
-        """Synaptic traces that every sample has for itself, (replica, sample, post, pre)."""
-        found: Arrays = {}
-        for synapse in self.circuit.synapses.values():
-            for name in (f"{synapse.name}.{trace.variable}" for trace in synapse.trace):
-                each = self._memory.get(name + EACH)
-                if each is not None:
-                    found[name] = each.reshape(*each.shape[:2], *synapse.shape)
-        return found
+    def _whole_memory(self) -> Arrays:
+        self._go_back()
+        return self._memory
 
     # --- programs ------------------------------------------------------------------------------
 
@@ -245,7 +200,7 @@ class Simulator:
                 compensate=names,
             )
             made = self._compile(program)
-            self._start_optimizers(program)
+            self._memory |= optimizer_states(program, self._memory, self.replicas, self.dtype)
             self._executables[key] = made  # last, so that Ctrl-C leaves all of it or nothing
         return self._executables[key]
 
@@ -258,17 +213,6 @@ class Simulator:
     def _compile(self, program: Program | None) -> Any:
         narrow = self.activity if self.activity != str(self.dtype) else None
         return compile_program(program, self.engine, self.dtype, self.device, narrow)
-
-    def _start_optimizers(self, program: Program) -> None:
-        for name, start in program.starts.items():
-            if name in self._memory:
-                continue
-            shape = program.buffers[name].shape
-            size = {"scalar": (1, 1), "row": (1, *shape[1:]), "matrix": shape[1:]}[str(shape[0])]
-            number = value(start, lambda node: self._memory[node.buffer])
-            dtype = np.float64 if shape[0] == "scalar" else self.dtype
-            full = np.broadcast_to(number, (self.replicas, *map(int, size)))
-            self._memory[name] = memory.copied(full, dtype)
 
     # --- running -------------------------------------------------------------------------------
 
@@ -330,19 +274,9 @@ class Simulator:
 
     def _check_validation(self, samples: Mapping[str, Any]) -> None:
         check_by_name("validate", samples)
-        self._check_scored(samples)
+        check_scored(self.circuit, samples)
         for name in self.circuit.predicts:
             self._streams(self._executable("predict", False, (), name).program, samples)
-
-    def _check_scored(self, samples: Mapping[str, Any]) -> None:
-        """Whether there is something to score: a predicted stream that the samples hold."""
-        predicted = list(self.circuit.predicts)
-        if not any(name in samples for name in predicted):
-            what = f"predicts {', '.join(predicted)}" if predicted else "has no `predicts`"
-            raise ValueError(
-                f"nothing to score: {self.circuit.name} {what}, and the samples hold "
-                f"{', '.join(map(str, samples)) or 'nothing'}"
-            )
 
     def predict(
         self, samples: Mapping[str, Any], protocol: str = "predict", batch: int = 200
@@ -369,18 +303,8 @@ class Simulator:
     ) -> dict[str, Any]:
         """The scores of the predictions: by the samples' own metrics, else the squared error."""
         check_by_name("samples", samples)
-        self._check_scored(samples)
-        predictions = self.predict(samples, protocol, batch)
-        score = getattr(samples, "score", None)
-        if score is not None:
-            return score(predictions)
-        known = {n: p for n, p in predictions.items() if n in samples}
-        return {
-            "squared_error" if len(known) == 1 else f"squared_error of {n}": np.mean(
-                np.sum((p - np.asarray(samples[n])) ** 2, axis=-1), axis=-1
-            )
-            for n, p in known.items()
-        }
+        check_scored(self.circuit, samples)
+        return scores(samples, self.predict(samples, protocol, batch))
 
     def run(
         self,

@@ -15,6 +15,8 @@ from ..graphs.circuit import Circuit, Synapse
 from ..graphs.constants import Value, evaluate
 from ..graphs.expression import Call, Expr, Load, Parameter, WeightOf, transform
 from ..graphs.precision import PrecisionWarning, SmallSum, hazards, small_sums
+from ..graphs.program import Program
+from . import memory
 from .arithmetic import value
 from .philox import Stream
 
@@ -37,6 +39,48 @@ def parameter_values(circuit: Circuit, given: Mapping[str, Any]) -> dict[str, Va
         return found[name]
 
     return {name: of(name) for name in circuit.parameters}
+
+
+def draw_arrays(
+    circuit: Circuit, seeds: Sequence[int], given: Sequence[Mapping[str, Any]]
+) -> list[dict[str, np.ndarray]]:
+    """For each replica its weights and slow variables, by name."""
+    found = []
+    for seed, own in zip(seeds, given, strict=True):
+        values = parameter_values(circuit, own)
+        found.append(initial_weights(circuit, values, seed) | initial_slow(circuit, values))
+    return found
+
+
+def lay_out(
+    circuit: Circuit, drawn: Sequence[Mapping[str, np.ndarray]], dtype: np.dtype
+) -> dict[str, np.ndarray]:
+    """What replicas start with as an engine wants it: (replica, post, pre), (replica, 1, unit)."""
+    found: dict[str, np.ndarray] = {}
+    for name in drawn[0]:
+        stacked = memory.copied([own[name] for own in drawn], dtype)
+        found[name] = stacked[:, None, :] if stacked.ndim == 2 else stacked
+    for synapse in circuit.synapses.values():
+        for trace in synapse.trace:
+            shape = found[synapse.name].shape
+            found[f"{synapse.name}.{trace.variable}"] = memory.zeros(shape, dtype)
+    return found
+
+
+def optimizer_states(
+    program: Program, held: Mapping[str, np.ndarray], replicas: int, dtype: np.dtype
+) -> dict[str, np.ndarray]:
+    """What the optimizers of a Program start with, where it is not held yet."""
+    found: dict[str, np.ndarray] = {}
+    for name, start in program.starts.items():
+        if name in held:
+            continue
+        shape = program.buffers[name].shape
+        size = {"scalar": (1, 1), "row": (1, *shape[1:]), "matrix": shape[1:]}[str(shape[0])]
+        number = value(start, lambda node: held[node.buffer])
+        full = np.broadcast_to(number, (replicas, *map(int, size)))
+        found[name] = memory.copied(full, np.float64 if shape[0] == "scalar" else dtype)
+    return found
 
 
 def initial_weights(

@@ -87,6 +87,10 @@ SETTINGS = (
 EPOCHS, BATCH = 12, 3
 
 
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
 def samples(count: int) -> dict[str, np.ndarray]:
     return {"image": np.random.default_rng(1).normal(size=(count, 4))}
 
@@ -332,7 +336,7 @@ def _described(sim: Any) -> list[Any]:
     return sorted((n, a.shape, str(a.dtype), bool(np.isfinite(a).all())) for n, a in arrays.items())
 
 
-def mutate(count: int, seed: int, folder: Path, say: Callable[[str], None] = print) -> Counter[str]:
+def mutate(count: int, seed: int, folder: Path, say: Callable[[str], None] = _say) -> Counter[str]:
     """How often files were refused, taken, raised something else, or killed the process."""
     files, worker, found = bases(folder), Worker(), Counter[str]()
     for number in range(seed, seed + count):
@@ -364,6 +368,7 @@ def train(path: str, engine: str, seed: int, count: int) -> None:
     """The child: goes on from the file where there is one; prints when it begins and ends."""
     import apical
 
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's `&` has it ignored
     circuit = apical.load_text(CIRCUIT)
     if Path(path).exists():
         sim = apical.Simulator.resume(path)
@@ -390,7 +395,7 @@ def kill(
     seed: int,
     folder: Path,
     engines: tuple[str, ...] = ("numba", "numpy"),
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] = _say,
 ) -> Counter[str]:
     """Trainings until that many signals were sent inside `fit`; how many of which kind."""
     import apical
@@ -398,6 +403,10 @@ def kill(
     draw, found, training = random.Random(f"{seed} {how}"), Counter[str](), 0
     size = {"numba": 3000, "numpy": 300, "torch": 200}
     while found["signals"] < count:
+        if training > count:
+            found["wrong"] += 1
+            say(f"{how.name}: {training} trainings ended before the signal came")
+            break
         engine = engines[training % len(engines)]
         path = folder / f"{how.name}-{training}.safetensors"
         arguments = [str(path), engine, str(seed + training), str(size[engine])]

@@ -109,7 +109,7 @@ def test_weights_are_not_drawn_to_be_overwritten(path, monkeypatch):
     def refuse(*_):
         raise AssertionError("drawn")
 
-    monkeypatch.setattr(module, "initial_weights", refuse)
+    monkeypatch.setattr(module, "draw_arrays", refuse)
     apical.Simulator.resume(path)
 
 
