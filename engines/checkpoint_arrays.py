@@ -131,7 +131,9 @@ def _check_together(file: Checkpoint, programs: list[Program]) -> None:
     have, states = set(file.arrays), []
     for program in programs:
         states.append({n for n, b in program.buffers.items() if b.kind == "state"})
-    common = set.intersection(*states)  # a protocol may have more, of the samples it was given
+    common = (
+        set.intersection(*states) if states else set()
+    )  # a protocol may have more, of the samples it was given
     some = have & common
     lacking = sorted(common - have) if some else []
     if lacking:
