@@ -167,6 +167,9 @@ def _checked_facts(file: Checkpoint) -> Mapping[str, Any]:
     for name in listed:
         if name not in file.arrays:
             file.refuse(f"array {name!r}", "missing; the facts say that it was saved")
+    for name in file.arrays:
+        if name not in listed:
+            file.refuse(f"array {name!r}", "is there; the facts do not say that it was saved")
     return facts
 
 

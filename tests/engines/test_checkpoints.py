@@ -114,10 +114,12 @@ def test_weights_are_not_drawn_to_be_overwritten(path, monkeypatch):
 
 
 def rewritten(path, change, sealed: bool = True) -> None:
-    """The file once more, with other arrays, facts or metadata."""
+    """The file once more, with other arrays, facts or metadata; arrays that are new are listed."""
     found = checkpoint.read(path)
     made, facts = dict(found.arrays), json.loads(json.dumps(found.facts))
     change(made, facts)
+    if facts.get("arrays") == found.facts["arrays"]:
+        facts["arrays"] = sorted({*found.arrays, *made})
     if sealed:
         checkpoint.save(path, made, facts)
         return
@@ -217,6 +219,10 @@ WRONG = {
         "counters: presentation: expected a whole number of at least 0, got -1",
     ),
     "no time": (lambda a, f: a.pop("#t"), "array '#t': missing; the facts say that it was saved"),
+    "a shorter list of arrays": (
+        _set("arrays", to=["W"]),
+        "is there; the facts do not say that it was",
+    ),
     "no list of arrays": (_set("arrays", to=[1]), "arrays: expected names, got [1]"),
     "too much": (_set("counters", to=[1, 10**30, 3]), "counters: sample: expected at most 2^53"),
     "a fraction": (_set("counters", to=[1, 2.5, 3]), "counters: sample: expected a whole"),
