@@ -16,6 +16,17 @@ def rounding(new: Any, old: Any, change: Any) -> Any:
     return (new - old) - change
 
 
+def clock(origin: Any, count: Any, dt: Any) -> Any:
+    """origin + count * dt, each rounded once."""
+    return origin + count * dt
+
+
+def either(holds: Any, yes: Any, no: Any) -> Any:
+    """`yes` where `holds` is not 0, else `no`."""
+    return np.where(holds != 0, yes, no)
+
+
+_INTERNAL: dict[str, Callable[..., Any]] = {"rounding": rounding, "clock": clock, "either": either}
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": np.add,
     "-": np.subtract,
@@ -50,8 +61,8 @@ def value(
             return _BINARY[op](value(left, load, leaf), value(right, load, leaf))
         case Compare(op=op, left=left, right=right):
             return _COMPARE[op](value(left, load, leaf), value(right, load, leaf)) * 1.0
-        case Call(function="rounding", arguments=arguments):
-            return rounding(*(value(a, load, leaf) for a in arguments))
+        case Call(function=function, arguments=arguments) if function in _INTERNAL:
+            return _INTERNAL[function](*(value(a, load, leaf) for a in arguments))
         case Call(function=function, arguments=arguments):
             return FUNCTIONS[function].numpy(*(value(a, load, leaf) for a in arguments))
     if leaf is not None:

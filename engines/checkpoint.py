@@ -12,10 +12,12 @@ import numpy as np
 from ..graphs.circuit import Circuit
 from ..graphs.load import rebuild
 from ..graphs.precision import SmallSum
+from ..graphs.timing import reads_time
 from ..traces.checkpoint import FORMER, Checkpoint, CheckpointError, read, save as write
 from ..traces.manifest import plain
 from . import memory
 from .checkpoint_arrays import check_arrays
+from .counters import Counters, former_counters
 from .engine import ENGINES, compile_program
 from .given import numbers, seeds_of, whole
 from .position import Position
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
 DTYPES = ("float64", "float32", "bfloat16")
 _FACTS = {"circuit", "engine", "seed", "dtype", "replicas", "given", "counters", "compensate"}
-FACTS = _FACTS | {"arrays", "compensated", "unfinished"}
+FACTS = _FACTS | {"arrays", "compensated", "draws", "unfinished"}
 LARGEST_COUNT = 2**53  # the language counts in float64
 FORMER_FACTS = _FACTS - {"compensate"}  # what the first checkpoints said, at least
 
@@ -57,6 +59,7 @@ def save(simulator: Simulator, path: Any) -> None:
         "counters": [simulator.presentation, simulator.sample, simulator.epoch],
         "unfinished": None if unfinished is None else asdict(unfinished),
         "arrays": sorted(arrays),
+        "draws": simulator.counters.facts(),
     }
     write(path, arrays, facts)
 
@@ -108,6 +111,8 @@ def resume(
     else:
         made.compensated = tuple(_small_sum(file, one, made) for one in facts["compensated"])
         made.unfinished = _position(file, circuit)
+        with _entry(file, "draws"):
+            made.counters = Counters.of(facts["draws"], made.replicas)
     made.presentation, made.sample, made.epoch = facts["counters"]
     check_arrays(file, made)
     if file.intact is False:
@@ -118,6 +123,11 @@ def resume(
     for name in [n for n in made._memory if not n.startswith("$")]:
         del made._memory[name]
     made._memory |= {name: memory.copied(a, a.dtype) for name, a in file.arrays.items()}
+    if file.format == FORMER:
+        made.counters = former_counters(file.arrays, _states(made), made.replicas)
+        now = made._memory.pop("#t", None)
+        if now is not None and reads_time(circuit):
+            made._memory["#t"] = np.array(np.broadcast_to(now, (made.replicas, 1, 1)))
     made._open_views()
     return made
 
@@ -209,6 +219,14 @@ def _give_parameters(file: Checkpoint, made: Simulator) -> None:
     for name, array in made._memory.items():
         if not np.isfinite(array).all():
             file.refuse("given", f"parameter {name[1:]!r} becomes {array[~np.isfinite(array)][0]}")
+
+
+def _states(made: Simulator) -> list[str]:
+    """The names of the states of populations and filters."""
+    populations = made.circuit.populations.values()
+    names = [f"{p.name}.{v}" for p in populations for v in p.states]
+    filtered = [s.name for s in made.circuit.synapses.values() if s.filter is not None]
+    return names + [f"{name}.{v}" for name in filtered for v in ("s", "p")]
 
 
 def _check_parameter(file: Checkpoint, circuit: Circuit, name: str, value: Any) -> None:

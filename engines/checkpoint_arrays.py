@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 import numpy as np
 
 from ..graphs.lower import lower
-from ..graphs.program import Buffer, Program
-from ..traces.checkpoint import Checkpoint
+from ..graphs.program import CLOCK, Buffer, Program
+from ..traces.checkpoint import FORMER, Checkpoint
 
 if TYPE_CHECKING:
     from .simulator import Simulator
@@ -48,6 +48,8 @@ def check_arrays(file: Checkpoint, made: Simulator) -> None:
     always = _always(made)
     programs = _programs(made)
     sometimes = _sometimes(programs, made.dtype)
+    if file.format == FORMER:
+        sometimes["#t"] = Wanted(FLOAT64, (1, 1))  # there also where nothing reads `t`
     for name in always:
         if name not in file.arrays:
             file.refuse(f"array {name!r}", f"missing; {made.circuit.name} needs it")
@@ -62,7 +64,7 @@ def check_arrays(file: Checkpoint, made: Simulator) -> None:
             number = array[~np.isfinite(array)][0]
             file.refuse(f"array {name!r}", f"expected finite numbers, got {number}")
     _check_diagonals(file, made)
-    _check_together(file, programs)
+    _check_together(file, programs, made)
 
 
 def _always(made: Simulator) -> dict[str, Wanted]:
@@ -93,7 +95,7 @@ def _sometimes(programs: list[Program], dtype: np.dtype) -> dict[str, Wanted]:
     found: dict[str, Wanted] = {}
     for program in programs:
         for name, buffer in program.buffers.items():
-            if buffer.kind in ("state", "optimizer") or name[0] == "#":
+            if buffer.kind in ("state", "optimizer") or name in CLOCK:
                 found[name] = Wanted(FLOAT64 if _scalar(buffer) else dtype, _axes(buffer))
     return found
 
@@ -126,7 +128,7 @@ def _check_diagonals(file: Checkpoint, made: Simulator) -> None:
                 file.refuse(f"array {name!r}", "connects all but self: its diagonal must be 0")
 
 
-def _check_together(file: Checkpoint, programs: list[Program]) -> None:
+def _check_together(file: Checkpoint, programs: list[Program], made: Simulator) -> None:
     """What one presentation makes is there as a whole, and for as many samples."""
     have, states = set(file.arrays), []
     for program in programs:
@@ -141,6 +143,9 @@ def _check_together(file: Checkpoint, programs: list[Program]) -> None:
     batches = {file.arrays[name].shape[1] for name in some}
     if len(batches) > 1:
         file.refuse("states", f"are of different numbers of samples: {sorted(batches)}")
+    going = made.counters.going
+    if going is not None and batches and batches != {going.slots}:
+        file.refuse("draws", f"{going.slots} slots go on, the states have {batches.pop()} samples")
     whole = [set(p.starts) for p in programs if p.starts and set(p.starts) <= have]
     begun = have & set().union(*(set(p.starts) for p in programs))
     for name in sorted(begun - set().union(*whole)):

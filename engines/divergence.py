@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -59,7 +58,6 @@ def diverged(
     chunk: tuple[int, int],
     failure: Failure | None,
     kept: Any,
-    times: Callable[[], np.ndarray],
 ) -> tuple[int, Divergence]:
     """The first presentation of a chunk that broke, and what in it; `memory` is as before it.
 
@@ -70,13 +68,12 @@ def diverged(
         chunk: The first of them that ran, and where it was to stop.
         failure: What the executable found; None: only something that was learnt is not finite.
         kept: The memory before the chunk (see `Executable.keep`).
-        times: Gives the times of the rows of the traces.
     """
     program = executable.program
     if not executable.alone:  # the others do not present again
         executable.settle(memory)
         found = failure or Failure(0, chunk[1] - 1, program.phases[-1].name)
-        return found.presentation, _divergence(program, memory, work, found, times(), chunk[0])
+        return found.presentation, _divergence(program, memory, work, found, chunk[0])
     number, failure = _first(executable, memory, work, chunk, failure, kept)
     kept = executable.keep(memory)
     executable.settle(memory)
@@ -85,7 +82,7 @@ def diverged(
         failure = executable.run(memory, work, number, number + 1)
         executable.settle(memory)
         broken, found = memory, failure or Failure(0, number, program.phases[-1].name)
-    error = _divergence(program, broken, work, found, times(), number)
+    error = _divergence(program, broken, work, found, number)
     executable.restore(memory, kept)
     _forget(work, number, chunk[1])
     return number, error
@@ -132,13 +129,14 @@ def _divergence(
     memory: Arrays,
     work: Presentations,
     failure: Failure,
-    times: np.ndarray,
     first: int,
 ) -> Divergence:
     """What broke; `first` is the first presentation that may have been it."""
     phase = next(p for p in program.phases if p.name == failure.phase)
     row = phase.first_row + (phase.steps if failure.step is None else failure.step)
-    facts: dict[str, Any] = {"phase": phase.name, "time": float(times[row])}
+    assert work.keeper is not None
+    times = work.keeper.rows(failure.presentation, failure.presentation + 1)
+    facts: dict[str, Any] = {"phase": phase.name, "time": float(times[failure.replica, 0, row])}
     if program.learnt:
         facts |= {"presentation": work.presentation + failure.presentation}
         facts |= {"epoch": work.epoch + 1}

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from ..graphs.program import PERSISTENT, Program
+from ..graphs.program import CLOCK, PERSISTENT, Program
 from . import kernels, philox
 from .host import HostMemory
 from .memory import zeros
-from .numba_layout import Layout, layout
+from .numba_layout import COUNTERS, Layout, layout
 from .numba_printer import module
 from .presentation import Arrays, Failure, Presentations, row_map
 
@@ -134,7 +134,7 @@ class _Call:
         stopped = np.stack(stops) if stops else np.zeros((0, 1, 1), dtype=np.int64)
         streams = [_writable(work.streams[n[1:]]) for n in layout.streams]
         first = (
-            np.array([work.presentation, work.sample, work.epoch], dtype=np.float64),
+            self._counters(),
             work.batch,
             self.scalars,
             self.starts,
@@ -150,7 +150,10 @@ class _Call:
             *(self._array(name) for name in layout.arrays),
             *self._views(),
         )
-        if work.initial or work.carry:
+        if work.carry:
+            self._begin(start)
+            code = run(start, stop, False, *first)
+        elif work.initial:
             code = -1
             for number in range(start, stop):
                 self._begin(number)
@@ -167,8 +170,14 @@ class _Call:
         number, phase = divmod(int(code), len(program.phases))
         return Failure(replica, number, program.phases[phase].name)
 
+    def _counters(self) -> np.ndarray:
+        """The counters of the first presentation, and how far they move in each."""
+        first, second = (self.work.counters(number) for number in (0, 1))
+        rows = [[first[n] for n in COUNTERS], [second[n] - first[n] for n in COUNTERS]]
+        return np.array(rows, dtype=np.float64)
+
     def _begin(self, number: int) -> None:
-        """States at the start of a presentation that does not start at 0."""
+        """States and clock at the start of a presentation that does not start at 0."""
         work, batch = self.work, self.work.batch
         for name in self.program.traces if not work.carry else ():
             self.memory[name][self.replica] = 0.0
@@ -183,8 +192,9 @@ class _Call:
                 start = work.initial[name][self.replica if len(work.initial[name]) > 1 else 0]
                 values = start[work.order[self.replica, number]]
             self.space[name][: n * batch] = values.T.ravel()
-        if not (work.carry and "#t" in self.memory):
-            self.scalars[self.layout.place["#t"]] = 0.0
+        for name in (n for n in CLOCK if n in self.program.buffers):
+            if not (work.carry and name in self.memory):
+                self.scalars[self.layout.place[name]] = 0.0
 
     def _finish(self) -> None:
         """States and scalars back into the shared memory."""
@@ -198,10 +208,10 @@ class _Call:
                 array[self.replica] = self.space[name][: buffer.size * batch].reshape(-1, batch).T
             elif buffer.kind == "optimizer" and buffer.shape[0] == "scalar":
                 self.memory[name][self.replica] = self.scalars[self.layout.place[name]]
-        now = self.scalars[self.layout.place["#t"]]
-        if self.memory.get("#t", np.zeros(0)).shape != (replicas, 1, 1):
-            self.memory["#t"] = np.zeros((replicas, 1, 1))
-        self.memory["#t"][self.replica] = now
+        for name in (n for n in CLOCK if n in self.program.buffers):
+            if name not in self.memory:
+                self.memory[name] = np.zeros((replicas, 1, 1))
+            self.memory[name][self.replica] = self.scalars[self.layout.place[name]]
 
 
 _NOTHING = {np.dtype(t): np.zeros((1, 1, 1), dtype=t) for t in ("float64", "float32")}

@@ -24,6 +24,7 @@ PLAIN: dict[str, Any] = {
     "fastmath": {"contract", "nsz", "arcp"},
 }
 INLINE: dict[str, Any] = {**PLAIN, "forceinline": True, "no_cfunc_wrapper": True}
+EXACT: dict[str, Any] = {**INLINE, "fastmath": False}
 
 
 @intrinsic
@@ -379,30 +380,49 @@ def put_out(out: Any, p: int, a: Any) -> None:
     copy(out[p], a)
 
 
+@njit(**EXACT)
+def clock(origin: Any, count: Any, dt: Any) -> Any:
+    """origin + count * dt, each rounded once: the same wherever it stands."""
+    return origin + count * dt
+
+
+@njit(**EXACT)
+def either(holds: Any, yes: Any, no: Any) -> Any:
+    """`yes` where `holds` is not 0, else `no`."""
+    return yes if holds != 0 else no
+
+
 rounds = njit(**INLINE)(philox.rounds)
-KEY_BITS = np.uint64(0xFFFFFFFF)
+counter = njit(**INLINE)(philox.counter)
+
+
+@njit(**INLINE)
+def words(k0: Any, k1: Any, unit: Any, step: Any, sample: Any) -> Any:
+    """The four words of one block, as `philox.random_bits` has them for `philox.counter`."""
+    c0, c1, c2, c3 = counter(np.uint64(unit), np.uint64(step), np.uint64(sample))
+    return rounds(c0, c1, c2, c3, k0, k1)
 
 
 @njit(**PLAIN)
-def uniform_at(k0: Any, k1: Any, c0: Any, c1: Any, c2: Any) -> Any:
-    """Uniform in [0, 1) at a counter; as `philox.uniform`."""
-    a, b, _, _ = rounds(np.uint64(c0), np.uint64(c1), np.uint64(c2), np.uint64(0), k0, k1)
+def uniform_at(k0: Any, k1: Any, unit: Any, step: Any, sample: Any) -> Any:
+    """Uniform in [0, 1); as `philox.uniform`."""
+    a, b, _, _ = words(k0, k1, unit, step, sample)
     return float(((a >> np.uint64(5)) << np.uint64(26)) | (b >> np.uint64(6))) * 2.0**-53
 
 
 @njit(**PLAIN)
-def normal_at(k0: Any, k1: Any, c0: Any, c1: Any, c2: Any) -> Any:
-    """Standard normal at a counter; as `philox.normal`."""
-    a, b, c, d = rounds(np.uint64(c0), np.uint64(c1), np.uint64(c2), np.uint64(0), k0, k1)
+def normal_at(k0: Any, k1: Any, unit: Any, step: Any, sample: Any) -> Any:
+    """Standard normal; as `philox.normal`."""
+    a, b, c, d = words(k0, k1, unit, step, sample)
     u = float(((a >> np.uint64(5)) << np.uint64(26)) | (b >> np.uint64(6))) * 2.0**-53
     v = float(((c >> np.uint64(5)) << np.uint64(26)) | (d >> np.uint64(6))) * 2.0**-53
     return math.sqrt(-2.0 * math.log1p(-u)) * math.cos(2.0 * math.pi * v)
 
 
 @njit(**PLAIN)
-def random_sign_at(k0: Any, k1: Any, c0: Any, c1: Any, c2: Any) -> Any:
-    """-1.0 or 1.0 at a counter; as `philox.random_sign`."""
-    a, _, _, _ = rounds(np.uint64(c0), np.uint64(c1), np.uint64(c2), np.uint64(0), k0, k1)
+def random_sign_at(k0: Any, k1: Any, unit: Any, step: Any, sample: Any) -> Any:
+    """-1.0 or 1.0; as `philox.random_sign`."""
+    a, _, _, _ = words(k0, k1, unit, step, sample)
     return 2.0 * float(a >> np.uint64(31)) - 1.0
 
 
@@ -417,6 +437,8 @@ NAMES = {
     "exp": "f.exp_{}",
     "exprel": "f.exprel_{}",
     "rounding": "f.rounding",
+    "clock": "f.clock",
+    "either": "f.either",
     "abs": "abs",
     "log": "math.log",
     "sqrt": "math.sqrt",

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from ..graphs.program import Block, Draw, Instruction, Product, Program, Rank, Store
 
+COUNTERS = ("#presentation", "#sample", "#epoch", "#slot", "#before", "#turn")
 UNROLLED = 8  # numbers of units up to this are literals in the generated code
 
 

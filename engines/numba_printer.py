@@ -10,6 +10,7 @@ from itertools import groupby
 
 from ..graphs.expression import Expr
 from ..graphs.program import (
+    CLOCK,
     BatchReduce,
     Block,
     Branch,
@@ -28,7 +29,7 @@ from ..graphs.program import (
     Stop,
     Store,
 )
-from .numba_layout import Layout
+from .numba_layout import COUNTERS, Layout
 from .numba_loops import Loops
 from .numba_matrices import Matrices
 from .numba_registers import Registers, fits
@@ -64,15 +65,14 @@ def _run(layout: Layout, constants: Constants) -> list[str]:
     to.line("for p in range(start, stop):")
     with to.deeper():
         to.line("f.restore(S, S0)")
-        for name, now in (
-            ("#presentation", "counters[0] + p"),
-            ("#sample", "counters[1] + p * B"),
-            ("#epoch", "counters[2]"),
-        ):
-            to.line(f"{to.scalar(name)} = {now}")
+        for row, name in enumerate(COUNTERS):
+            if name in to.place:
+                to.line(f"{to.scalar(name)} = counters[0, {row}] + p * counters[1, {row}]")
         for name in layout.streams:
             to.line(f"f.gather({to.array(name)}, d{to.index[name]}, order, p)")
-        to.line("if reset:", f"    {to.scalar('#t')} = 0.0")
+        to.line("if reset:", "    pass")
+        for name in (n for n in CLOCK if n in to.place):
+            to.line(f"    {to.scalar(name)} = 0.0")
         for name in (n for n in program.reset if n in to.index):
             to.line(f"    f.clear({to.array(name)}, {to.size(program.buffers[name].size)} * B)")
         for name in program.traces:
@@ -117,6 +117,13 @@ class Phase:
                 self._code(loop.body)
         if to.masked:
             to.line("act[:] = True")
+        if loop.again:
+            to.line(f"for step in range({steps}):")
+            with to.deeper():
+                to.line(f"{to.scalar('#step')} = step")
+                self._code(loop.again)
+        if loop.stops:
+            to.line(f"{to.scalar('#step')} = {steps} - 1")
         to.stop_row = None
 
     def _finite(self, number: int) -> None:
@@ -193,14 +200,14 @@ class Phase:
         to = self.to
         row = to.layout.draws.index(d.name)
         key = f"{to.use('K')}[{row}, 0], K[{row}, 1]"
-        now = to.scalar("#presentation")
+        step, first = scalar(to, d.step), to.scalar("#slot")
         if to.layout.kind(d.target) == "unit":
             target, n = to.array(d.target), to.size(self.program.buffers[d.target].size)
             to.line(f"for i in range({n}):", f"    for j in range({to.use('B')}):")
-            at = f"{key}, i, {to.scalar('#step')}, {now} * B + j"
+            at = f"{key}, i, {step}, {first} + j"
             to.line(f"        {target}[i * B + j] = f.normal_at({at})")
             return
-        at = f"{key}, 0, 0, {now}"
+        at = f"{key}, 0, {step}, {first}"
         a, b = (scalar(to, x) for x in d.arguments) if d.arguments else ("0.0", "1.0")
         drawn = {
             "random_sign": f"f.random_sign_at({at})",

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..graphs.expression import Expr, Load, Transmitted, Weight
 from ..graphs.program import (
+    CLOCK,
     PERSISTENT,
     BatchReduce,
     Block,
@@ -30,6 +31,7 @@ from ..graphs.program import (
 )
 from . import philox
 from .arithmetic import value
+from .draws import moved, shared_draw
 from .host import HostMemory
 from .presentation import Arrays, Failure, Presentations, row_map
 
@@ -110,21 +112,18 @@ class _Presentation:
                     else np.stack([s[o] for s, o in zip(start, self.order, strict=True)])
                 )
                 self.arrays[name] = np.broadcast_to(chosen, self.arrays[name].shape).astype(dtype)
-        counters = {
-            "#presentation": work.presentation + self.number,
-            "#sample": work.sample + self.number * self.batch,
-            "#epoch": work.epoch,
-        }
-        for name, count in counters.items():
-            self.arrays[name] = np.full((1, 1, 1), float(count))
-        goes_on = work.carry and "#t" in self.memory
-        self.arrays["#t"] = self.memory["#t"] if goes_on else np.zeros((1, 1, 1))
+        for name, count in work.counters(self.number).items():
+            if name in self.arrays:
+                self.arrays[name] = np.full((self.replicas, 1, 1), float(count))
 
     def _carried(self, name: str) -> bool:
-        """Whether a state goes on where the last presentation left it."""
-        if not self.work.carry or self.program.buffers[name].kind != "state":
+        """Whether a state, or the clock, goes on where the last presentation left it."""
+        if not self.work.carry or name not in self.memory:
             return False
-        return name in self.memory and self.memory[name].shape[:2] == self.order.shape
+        if name in CLOCK:
+            return True
+        state = self.program.buffers[name].kind == "state"
+        return state and self.memory[name].shape[:2] == self.order.shape
 
     def run(self) -> Failure | None:
         for phase in self.program.phases:
@@ -132,9 +131,8 @@ class _Presentation:
             if failure is not None:
                 return failure
         for name, buffer in self.program.buffers.items():
-            if buffer.kind == "state" or buffer.kind in PERSISTENT:
+            if buffer.kind == "state" or buffer.kind in PERSISTENT or name in CLOCK:
                 self.memory[name] = self.arrays[name]
-        self.memory["#t"] = self.arrays["#t"]
         return None
 
     def _phase(self, phase: PhaseProgram) -> Failure | None:
@@ -142,7 +140,7 @@ class _Presentation:
         if phase.loop is not None:
             self.active[:] = True
             for step in range(phase.loop.steps):
-                self.arrays["#step"] = np.full((1, 1, 1), float(step))
+                self._count(step)
                 self.stopping = (phase.name, step)
                 self._do(phase.loop.body)
                 if self.parent.check_steps and not self._finite():
@@ -150,12 +148,19 @@ class _Presentation:
                 if not self.active.any():
                     break
             self.active[:] = True
+            for step in range(phase.loop.steps if phase.loop.again else 0):
+                self._count(step)
+                self._do(phase.loop.again)
+            self._count(phase.loop.steps - 1)
         if not self._finite():
             return self._failed(phase, None)
         self._do(phase.leave)
         if self.parent.check_steps and not self._finite():
             return self._failed(phase, None)
         return None
+
+    def _count(self, step: int) -> None:
+        self.arrays["#step"] = np.full((self.replicas, 1, 1), float(step))
 
     def _finite(self) -> bool:
         return all(np.isfinite(self.arrays[name]).all() for name in self.parent.finite)
@@ -213,8 +218,7 @@ class _Presentation:
             case Draw():
                 self._draw(instruction)
             case Branch(condition=condition, body=body):
-                if np.all(self._value(condition) != 0):
-                    self._do(body)
+                self._branch(condition, body)
             case Store(slot=slot, source=source, row=row):
                 self._store(slot, source, int(np.ravel(self._value(row))[0]))
             case Output(source=source):
@@ -316,34 +320,30 @@ class _Presentation:
             new[:, index, index] = 0
         self.arrays[r.target] = new
 
-    def _draw(self, d: Draw) -> None:
-        target = self.program.buffers[d.target]
-        arguments = [np.ravel(self._value(a)) for a in d.arguments]
-        drawn = [
-            self._drawn(d, target.shape, seed, r, arguments)
-            for r, seed in enumerate(self.work.seeds)
-        ]
-        self.arrays[d.target] = np.stack(drawn)
+    def _branch(self, condition: Expr, body: tuple[Instruction, ...]) -> None:
+        """The body, in the replicas where the condition holds."""
+        holds = np.broadcast_to(self._value(condition) != 0, (self.replicas, 1, 1))
+        if not holds.any():
+            return
+        written = set().union(set(), *(i.writes for i in body))
+        before = {name: self.arrays[name].copy() for name in written if not holds.all()}
+        self._do(body)
+        for name, old in before.items():
+            self.arrays[name] = np.where(holds, self.arrays[name], old)
 
-    def _drawn(
-        self, d: Draw, shape: Any, seed: int, replica: int, arguments: list[Any]
-    ) -> np.ndarray:
-        presentation = self.work.presentation + self.number
-        if shape[0] == "unit":
-            units = np.arange(int(shape[1]))[None, :]
-            step = int(self.arrays["#step"].flat[0])
-            place = presentation * self.batch + np.arange(self.batch)[:, None]
-            return philox.normal(seed, d.name, units, step, place).astype(self.parent.dtype)
-        a = [float(x[replica if len(x) > 1 else 0]) for x in arguments]
-        if d.kind == "random_sign":
-            number = philox.random_sign(seed, d.name, 0, 0, presentation)
-        elif d.kind == "uniform":
-            low, high = a or (0.0, 1.0)
-            number = low + (high - low) * philox.uniform(seed, d.name, 0, 0, presentation)
-        else:
-            mean, deviation = a or (0.0, 1.0)
-            number = mean + deviation * philox.normal(seed, d.name, 0, 0, presentation)
-        return np.reshape(np.asarray(number, dtype=np.float64), (1, 1))
+    def _draw(self, d: Draw) -> None:
+        first, target = self.arrays["#slot"], self.program.buffers[d.target]
+        step = self._value(d.step)
+        if target.shape[0] == "scalar":
+            number = shared_draw(d.kind, d.name, self.work.seeds, step.flat[0], first.flat[0])
+            arguments = [self._value(a) for a in d.arguments]
+            self.arrays[d.target] = moved(d.kind, number[:, None, None], arguments)
+            return
+        slots = np.uint64(first.flat[0]) + np.arange(self.batch, dtype=np.uint64)[:, None]
+        units = np.arange(target.size, dtype=np.uint64)
+        words = philox.counter(units, np.uint64(step.flat[0]), slots)
+        drawn = [philox.normal(seed, d.name, *words) for seed in self.work.seeds]
+        self.arrays[d.target] = np.stack(drawn).astype(self.parent.dtype)
 
     def _store(self, slot: int, source: str, row: int) -> None:
         place = self.parent.rows[slot][row]

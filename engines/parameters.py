@@ -63,6 +63,20 @@ class Parameters:
             found[f"${name}"] = np.stack(rows).astype(wide)
         return found
 
+    def values(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The value of every parameter, a list of values where replicas differ; and those lists.
+
+        The lists are arrays (replica,) or (replica, entry).
+        """
+        tables = [parameter_values(self.circuit, given) for given in self.given]
+        found: dict[str, Any] = dict(tables[0])
+        own: dict[str, np.ndarray] = {}
+        for name in found:
+            if any(table[name] != tables[0][name] for table in tables):
+                own[name] = np.array([table[name] for table in tables], dtype=np.float64)
+                found[name] = own[name].tolist()
+        return found, own
+
 
 def _is_list(circuit: Circuit, name: str) -> bool:
     """Whether a parameter is a list in the file."""

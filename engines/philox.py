@@ -4,7 +4,8 @@
 
 A number is a pure function of (seed, name, counter): the same on every engine, in every order and
 for any number of threads. The key is a hash of (seed, name); replica r of seed s draws with seed
-s + r. The counter words are, by agreement, (unit, step, presentation or sample, draw).
+s + r. What a circuit draws is counted by unit, step and sample (see `counter`); what starts it, by
+the place in an array (see `Stream`).
 
 `rounds` uses only `+ * & ^ >>` on unsigned 64-bit words, so the same text serves numpy scalars,
 numpy arrays and a compiler of scalar code.
@@ -29,6 +30,7 @@ WEYL_0 = np.uint64(0x9E3779B9)
 WEYL_1 = np.uint64(0xBB67AE85)
 FIVE = np.uint64(5)
 SIX = np.uint64(6)
+SIXTEEN = np.uint64(16)
 TWENTY_SIX = np.uint64(26)
 
 Words = tuple[Any, Any, Any, Any]
@@ -43,6 +45,16 @@ def rounds(c0: Any, c1: Any, c2: Any, c3: Any, k0: Any, k1: Any) -> Words:
         k0 = (k0 + WEYL_0) & LOW
         k1 = (k1 + WEYL_1) & LOW
     return c0, c1, c2, c3
+
+
+def counter(unit: Any, step: Any, sample: Any) -> Words:
+    """The counter words of a draw: c3 has the bits of step and sample that c1 and c2 do not hold.
+
+        (unit, step mod 2^32, sample mod 2^32, (step div 2^32) 2^16 + sample div 2^32)
+
+    Each is a `np.uint64`; unit below 2^32, step and sample below 2^48.
+    """
+    return unit, step & LOW, sample & LOW, ((step >> SHIFT) << SIXTEEN) | (sample >> SHIFT)
 
 
 def unit_interval(high: Any, low: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..graphs.program import Program
+from .clock import Timekeeper
 
 Arrays = dict[str, np.ndarray]
 
@@ -24,7 +25,14 @@ class Presentations:
     streams: name -> (sample, unit).
     total: samples of each replica; streams of several replicas may be laid end to end.
     initial: states that do not start at 0, name -> (replica | 1, sample, unit).
-    carry: states and time go on where they were.
+    carry: slot b of every batch goes on where slot b was: states, time and draws.
+    first: what draws count: the number of slot 0 in the first presentation.
+    before: steps that the slots had taken before the first presentation.
+    turn: presentations that the slots had been in before the first presentation.
+    steps: steps of one presentation.
+    goes_on: whether there was something to carry on.
+    call: "fit" or "run": whose samples draws count.
+    keeper: the times of the rows of the traces.
     records: per slot (replica, presentation, row, unit, batch); NaN where nothing was stored.
     output: (replica, presentation, unit, batch), or None.
     stopped: per phase with a stop rule, steps until each sample stopped, (replica, presentation,
@@ -41,6 +49,13 @@ class Presentations:
     epoch: int = 0
     initial: Mapping[str, np.ndarray] = field(default_factory=dict)
     carry: bool = False
+    first: int = 0
+    before: int = 0
+    turn: int = 0
+    steps: int = 0
+    goes_on: bool = False
+    call: str = "run"
+    keeper: Timekeeper | None = None
     records: list[np.ndarray] = field(default_factory=list)
     output: np.ndarray | None = None
     stopped: dict[str, np.ndarray] = field(default_factory=dict)
@@ -55,6 +70,22 @@ class Presentations:
     def batch(self) -> int:
         """Samples presented at once."""
         return self.order.shape[2]
+
+    def counters(self, number: int) -> dict[str, int]:
+        """The counters of one presentation, by buffer name.
+
+        "#slot" is the number of slot 0 among the samples that draws count, "#before" and "#turn"
+        the steps and presentations that the slots have behind them.
+        """
+        gone, new = (number, 0) if self.carry else (0, number)
+        return {
+            "#presentation": self.presentation + number,
+            "#sample": self.sample + number * self.batch,
+            "#epoch": self.epoch,
+            "#slot": self.first + new * self.batch,
+            "#before": self.before + gone * self.steps,
+            "#turn": self.turn + gone,
+        }
 
 
 @dataclass(frozen=True)
@@ -112,6 +143,7 @@ def allocate(program: Program, work: Presentations, dtype: np.dtype) -> None:
     if program.output is not None:
         size = program.buffers[program.output].size
         work.output = np.full((replicas, count, size, batch), np.nan, dtype=dtype)
+    work.steps = program.steps
     for phase in program.phases:
         if phase.loop and phase.loop.stops:
             work.stopped[phase.name] = np.full((replicas, count, batch), -1, dtype=np.int64)

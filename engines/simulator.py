@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Mapping
-from copy import copy
-from functools import partial
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from copy import copy, deepcopy
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from ..traces.manifest import manifest
 from ..traces.recording import recordings
 from ..traces.traces import Traces
 from . import memory
+from .counters import Aside, Counters
 from .demands import Demands
 from .divergence import Divergence, diverged
 from .engine import compile_program
@@ -36,7 +37,7 @@ from .saving import Saving
 from .scores import check_scored, scores
 from .starts import draw_arrays, lay_out, optimizer_states, sums_kept, warn_of_precision
 from .streams import Streams, check_batch, given_streams, in_batches, initial_states
-from .tracing import row_times, traced
+from .tracing import traced
 from .training import train
 from .undo import Undo
 from .views import ArrayView
@@ -110,6 +111,7 @@ class Simulator:
         self.seed, self.seeds = seeds_of(seed, self.replicas)
         self.presentation = self.sample = self.epoch = 0
         self.unfinished: Position | None = None  # an epoch that has begun and is not over
+        self.counters = Counters()  # what draws count
         self._failing: set[str] = set()  # synapses whose `check` failed when last looked at
         self.stopped: dict[str, np.ndarray] = {}
         self._memory: Arrays = {}
@@ -139,7 +141,7 @@ class Simulator:
         vars(self).update(state)
         self._memory = {n: memory.copied(a, a.dtype) for n, a in self._memory.items()}
         self._failing, self.stopped = set(self._failing), dict(self.stopped)
-        self._parameters = copy(self._parameters)
+        self._parameters, self.counters = copy(self._parameters), deepcopy(self.counters)
         self._open_views()
 
     # --- starting ------------------------------------------------------------------------------
@@ -227,6 +229,7 @@ class Simulator:
         on_epoch: Any = None,
         checkpoint: str | os.PathLike[str] | None = None,
         every: int | None = None,
+        carry: bool = False,
     ) -> History:
         """Presents the samples `epochs` times, with plasticity.
 
@@ -248,6 +251,8 @@ class Simulator:
             checkpoint: A file that is written (see `save`) after each epoch and at Ctrl-C; it is
                 whole at every moment, the old one or the new one.
             every: Whether it is written in between, too: whenever that many presentations are over.
+            carry: Whether slot b of a batch goes on where slot b of the last one was (see `run`);
+                batches then have one size.
 
         Raises:
             Divergence: A state or a weight is no longer finite.
@@ -266,6 +271,7 @@ class Simulator:
             on_epoch=on_epoch,
             checkpoint=checkpoint,
             every=every,
+            carry=carry,
         )
 
     def start_epoch_anew(self) -> None:
@@ -281,19 +287,23 @@ class Simulator:
     def predict(
         self, samples: Mapping[str, Any], protocol: str = "predict", batch: int = 200
     ) -> dict[str, np.ndarray]:
-        """What the circuit thinks each stream of `predicts` is: (sample, unit) by stream name."""
+        """What the circuit thinks each stream of `predicts` is: (sample, unit) by stream name.
+
+        Draws begin at sample 0, each time; states, and what `fit` and `run` count, stay.
+        """
         batch = whole("batch", batch, 1)
         found = {}
         for name in self.circuit.predicts:
             executable = self._executable(protocol, False, (), name)
             streams = self._streams(executable.program, samples)
             pieces = []
-            for part in in_batches(streams.places, batch):
-                work = self._work(part, streams)
-                self._present(executable, work)
-                assert work.output is not None
-                swapped = work.output.transpose(0, 1, 3, 2)
-                pieces.append(swapped.reshape(self.replicas, -1, swapped.shape[-1]))
+            with self._aside(executable.program):
+                for part in in_batches(streams.places, batch):
+                    work = self._work(part, streams)
+                    self._present(executable, work, "run")
+                    assert work.output is not None
+                    swapped = work.output.transpose(0, 1, 3, 2)
+                    pieces.append(swapped.reshape(self.replicas, -1, swapped.shape[-1]))
             joined = np.concatenate(pieces, axis=1)
             found[name] = joined[0] if self.replicas == 1 else joined
         return found
@@ -315,6 +325,7 @@ class Simulator:
         batch: int | None = None,
         initial: Mapping[str, Any] | None = None,
         carry: bool = False,
+        first: int | None = None,
         samples: int | None = None,
         budget: int = DEFAULT_BUDGET,
         facts: Mapping[str, Any] | None = None,
@@ -328,7 +339,10 @@ class Simulator:
             record: What to record; None: what the file's `record` says.
             batch: Samples presented at once; None: all.
             initial: States that do not start at 0, name -> (sample, unit).
-            carry: States and time go on from where the last presentation left them.
+            carry: Slot b of a batch goes on where slot b of the last one was: states, filters,
+                traces, time and draws.
+            first: The number from which draws count the samples of this call; None: from where the
+                last call of `run` ended. `first=0` repeats the draws of a new simulator.
             samples: Number of samples where the circuit reads no stream; None: 1.
             budget: Bytes that the recording may take.
             facts: What else the manifest says, such as the command that made the run.
@@ -349,6 +363,7 @@ class Simulator:
         given = self._streams(program, streams, samples)
         starts = initial_states(program, {} if initial is None else initial, given, self.dtype)
         self._check_budget(program, given.total, budget)
+        values, own = self._parameters.values()
         said = manifest(
             self.circuit,
             engine=self.engine,
@@ -356,33 +371,36 @@ class Simulator:
             dtype=self.activity,
             replicas=self.replicas,
             protocol=protocol,
+            parameters=values,
             learn=learn,
             batch=batch,
             **(facts or {}),
         )
         batch = batch or given.total
         check_batch(program, given.total, batch)
+        self.counters.check("run", given.total, batch, carry)
+        self.counters.begin_at(first, carry)
         done: list[Presentations] = []
         try:
             with progress(-(-given.total // batch), "run") as bar:
                 for part in in_batches(given.places, batch):
                     done.append(self._work(part, given, starts, carry))
-                    self._present(executable, done[-1], learn, bar)
+                    self._present(executable, done[-1], "run", learn, bar)
         except KeyboardInterrupt:
             message, said = interruption(done, given.total, batch, learn, said)
             stop = Interrupted(message)
             if parts := reached(done, len(program.slots)):
-                stop.traces = traced(self.circuit, program, parts, self._times(program), said)
+                stop.traces = traced(self.circuit, program, parts, said, own)
             raise stop from None
         except Divergence as error:
             if learn:
                 self._look_at_weights("when it diverged")
-            error.traces = traced(self.circuit, program, done, self._times(program), said)
+            error.traces = traced(self.circuit, program, done, said, own)
             raise
         if learn:
             self._look_at_weights(f"after presentation {self.presentation}")
         self._keep_stops(done)
-        return traced(self.circuit, program, done, self._times(program), said)
+        return traced(self.circuit, program, done, said, own)
 
     def _check_budget(self, program: Program, samples: int, budget: int) -> None:
         units = {s.name: int(s.shape[1]) if s.shape[0] == "unit" else 1 for s in program.slots}
@@ -442,6 +460,7 @@ class Simulator:
         self,
         executable: Executable,
         work: Presentations,
+        call: str,
         learning: bool = False,
         bar: Any = None,
         place: Position | None = None,
@@ -449,11 +468,12 @@ class Simulator:
     ) -> None:
         """Runs all presentations of `work`, in chunks of about a tenth of a second.
 
-        A chunk holds or does not: where Ctrl-C stops one, memory goes back to before it. `place` is
-        where in an epoch `work` begins.
+        A chunk holds or does not: where Ctrl-C stops one, memory goes back to before it. `call` is
+        "fit" or "run": whose counter goes on. `place` is where in an epoch `work` begins.
         """
         self._go_back()
         allocate(executable.program, work, self.dtype)
+        self.counters.open(work, call, self._memory, executable.program)
         chunk = 1
         try:
             while (at := work.done) < work.count:
@@ -495,8 +515,7 @@ class Simulator:
             return
         assert self._undo is not None
         kept, chunk = self._undo.kept, (at, stop)
-        times = partial(self._times, program)
-        number, error = diverged(executable, memory, work, chunk, failure, kept, times)
+        number, error = diverged(executable, memory, work, chunk, failure, kept)
         self._hold(work, number, learning, place)
         raise error
 
@@ -505,7 +524,7 @@ class Simulator:
 
         All counters in one call, between whose parts Ctrl-C does not fall.
         """
-        new: dict[str, Any] = {"_undo": None}
+        new: dict[str, Any] = {"_undo": None, "counters": self.counters.after(work, stop)}
         if learning:
             new["presentation"] = work.presentation + stop
             new["sample"] = work.sample + stop * work.batch
@@ -520,9 +539,17 @@ class Simulator:
             self._undo(self._memory)
             self._undo = None
 
-    def _times(self, program: Program) -> np.ndarray:
-        counters = {"#presentation": self.presentation, "#epoch": self.epoch}
-        return row_times(program, self._memory, counters)
+    @contextmanager
+    def _aside(self, program: Program) -> Iterator[None]:
+        """What is presented inside counts from 0, and leaves the batch that can go on as it is."""
+        self._go_back()
+        states = Aside(self._memory, program)
+        counters, self.counters = self.counters, Counters()
+        try:
+            yield
+        finally:
+            self.counters = counters
+            states.put_back()
 
     # --- checkpoints ---------------------------------------------------------------------------
 

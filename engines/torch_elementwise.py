@@ -234,6 +234,11 @@ class Assembler:
                 return self._exprel(x[0])
             case "rounding":
                 return self.two("sub", self.two("sub", x[0], x[1]), x[2])
+            case "clock":
+                return self.two("add", x[0], self.two("mul", x[1], x[2]))
+            case "either":
+                other = self.two("mul", self.two("sub", 1.0, x[0]), x[2])
+                return self.two("add", self.two("mul", x[0], x[1]), other)
         return self._one(function, x[0])
 
     def _bound(self, op: str, a: Any, b: Any) -> Any:

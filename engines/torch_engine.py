@@ -116,7 +116,8 @@ class TorchExecutable:
                     memory[name][...] = held.cpu().numpy()
             elif buffer.kind == "state":
                 memory[name] = run.layout.tensors[name].cpu().numpy().copy()
-        memory["#t"] = run.layout.tensors["#t"].cpu().numpy().copy()
+        for name in run.layout.clock:
+            memory[name] = run.layout.tensors[name].cpu().numpy().copy()
         self._dirty = None
 
     def keep(self, memory: Arrays) -> tuple[Run | None, Any]:

@@ -22,7 +22,7 @@ class Hoister:
     def enter(self, loop: Loop, prologue: Tape) -> None:
         """From here on expressions stand in the loop; `prologue` runs before it."""
         self.prologue, self._known = prologue, {}
-        self.moving = set().union(*(i.writes for i in flat(loop.body))) | {"#step", "#t"}
+        self.moving = set().union(*(i.writes for i in flat(loop.body))) | {"#step"}
 
     def leave(self) -> None:
         """From here on expressions stand outside of a loop, where nothing is hoisted."""

@@ -17,15 +17,15 @@ import numpy as np
 import torch
 
 from ..graphs.expression import Expr, Load, Transmitted, Weight, walk
-from ..graphs.program import Buffer, Program
-from . import philox
+from ..graphs.program import CLOCK, Buffer, Draw, Program
 from .arithmetic import value as value_of
+from .draws import shared_draw
 from .presentation import Presentations, row_map
 from .torch_elementwise import Assembler, Pool, Tape, Tensor
 from .torch_parallel import ALONE, Team
 
 SHARED = ("slow", "weight", "trace", "optimizer", "parameter")
-LASTING = (*SHARED, "state", "counter")
+LASTING = (*SHARED, "state")
 ACTIVITY = ("algebraic", "stream")
 
 
@@ -65,6 +65,7 @@ class Layout:
             if name not in self.tensors:
                 self.tensors[name] = self._new(buffer)
         kinds = ("unit", "sample")
+        self.clock = [name for name in CLOCK if name in program.buffers]
         self.per_sample = {n for n, b in program.buffers.items() if b.shape[0] in kinds}
         lead = (self.replicas, batch, 1)
         self.active = torch.ones(lead, dtype=torch.bool, device=device)
@@ -82,8 +83,8 @@ class Layout:
         self.records: list[Tensor] = []
         self.row_maps: list[Tensor] = []
         self._make_records(spare)
-        self.raw_draws: dict[str, Tensor] = {}
-        self.drawn: dict[str, Tensor] = {}
+        self.raw_draws: dict[Draw, Tensor] = {}
+        self.drawn: dict[Draw, Tensor] = {}
         self.constants: dict[tuple[Expr, torch.dtype], Tensor] = {}
         self.written: set[str] = set()
         for phase in program.phases:
@@ -177,16 +178,15 @@ class Layout:
             if name in self.shared:
                 self.given[name].copy_(self.shared[name])
 
-    def prepare_draws(self, first: int, count: int) -> None:
-        """The scalar draws of `count` presentations, from the counters of the host."""
+    def prepare_draws(self, work: Presentations, start: int, stop: int) -> None:
+        """The scalar draws of some presentations, from the counters of the host."""
+        counters = [work.counters(number) for number in range(start, stop)]
+        samples = np.array([c["#slot"] for c in counters], dtype=np.int64) * self.team.size
         self.drawn = {}
-        numbers = np.arange(first, first + count)
-        for key in self.raw_draws:
-            kind, name = key.split(" ", 1)
-            how = {"random_sign": philox.random_sign, "uniform": philox.uniform}
-            draw = how.get(kind, philox.normal)
-            table = np.stack([draw(seed, name, 0, 0, numbers) for seed in self.seeds])
-            self.drawn[key] = torch.from_numpy(table).to(self.device)
+        for draw in self.raw_draws:
+            steps = [value_of(draw.step, lambda n, c=c: c[n.buffer]) for c in counters]
+            table = shared_draw(draw.kind, draw.name, self.seeds, steps, samples)
+            self.drawn[draw] = torch.from_numpy(table).to(self.device)
 
     def begin(
         self,
@@ -197,7 +197,6 @@ class Layout:
         streams: Mapping[str, Tensor],
     ) -> None:
         """Sets what differs between presentations; `order[:, place]` are the samples."""
-        presentation = work.presentation + number
         self.index.copy_(order[:, place].reshape(-1))
         for name, buffer in self.program.buffers.items():
             tensor = self.tensors[name]
@@ -206,18 +205,16 @@ class Layout:
                 torch.index_select(streams[name[1:]], 0, self.index, out=flat_tensor)
             elif (buffer.kind == "state" or name in self.program.traces) and not work.carry:
                 tensor.zero_()
-        counters = {
-            "#presentation": presentation,
-            "#sample": (work.sample + number * self.batch) * self.team.size,
-            "#epoch": work.epoch,
-        }
-        for name, count in counters.items():
-            self.tensors[name].fill_(float(count))
-        if "#step" in self.tensors:
-            self.tensors["#step"].zero_()
+        counters = work.counters(number)
+        for name in ("#sample", "#slot"):
+            counters[name] *= self.team.size
+        for name, count in (counters | {"#step": 0}).items():
+            if name in self.tensors:
+                self.tensors[name].fill_(float(count))
         if not work.carry:
-            self.tensors["#t"].zero_()
-        self.place.copy_(self.samples + presentation * self.batch * self.team.size)
+            for name in self.clock:
+                self.tensors[name].zero_()
+        self.place.copy_(self.samples + counters["#slot"])
         self.active.fill_(True)
         for key, table in self.drawn.items():
             self.raw_draws[key].copy_(table[:, place].reshape(-1, 1, 1))

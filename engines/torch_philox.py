@@ -35,6 +35,21 @@ def keys(seeds: Sequence[int], name: str, device: torch.device) -> list[tuple[Te
     return rounds
 
 
+def counter_words(step: Tensor, sample: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Tensor]:
+    """c1, c2, c3 of `philox.counter`; step (replica, 1, 1), sample (replica, batch, 1)."""
+    low, high = torch.zeros_like(step), torch.zeros_like(step)
+    first, rest = torch.zeros_like(sample), torch.zeros_like(sample)
+    tape += [
+        partial(torch.bitwise_and, step, LOW, out=low),
+        partial(torch.bitwise_right_shift, step, 32, out=high),
+        partial(high.bitwise_left_shift_, 16),
+        partial(torch.bitwise_and, sample, LOW, out=first),
+        partial(torch.bitwise_right_shift, sample, 32, out=rest),
+        partial(rest.bitwise_or_, high),
+    ]
+    return low, first, rest
+
+
 class Generator:
     """Writes the calls that fill four tensors of words from counters.
 

@@ -80,7 +80,7 @@ class Plan:
         gate = self._gate(loop)
         body = Tape()
         if loop.stops or any("#step" in i.reads for i in code):
-            body.append(partial(step.add_, 1.0 if gate is None else gate))
+            body.append(partial(step.add_, 1.0))
         writer.hoist.enter(loop, straight)
         writer.until = phase if loop.stops else None
         writer.write(code, body, gate)
@@ -98,7 +98,11 @@ class Plan:
                 Section("straight", straight),
                 Section("until", body, loop.steps, apart=separable(loop.body)),
             ]
-            return Tape([partial(layout.active.fill_, True)])
+            straight = Tape([partial(layout.active.fill_, True)])
+            if loop.again:
+                straight = self._again(loop, straight, found)
+            straight.append(partial(step.fill_, loop.steps - 1.0))
+            return straight
         if self.mode.unroll and len(straight) + loop.steps * len(body) <= UNROLLED:
             for _ in range(loop.steps):
                 straight += body
@@ -108,6 +112,15 @@ class Plan:
         straight.append(partial(step.fill_, loop.steps - 1.0))
         writer.write(idle, straight)
         return straight
+
+    def _again(self, loop: Loop, straight: Tape, found: list[Section]) -> Tape:
+        """Scalars that take all steps, after the last sample stopped."""
+        step, body = self.layout.tensors["#step"], Tape()
+        body.append(partial(step.add_, 1.0))
+        self.writer.write(loop.again, body)
+        straight.append(partial(step.fill_, -1.0))
+        found += [Section("straight", straight), Section("repeat", body, loop.steps)]
+        return Tape()
 
     def _gate(self, loop: Loop) -> Tensor | None:
         """What keeps steps after the last sample stopped from leaving a mark."""

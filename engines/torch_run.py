@@ -47,18 +47,18 @@ class Run:
         layout.refresh({n: a for n, a in memory.items() if n[0] == "$"})
         if not work.carry:
             return
-        for name, buffer in layout.program.buffers.items():
-            if buffer.kind == "state" and name in memory:
-                if memory[name].shape == tuple(layout.tensors[name].shape):
-                    layout.tensors[name].copy_(as_tensor(memory[name]))
-        if "#t" in memory:
-            now = np.broadcast_to(memory["#t"], (layout.replicas, 1, 1))
-            layout.tensors["#t"].copy_(as_tensor(now))
+        states = [n for n, b in layout.program.buffers.items() if b.kind == "state"]
+        for name in (*states, *layout.clock):
+            tensor, array = layout.tensors[name], memory.get(name)
+            if array is not None and array.shape == tuple(tensor.shape):
+                tensor.copy_(as_tensor(array))
+            else:
+                tensor.zero_()
 
     def _lasting(self) -> list[Tensor]:
         kinds = (*SHARED, "state")
         names = [n for n, b in self.layout.program.buffers.items() if b.kind in kinds]
-        return [self.layout.tensors[n] for n in (*names, "#t")]
+        return [self.layout.tensors[n] for n in (*names, *self.layout.clock)]
 
     def snapshot(self) -> list[Tensor]:
         """Copies of all that outlives a presentation."""
@@ -88,7 +88,7 @@ class Run:
         """Batches `start` to `stop`."""
         layout = self.layout
         bad = torch.zeros_like(layout.health)
-        layout.prepare_draws(work.presentation + start, stop - start)
+        layout.prepare_draws(work, start, stop)
         for number in range(start, stop):
             self._begin(work, number, number - start, order, streams)
             for position, section in enumerate(self.plan.sections):

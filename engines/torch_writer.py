@@ -35,7 +35,7 @@ from .torch_elementwise import Tape, Tensor
 from .torch_hoisting import Hoister
 from .torch_kernels import KernelPrinter, Unprintable
 from .torch_layout import LASTING, Layout
-from .torch_philox import Generator, keys
+from .torch_philox import Generator, counter_words, keys
 from .torch_products import ProductWriter
 from .torch_rules import RuleWriter
 
@@ -214,15 +214,18 @@ class Writer:
         target = layout.tensors[d.target]
         if layout.program.buffers[d.target].shape[0] == "unit":
             units = torch.arange(target.shape[-1], device=device).reshape(1, 1, -1)
-            step = torch.zeros((1, 1, 1), dtype=torch.int64, device=device)
-            tape.append(partial(step.copy_, layout.tensors["#step"][:1]))
-            zero = torch.zeros((1, 1, 1), dtype=torch.int64, device=device)
-            counters = (units, step, layout.place, zero)
+            now = torch.zeros((layout.replicas, 1, 1), dtype=torch.float64, device=device)
+            made = layout.assembler(tape, torch.float64)
+            made.assign(now, made.value(d.step))
+            made.finish()
+            step = torch.zeros(now.shape, dtype=torch.int64, device=device)
+            tape.append(partial(step.copy_, now))
+            counters = (units, *counter_words(step, layout.place, tape))
             generator = Generator(tuple(target.shape), counters, device)
             generator.write_normal(tape, keys(layout.seeds, d.name, device), target)
             return
         raw = torch.zeros((layout.replicas, 1, 1), dtype=torch.float64, device=device)
-        layout.raw_draws[f"{d.kind} {d.name}"] = raw
+        layout.raw_draws[d] = raw
         made = layout.assembler(tape, torch.float64)
         if d.kind == "random_sign" or not d.arguments:
             made.assign(target, made.tensor(raw))
@@ -240,19 +243,18 @@ class Writer:
         test = torch.zeros((layout.replicas, 1, 1), dtype=torch.float64, device=device)
         made.assign(test, made.value(self.hoist(condition)))
         made.finish()
-        if not self.mode.predicated:
-            inside = Tape()
-            self.write(body, inside, gate)
-            tape.append(partial(_decide, test, inside))
-            return
-        holds = torch.zeros((1, 1, 1), dtype=torch.bool, device=device)
-        least = torch.zeros((1, 1, 1), dtype=torch.float64, device=device)
-        tape.append(partial(torch.ne, test, 0.0, out=test))
-        tape.append(partial(torch.amin, test, dim=(0, 1, 2), keepdim=True, out=least))
-        tape.append(partial(torch.ne, least, 0.0, out=holds))
+        holds = torch.zeros((layout.replicas, 1, 1), dtype=torch.bool, device=device)
+        masked = Tape()
+        masked.append(partial(torch.ne, test, 0.0, out=holds))
         if gate is not None:
-            tape.append(partial(holds.logical_and_, gate))
-        self.write(body, tape, holds, all_=True)
+            masked.append(partial(holds.logical_and_, gate))
+        self.write(body, masked, holds, all_=True)
+        if self.mode.predicated:
+            tape += masked
+            return
+        inside = Tape()
+        self.write(body, inside, gate)
+        tape.append(partial(_decide, test, inside, masked))
 
     # --- results -------------------------------------------------------------------------------
 
@@ -310,6 +312,9 @@ class Writer:
             layout.pool.give(test)
 
 
-def _decide(test: Tensor, inside: Tape) -> None:
+def _decide(test: Tensor, inside: Tape, masked: Tape) -> None:
+    """What stands in a branch, where all replicas take it; masked, where only some do."""
     if bool((test != 0).all()):
         inside()
+    elif bool((test != 0).any()):
+        masked()

@@ -8,51 +8,42 @@ from typing import Any
 import numpy as np
 
 from ..graphs.circuit import Circuit
-from ..graphs.expression import Load, Number, walk
-from ..graphs.program import PhaseProgram, Program, Slot
+from ..graphs.program import Program, Slot
 from ..traces.traces import Traces
-from .arithmetic import value
-from .presentation import Arrays, Presentations
+from .presentation import Presentations
 
 
-def row_times(program: Program, memory: Arrays, counters: Mapping[str, float]) -> np.ndarray:
-    """Time at each row of the traces, for the first replica; `counters` by buffer name."""
-    times = np.zeros(program.rows)
-    now = 0.0
-    for phase in program.phases:
-        rows = slice(phase.first_row, phase.first_row + phase.steps + 1)
-        times[rows] = now + np.concatenate([[0.0], _elapsed(phase, memory, counters)])
-        now = float(times[rows][-1])
-    return times
+def sample_times(done: Sequence[Presentations], rows: Sequence[int]) -> np.ndarray:
+    """Time of some rows: (step,), or with `sample`, or `replica` too, where they differ in it."""
+    if not done:
+        return np.zeros(len(rows))
+    parts = [work.keeper.rows(0, work.count)[:, :, rows] for work in done if work.keeper]
+    times = parts[0][:, :1]
+    if any(np.any(part != times) for part in parts):
+        spread = [_spread(part, work) for part, work in zip(parts, done, strict=True)]
+        times = np.concatenate(spread, axis=1)
+    if np.any(times != times[:1]):
+        return times
+    return times[0, 0] if times.shape[1] == 1 else times[0]
 
 
-def _elapsed(phase: PhaseProgram, memory: Arrays, counters: Mapping[str, float]) -> np.ndarray:
-    """Time since the phase began, after each of its steps."""
-    dt = phase.dt or Number(1.0)
-
-    def length(step: int) -> float:
-        def scalar(node: Load) -> Any:
-            if node.buffer == "#step":
-                return float(step)
-            if node.buffer in memory:
-                return memory[node.buffer][0]
-            return counters.get(node.buffer, 0.0)
-
-        return float(np.ravel(value(dt, scalar))[0])
-
-    if any(isinstance(n, Load) and n.buffer == "#step" for n in walk(dt)):
-        return np.cumsum([length(step) for step in range(phase.steps)])
-    return np.arange(1, phase.steps + 1) * (length(0) if phase.steps else 0.0)
+def _spread(times: np.ndarray, work: Presentations) -> np.ndarray:
+    """(replica, sample, row) from (replica, 1 or presentation, row)."""
+    shape = (len(times), work.count, times.shape[2])
+    return np.repeat(np.broadcast_to(times, shape), work.batch, axis=1)
 
 
 def traced(
     circuit: Circuit,
     program: Program,
     done: Sequence[Presentations],
-    times: np.ndarray,
     facts: Mapping[str, Any],
+    parameters: Mapping[str, np.ndarray],
 ) -> Traces:
-    """The records of presentations as traces; NaN at the rows that a record did not take."""
+    """The records of presentations as traces; NaN at the rows that a record did not take.
+
+    parameters: those in which replicas differ.
+    """
     rows = sorted({row for slot in program.slots for row in slot.rows}) or list(range(program.rows))
     names = [(p.name, s) for p in program.phases for s in range(p.steps + 1)]
     arrays = {
@@ -63,10 +54,12 @@ def traced(
         arrays,
         phase=[names[r][0] for r in rows],
         phase_step=[names[r][1] for r in rows],
-        time=times[rows],
+        time=sample_times(done, rows),
         time_unit=circuit.time_unit,
+        sample=list(range(sum(work.count * work.batch for work in done))),
         replica=list(range(len(done[0].seeds) if done else 1)),
         manifest=facts,
+        parameters=parameters,
     )
 
 

@@ -65,10 +65,9 @@ class Training:
         order = streams.shuffled(sim.seeds, sim.epoch) if place.shuffle else streams.places
         began = time.perf_counter()
         for part in in_batches(order[:, place.done :], place.batch):
-            work = sim._work(part, streams)
-            sim._present(
-                self.executable, work, True, bar, sim.unfinished or self.asked, self.saving
-            )
+            work = sim._work(part, streams, carry=place.carry)
+            at = sim.unfinished or self.asked
+            sim._present(self.executable, work, "fit", True, bar, at, self.saving)
         vars(sim).update(epoch=sim.epoch + 1, unfinished=None)  # both, or Ctrl-C was before
         if self.saving is not None:
             sim.save(self.saving.path)
@@ -113,6 +112,7 @@ def train(
     on_epoch: Any,
     checkpoint: str | os.PathLike[str] | None,
     every: int | None,
+    carry: bool,
 ) -> History:
     """What `Simulator.fit` does."""
     epochs, batch = whole("epochs", epochs, 0), whole("batch", batch, 1)
@@ -128,8 +128,9 @@ def train(
     check_batch(executable.program, streams.total, batch)
     if validate is not None:
         simulator._check_validation(validate)
+    simulator.counters.check("fit", streams.total, batch, bool(carry))
     simulator._check_numbers(protocol, epochs * -(-streams.total // batch))
-    asked = Position(protocol, streams.total, batch, bool(shuffle))
+    asked = Position(protocol, streams.total, batch, bool(shuffle), bool(carry))
     saving = None
     if checkpoint is not None:
         saving = Saving(checkpoint, every)

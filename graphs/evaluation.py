@@ -58,10 +58,16 @@ def current(synapse: str) -> str:
 
 @dataclass
 class View:
-    """What holds in a phase: clamps, and the parameters set to a literal 0."""
+    """What holds in a phase: its name, clamps, and the parameters set to a literal 0."""
 
     clamps: dict[tuple[str, str], Expr] = field(default_factory=dict)
     zeros: frozenset[str] = frozenset()
+    phase: str = ""
+
+
+def stream_name(kind: str, place: str, number: int) -> str:
+    """The stream that a draw takes its numbers from: what, where, and which of its line."""
+    return f"{kind}({place})" + (f"#{number}" if number else "")
 
 
 class Evaluator:
@@ -348,14 +354,29 @@ class Evaluator:
         return Number(0.0)
 
     def _with_noise(self, right: Expr, population: str, variable: str) -> Expr:
-        """`xi` as a normal number over sqrt(dt): times dt it is the Euler-Maruyama increment."""
-        if not any(isinstance(n, Noise) for n in walk(right)):
+        """Each `xi` as a normal number over sqrt(dt): times dt the Euler-Maruyama increment.
+
+        Every phase draws its own, and every `xi` of a line; an argument that a function of the
+        file repeats is one, known by where it stands in the text.
+        """
+        places = list(dict.fromkeys(n.span for n in walk(right) if isinstance(n, Noise)))
+        if not places:
             return right
         size = self.circuit.populations[population].size
-        name = self.buffer(f"xi({population}.{variable})", "algebraic", "unit", size)
-        self._fixed[name] = (Draw(name, "normal", name),)
-        number = Binary("/", Load(name), Call("sqrt", (Counter("dt"),)))
-        return transform(right, lambda n: number if isinstance(n, Noise) else None)
+        for name in ("#slot", "#before", "#step"):
+            self.scalar(name)
+        step = Binary("+", Load("#before"), Load("#step"))
+
+        def drawn(node: Expr) -> Expr | None:
+            if not isinstance(node, Noise):
+                return None
+            place = f"{self.view.phase}.{population}.{variable}"
+            stream = stream_name("xi", place, places.index(node.span))
+            name = self.buffer(stream, "algebraic", "unit", size)
+            self._fixed[name] = (Draw(name, "normal", name, step),)
+            return Binary("/", Load(name), Call("sqrt", (Counter("dt"),)))
+
+        return transform(right, drawn)
 
     # --- what is current -----------------------------------------------------------------------
 

@@ -57,8 +57,7 @@ def _drop(
             if not made or isinstance(instruction, Branch):
                 return False
             return all(
-                (buffers[w].kind in TRANSIENT or w in ("#t", "#t0", "#elapsed", "#dt"))
-                and w not in read
+                (buffers[w].kind in TRANSIENT or w in ("#dt", "#before")) and w not in read
                 for w in made
             )
 

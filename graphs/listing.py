@@ -51,6 +51,9 @@ def listing(program: Program) -> Iterator[str]:
                 " or until stopped" if phase.loop.stops else ""
             )
             yield from _indented(phase.loop.body, "    ")
+            if phase.loop.again:
+                yield "  all steps again"
+                yield from _indented(phase.loop.again, "    ")
         yield from _indented(phase.leave, "  ")
     for slot in program.slots:
         yield f"record {slot.name} ({len(slot.rows)} rows)"
@@ -122,7 +125,8 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             yield f"{instruction.target} := mean over elements of {text(instruction.value)}"
         case Draw():
             arguments = ", ".join(text(a) for a in instruction.arguments)
-            drawn = f"{instruction.kind}({arguments}) '{instruction.name}'"
+            step = text(instruction.step)
+            drawn = f"{instruction.kind}({arguments}) '{instruction.name}' at {step}"
             yield f"{instruction.target} := draw {drawn}"
         case Branch(condition=condition, body=body):
             yield f"if {text(condition)}:"

@@ -24,6 +24,7 @@ from .program import EACH, Instruction, PhaseProgram, Program, Slot
 from .refusal import LoweringError, NotYetError
 from .sharing import join, share
 from .soundness import check_soundness
+from .timing import declare as declare_clock, reads_time
 from .trace_means import single_sample
 from .transmission import Transmission
 
@@ -113,8 +114,10 @@ def probe(circuit: Circuit) -> None:
 
 def _declare(at: Evaluator, circuit: Circuit) -> None:
     """Declares what an engine always holds: states, slow variables, weights, parameters."""
-    for name in ("#t", "#presentation", "#sample", "#epoch"):
+    for name in ("#presentation", "#sample", "#epoch"):
         at.scalar(name)
+    if reads_time(circuit):
+        declare_clock(at)
     for population in circuit.populations.values():
         for variable in (*population.states, *population.slow):
             at.variable(population.name, variable)

@@ -6,10 +6,10 @@ import collections
 from collections.abc import Callable
 from typing import NamedTuple
 
-from .circuit import Circuit, Phase, Record
+from .circuit import Phase, Record
 from .derivative import simplify
-from .evaluation import Evaluator, View
-from .expression import Call, Counter, Expr, Load, Number, transform, walk
+from .evaluation import Evaluator, View, stream_name
+from .expression import Call, Expr, Load, Noise, Number, transform, walk
 from .plasticity import RuleCompiler
 from .program import (
     EACH,
@@ -23,21 +23,12 @@ from .program import (
     Stop,
 )
 from .refusal import LoweringError
-from .stepping import DT, STEP, TIME, Stepping, plus, times
+from .stepping import Stepping
 from .stopping import StopRule
 from .storing import Storing
+from .timing import STEP, Clock, plus, reads_time
 
 DRAWS = ("random_sign", "uniform", "normal")
-
-
-def reads_time(circuit: Circuit) -> bool:
-    """Whether an equation reads `t`; else the time of a step need not be known inside a loop."""
-    expressions = [e.right for p in circuit.populations.values() for e in p.equations]
-    expressions += [u.right for p in circuit.populations.values() for u in p.after_step]
-    expressions += [s.current for s in circuit.synapses.values() if s.current]
-    expressions += [e for p in circuit.protocols.values() for f in p.phases for _, e in f.clamp]
-    expressions += [r.right for s in circuit.synapses.values() for r in (*s.rule, *s.trace)]
-    return any(n == Counter("t") for e in expressions for n in walk(e))
 
 
 class _Dry(NamedTuple):
@@ -67,27 +58,28 @@ class PhaseLowering:
         self.learn = learn
         self.number = number
         self.timed = reads_time(evaluator.circuit)
+        equations = [e for p in evaluator.circuit.populations.values() for e in p.equations]
+        self.noisy = any(isinstance(n, Noise) for e in equations for n in walk(e.right))
         self.first_row = 0
 
     def lower(self, phase: Phase, keep_end: bool, output: str | None) -> PhaseProgram:
         """One phase as a `PhaseProgram`; `keep_end`: a later phase starts from its end."""
         self.phase = phase
-        self._enter()
-        steps = self._steps()
-        dt = self._dt()
-        self.stepping = Stepping(self.at, self.rules, phase, dt, self.learn)
+        steps = self._enter()
+        self.stepping = Stepping(self.at, self.rules, phase, self.clock, self.learn)
         self.storing.store(phase, self.first_row, Number(0.0), fixed=True)
-        loop = self._loop(steps, dt) if steps else None
+        loop = self._loop(steps) if steps else None
         enter = self._entered if loop else self.at.take()
-        if loop and not self.timed:
-            self.at.assign("#t", plus(Load("#t0"), Load("#elapsed")))
+        if loop:
+            self._count()
         self._leave(keep_end, output)
         first, self.first_row = self.first_row, self.first_row + steps + 1
-        return PhaseProgram(phase.name, enter, loop, self.at.take(), first, dt)
+        return PhaseProgram(phase.name, enter, loop, self.at.take(), first, self.clock.dt)
 
     # --- enter ---------------------------------------------------------------------------------
 
-    def _enter(self) -> None:
+    def _enter(self) -> int:
+        """What happens before the first step; the number of steps."""
         phase, at = self.phase, self.at
         if phase.start_from is not None:
             self._restore(phase.start_from)
@@ -101,15 +93,22 @@ class PhaseLowering:
             zeros.discard(name)
             if simplify(value) == Number(0.0):
                 zeros.add(name)
-        at.look(View(clamps, frozenset(zeros)))
+        at.look(View(clamps, frozenset(zeros), phase.name))
         for name, value in phase.set:
             self._set(name, value)
+        steps = self._steps()
+        self.clock = Clock(at, self._dt(), self.timed, phase.until is not None)
+        if steps:
+            self.clock.enter()
+            if self.noisy:
+                at.assign("#step", Number(0.0))  # for a derivative that `begin` or a record reads
         for population, variable in clamps:
             at.need(at.variable(population, variable))
         for variable, value in phase.begin:
             target = at.variable(variable.population, variable.name)
             size = at.population(variable.population).size
             at.assign(target, at.fitted(at.translate(value), size))
+        return steps
 
     def _restore(self, earlier: str) -> None:
         if earlier not in self.at.ended:
@@ -122,14 +121,25 @@ class PhaseLowering:
                 self.at.assign(state.name, Load(saved))
 
     def _set(self, name: str, value: Expr) -> None:
-        def draw(node: Expr) -> Expr | None:
-            if isinstance(node, Call) and node.function in DRAWS:
-                buffer = self.at.scalar(f"{node.function}({self.phase.name}.{name})", "scratch")
-                arguments = tuple(self.at.translate(a) for a in node.arguments)
-                self.at.emit(Draw(buffer, node.function, buffer, arguments))
-                return Load(buffer)
-            return None
+        places: list[object] = []
 
+        def draw(node: Expr) -> Expr | None:
+            if not (isinstance(node, Call) and node.function in DRAWS):
+                return None
+            if node.span not in places:
+                places.append(node.span)
+            place = f"{self.phase.name}.{name}"
+            stream = stream_name(node.function, place, places.index(node.span))
+            if stream in drawn:
+                return Load(stream)
+            drawn.add(stream)
+            arguments = tuple(self.at.translate(transform(a, draw)) for a in node.arguments)
+            self.at.emit(Draw(stream, node.function, stream, Load("#turn"), arguments))
+            return Load(self.at.scalar(stream, "scratch"))
+
+        drawn: set[str] = set()
+        for counter in ("#slot", "#turn"):
+            self.at.scalar(counter)
         slot = self.at.scalar(f"${name}", "parameter")
         self.at.assign(slot, self.at.translate(transform(value, draw)))
 
@@ -153,21 +163,13 @@ class PhaseLowering:
 
     # --- the loop ------------------------------------------------------------------------------
 
-    def _loop(self, steps: int, dt: Expr) -> Loop:
-        at = self.at
-        for name in ("#step", "#t", "#t0", "#elapsed", "#dt"):
-            at.scalar(name)
-        at.assign("#t0", TIME)
-        at.assign("#elapsed", Number(0.0))
-        varying = any(isinstance(n, Load) and n.buffer == "#step" for n in walk(dt))
-        if not varying:
-            at.assign("#dt", dt)
+    def _loop(self, steps: int) -> Loop:
+        at, clock = self.at, self.clock
 
         def body() -> None:
             at.write("#step")
-            if varying:
-                at.assign("#dt", dt)
-            self._step(varying)
+            clock.begin_step()
+            self._step()
 
         moved = self._written(body)
         at.need(*self._invariants(body, moved))
@@ -181,13 +183,20 @@ class PhaseLowering:
             if entry <= end:
                 break
             entry &= end
-        return Loop(steps, code, self.phase.until is not None)
+        clock.again()
+        return Loop(steps, code, self.phase.until is not None, at.take())
+
+    def _count(self) -> None:
+        """After the loop: the clock and the number of steps so far."""
+        self.clock.leave()
+        if self.noisy:
+            self.at.assign("#before", plus(Load("#before"), plus(STEP, Number(1.0))))
 
     def _written(self, body: Callable[[], None]) -> set[str]:
         """The sources that the loop writes."""
         code = self._dry(body, set()).code
         made = {w for i in code for w in i.writes}
-        return {w for w in made if not self.at.recipe(w)} | {"#step", "#t"}
+        return {w for w in made if not self.at.recipe(w)} | {"#step"}
 
     def _invariants(self, body: Callable[[], None], moved: set[str]) -> list[str]:
         """What the loop reads that depends on nothing it writes: made once, before it."""
@@ -213,10 +222,8 @@ class PhaseLowering:
         at.emitted, at.valid, at.assumed, self.rules._count = emitted, valid, None, count
         return dry
 
-    def _step(self, varying: bool) -> None:
+    def _step(self) -> None:
         at, phase = self.at, self.phase
-        if self.timed:
-            at.assign("#t", plus(Load("#t0"), Load("#elapsed") if varying else times(STEP, DT)))
         kept = self._read_kept()
         test = StopRule(at, self.stepping, phase.until).prepare() if phase.until else None
         turns = phase.order if phase.order is not None else (tuple(at.circuit.populations),)
@@ -225,12 +232,7 @@ class PhaseLowering:
             self.stepping.take(turn, last=number == len(turns) - 1)
         for apply in kept:
             apply()
-        if varying:
-            at.assign("#elapsed", plus(Load("#elapsed"), DT))
-        else:
-            at.assign("#elapsed", times(plus(STEP, Number(1.0)), DT))
-        if self.timed:
-            at.assign("#t", plus(Load("#t0"), Load("#elapsed")))
+        self.clock.end_step()
         self.storing.store(phase, self.first_row, plus(STEP, Number(1.0)))
         if test is not None:
             at.emit(Stop(at.reading(test())))

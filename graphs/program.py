@@ -15,6 +15,7 @@ from functools import cached_property
 from .expression import Expr, Load, walk
 
 PERSISTENT = ("slow", "weight", "trace", "optimizer")
+CLOCK = ("#t", "#origin", "#n", "#dt")  # scalars that outlive a presentation (see `timing`)
 EACH = "~each"  # ends the name of a trace that every sample of a batch has for itself
 LOST = "~lost"  # ends the name of what rounding took from a compensated buffer
 
@@ -197,11 +198,16 @@ class MatrixReduce(Effects):
 
 @dataclass(frozen=True)
 class Draw(Effects):
-    """target := random numbers from the stream `name`: random_sign, uniform or normal."""
+    """target := random numbers from the stream `name`: random_sign, uniform or normal.
+
+    Counted by unit, `step` and sample: a unit variable by the number of each slot ("#slot" is that
+    of the first), a scalar by that of the first.
+    """
 
     target: str
     kind: str
     name: str
+    step: Expr
     arguments: tuple[Expr, ...] = ()
 
 
@@ -248,11 +254,16 @@ Code = tuple[Instruction, ...]
 
 @dataclass(frozen=True)
 class Loop:
-    """`steps` times the body; the counter "#step" runs from 0. `stops`: the body holds a Stop."""
+    """`steps` times the body; the counter "#step" runs from 0. `stops`: the body holds a Stop.
+
+    Afterwards "#step" is steps - 1, wherever samples stopped. Then `steps` times `again`, scalars
+    that take all steps.
+    """
 
     steps: int
     body: tuple[Instruction, ...]
     stops: bool = False
+    again: tuple[Instruction, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -268,7 +279,9 @@ class PhaseProgram:
 
     def each(self, function: Callable[[Code], Code]) -> PhaseProgram:
         """The phase with its three pieces of straight-line code put through a function."""
-        loop = self.loop and replace(self.loop, body=function(self.loop.body))
+        loop = self.loop
+        if loop is not None:
+            loop = replace(loop, body=function(loop.body), again=function(loop.again))
         return replace(self, enter=function(self.enter), loop=loop, leave=function(self.leave))
 
     @property
@@ -279,7 +292,8 @@ class PhaseProgram:
     @property
     def instructions(self) -> tuple[Instruction, ...]:
         """Every instruction of the phase, those of branches included."""
-        return tuple(flat((*self.enter, *self.body, *self.leave)))
+        again = self.loop.again if self.loop else ()
+        return tuple(flat((*self.enter, *self.body, *again, *self.leave)))
 
     @property
     def steps(self) -> int:
@@ -333,6 +347,11 @@ class Program:
     def streams(self) -> tuple[str, ...]:
         """The names of the streams it reads."""
         return tuple(n[1:] for n, b in self.buffers.items() if b.kind == "stream")
+
+    @property
+    def steps(self) -> int:
+        """Steps of all phases, at most."""
+        return sum(phase.steps for phase in self.phases)
 
     @property
     def compensated(self) -> tuple[str, ...]:
@@ -402,7 +421,7 @@ def _reads(instruction: Instruction) -> set[str] | frozenset[str]:
                 found |= {term.scale} if term.scale else set()
             return found
         case Draw():
-            return set().union(set(), *(loads(a) for a in instruction.arguments)) | {"#step"}
+            return loads(instruction.step).union(*(loads(a) for a in instruction.arguments))
         case Branch(condition=condition, body=body):
             return loads(condition).union(*(i.reads for i in body))
         case Spread():

@@ -11,25 +11,14 @@ from .program import Map
 from .refusal import LoweringError
 from .slopes import Slopes
 from .tableaux import TABLEAUX, Tableau
-
-STEP, TIME, DT = Load("#step"), Load("#t"), Load("#dt")
-
-
-def plus(left: Expr, right: Expr) -> Expr:
-    """Left + right, simplified."""
-    return simplify(Binary("+", left, right))
-
-
-def times(left: Expr, right: Expr) -> Expr:
-    """Left * right, simplified."""
-    return simplify(Binary("*", left, right))
+from .timing import DT, Clock, plus, times
 
 
 class Stepping:
     """Emits the turns of one phase; `learn`: weights with a rate of their own move, too."""
 
-    def __init__(self, at: Evaluator, rules: RuleCompiler, phase: Phase, dt: Expr, learn: bool):
-        self.at, self.rules, self.phase, self.dt = at, rules, phase, dt
+    def __init__(self, at: Evaluator, rules: RuleCompiler, phase: Phase, clock: Clock, learn: bool):
+        self.at, self.rules, self.phase, self.clock = at, rules, phase, clock
         self.learn = learn and phase.plasticity
 
     def check(self, turns: tuple[tuple[str, ...], ...]) -> None:
@@ -68,7 +57,6 @@ class Stepping:
 
     def _integrate(self, states: list[tuple[str, str]], last: bool, tableau: Tableau) -> None:
         """One step of the method for the states of a turn; all stages read before they write."""
-        at = self.at
         stages: list[list[tuple[str, str, Expr]]] = []
         starts: dict[str, Expr] = {}
         single = len(tableau.b) == 1
@@ -76,9 +64,7 @@ class Stepping:
             if stages:
                 self._move(starts, stages, row)
                 if offset != tableau.c[len(stages) - 1]:
-                    at.assign(
-                        "#t", plus(plus(Load("#t0"), self._elapsed()), times(Number(offset), DT))
-                    )
+                    self.clock.move(offset)
             stages.append(self._rates(states, last, len(stages) if not single else None))
             if not single and not starts:
                 starts = {target: self.copy(target, "start") for target, _, _ in stages[0]}
@@ -91,6 +77,8 @@ class Stepping:
                 self._advance(target, None, times(DT, Load(rate)))
         else:
             self._move(starts, stages, tableau.b, last=True)
+        if tableau.c[-1] != tableau.c[0]:
+            self.clock.move(tableau.c[0])  # the next turn reads its first stage there
 
     def _gain(self, target: str, slope: Expr) -> Expr:
         """Dt exprel(dt slope), read before any state of the turn is written.
@@ -109,10 +97,6 @@ class Stepping:
         moving = plus(Load(name), Compare("==", Load(name), Number(0.0)))
         self._put(name, times(DT, moving), masked=False)
         return Load(name)
-
-    def _elapsed(self) -> Expr:
-        step_dependent = any(isinstance(n, Load) and n.buffer == "#step" for n in walk(self.dt))
-        return Load("#elapsed") if step_dependent else times(STEP, DT)
 
     def _rates(
         self, states: list[tuple[str, str]], last: bool, stage: int | None

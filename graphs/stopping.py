@@ -7,7 +7,8 @@ from collections.abc import Callable
 from .evaluation import Evaluator, has_residual
 from .expression import Binary, Call, Expr, Load, Number, Residual, Variable, transform, walk
 from .program import Reduce
-from .stepping import Stepping, plus
+from .stepping import Stepping
+from .timing import plus
 
 
 class StopRule:

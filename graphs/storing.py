@@ -6,7 +6,7 @@ from .circuit import Phase, Record
 from .evaluation import Evaluator
 from .expression import Binary, Call, Compare, Expr, Load, Number
 from .program import Branch, Store
-from .stepping import plus, times
+from .timing import plus, times
 
 
 class Storing:

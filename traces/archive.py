@@ -20,6 +20,7 @@ _COORDINATES = ("replica", "sample", "phase", "phase_step", "time")
 def write_npz(traces: Traces, path: str | os.PathLike[str]) -> None:
     """Writes arrays under their names, coordinates under theirs, and `manifest` as JSON text."""
     facts = {"time_unit": traces.time_unit, "manifest": traces.manifest}
+    facts["parameters"] = {name: values.tolist() for name, values in traces.parameters.items()}
     entries: dict[str, np.ndarray] = {
         **traces.arrays,
         **{name: getattr(traces, name) for name in _COORDINATES},
@@ -46,6 +47,7 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
         **coordinates,
         "time_unit": facts["time_unit"],
         "manifest": facts["manifest"],
+        "parameters": facts.get("parameters", {}),
     }
 
 
@@ -55,9 +57,17 @@ def read_netcdf(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     with xarray.open_dataset(path, engine="h5netcdf") as dataset:
         coordinates = {name: dataset[name].values for name in _COORDINATES}
+        if dataset["time"].dims == ("replica", "step"):
+            coordinates["time"] = coordinates["time"][:, None]
+        of_replicas = [n for n, c in dataset.coords.items() if c.dims[:1] == ("replica",)]
         return {
             "arrays": {str(name): dataset[name].values for name in dataset.data_vars},
             **coordinates,
             "time_unit": dataset["time"].attrs.get("units"),
             "manifest": json.loads(dataset.attrs.get("manifest", "{}")),
+            "parameters": {
+                str(name).removeprefix("parameter "): dataset[name].values
+                for name in of_replicas
+                if name not in _COORDINATES
+            },
         }

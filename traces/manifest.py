@@ -24,6 +24,7 @@ def manifest(
     dtype: str = "float64",
     replicas: int = 1,
     protocol: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     """A dictionary that JSON can say: texts, hash, versions, engine, seed, protocol, time.
@@ -35,6 +36,8 @@ def manifest(
         dtype: Type of the activity variables.
         replicas: Number of replicas.
         protocol: Name of the protocol that ran.
+        parameters: The values that it ran with, a list where replicas differ; None: those of the
+            file.
         more: Whatever else the caller knows (task, epochs, batch, command, ...).
     """
     source = circuit.source
@@ -44,7 +47,8 @@ def manifest(
         "texts": dict(source.texts),
         "variants": list(source.variants),
         "overrides": plain(source.overrides),
-        "parameters": {name: plain(p.value) for name, p in circuit.parameters.items()},
+        "parameters": {name: plain(p.value) for name, p in circuit.parameters.items()}
+        | {name: plain(value) for name, value in (parameters or {}).items()},
         "hash": circuit_hash(circuit),
         "versions": versions(),
         "engine": engine,

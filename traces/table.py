@@ -29,12 +29,14 @@ def write_csv(traces: Traces, path: str | os.PathLike[str]) -> None:
     """Writes the values that were recorded, variable after variable."""
     import pandas
 
+    lead = (len(traces.replica), len(traces.sample), len(traces.phase))
+    times = np.broadcast_to(traces.time, lead)
     with replacing(path) as draft, open(draft, "w", encoding="utf-8", newline="") as file:
         file.write(",".join(COLUMNS) + "\n")
         for name, array in traces.arrays.items():
             there = np.nonzero(~np.isnan(array))
             replica, sample, step = there[:3]
-            time = traces.time[step] if traces.time.ndim == 1 else traces.time[sample, step]
+            time = times[replica, sample, step]
             frame = pandas.DataFrame(
                 {
                     "variable": name,

@@ -31,12 +31,15 @@ class Traces:
         arrays: Name ("layer[1].v_A", "F", "norm(layer[1].e)") -> array.
         phase: Name of the phase of each row, shape (step,).
         phase_step: Step within the phase, 0 for the row after `begin`, shape (step,).
-        time: Time since the presentation began, shape (step,), or (sample, step) where samples stop
-            at times of their own.
+        time: Time since the presentation began, or, where it was carried on, since the first one:
+            shape (step,); (sample, step) where presentations go on one after another; (replica, 1
+            or sample, step) where replicas have steps of their own.
         sample: Identifiers of the samples, shape (sample,); default 0, 1, ...
         replica: Identifiers of the replicas, shape (replica,); default 0, 1, ...
         time_unit: Unit of `time`, or None.
         manifest: What is needed to make the run again (see `manifest`).
+        parameters: Parameters in which replicas differ: name -> (replica,) or (replica, entry);
+            coordinates of the replicas.
 
     Raises:
         ValueError: Shapes that do not fit together, or a variable with the name of a coordinate.
@@ -53,6 +56,7 @@ class Traces:
         replica: Sequence[int] | np.ndarray | None = None,
         time_unit: str | None = None,
         manifest: Mapping[str, Any] | None = None,
+        parameters: Mapping[str, Any] | None = None,
     ):
         self.arrays = {name: np.asarray(array) for name, array in arrays.items()}
         self.phase = np.asarray(list(phase), dtype=str)
@@ -66,6 +70,7 @@ class Traces:
         self.replica = np.arange(replicas) if replica is None else np.asarray(replica)
         self.time_unit = time_unit
         self.manifest = dict(manifest or {})
+        self.parameters = {n: np.asarray(v, np.float64) for n, v in (parameters or {}).items()}
         self._check()
 
     @property
@@ -89,10 +94,17 @@ class Traces:
                 )
         if self.phase_step.shape != (rows,):
             raise ValueError(f"phase_step: expected shape {(rows,)}, got {self.phase_step.shape}")
-        if self.time.shape not in ((rows,), (lead[1], rows)):
+        if self.time.shape not in ((rows,), (lead[1], rows), lead, (lead[0], 1, rows)):
             raise ValueError(
-                f"time: expected shape {(rows,)} or {(lead[1], rows)}, got {self.time.shape}"
+                f"time: expected shape {(rows,)} or {(lead[1], rows)}, or with replicas {lead}, "
+                f"got {self.time.shape}"
             )
+        for name, values in self.parameters.items():
+            if values.ndim not in (1, 2) or len(values) != lead[0]:
+                raise ValueError(
+                    f"parameter {name!r}: expected a value for each of {lead[0]} replicas, got "
+                    f"shape {values.shape}"
+                )
 
     def dims(self, name: str) -> tuple[str, ...]:
         """The names of the axes of a variable."""
@@ -106,7 +118,7 @@ class Traces:
 
         from .phase_index import PhaseIndex
 
-        time_dims = ("step",) if self.time.ndim == 1 else ("sample", "step")
+        time_dims, time = self._times()
         time_attrs = {"long_name": "time since the presentation began"}
         if self.time_unit:
             time_attrs["units"] = _SHORT_UNITS.get(self.time_unit, self.time_unit)
@@ -122,11 +134,30 @@ class Traces:
                 "step": ("step", rows, {"long_name": "row, counted over all phases"}),
                 "phase": ("step", self.phase),
                 "phase_step": ("step", self.phase_step, {"long_name": "step within the phase"}),
-                "time": (time_dims, self.time, time_attrs),
+                "time": (time_dims, time, time_attrs),
+                **self._replica_coordinates(),
             },
             attrs={"manifest": json.dumps(self.manifest, default=str)},
         )
         return dataset.set_xindex("phase", PhaseIndex)
+
+    def _times(self) -> tuple[tuple[str, ...], np.ndarray]:
+        """The axes of `time`, without those along which it is the same."""
+        if self.time.ndim < 3:
+            return ("sample", "step")[2 - self.time.ndim :], self.time
+        if self.time.shape[1] == 1:
+            return ("replica", "step"), self.time[:, 0]
+        return ("replica", "sample", "step"), self.time
+
+    def _replica_coordinates(self) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
+        """Parameters by name, or as `parameter NAME` where something else has that name."""
+        taken = {*self.arrays, *COORDINATES}
+        found = {}
+        for name, values in self.parameters.items():
+            label = f"parameter {name}" if name in taken else name
+            dims = ("replica",) if values.ndim == 1 else ("replica", f"{name}.entry")
+            found[label] = (dims, values, {"long_name": f"parameter {name}"})
+        return found
 
     def __getitem__(self, name: str) -> xarray.DataArray:
         """One variable as an `xarray.DataArray`."""

@@ -213,7 +213,10 @@ WRONG = {
         lambda a, f: a.update(theta=a["y.theta"]),
         "array 'theta': kept has nothing of this name; did you mean 'y.theta'?",
     ),
-    "a parameter": (lambda a, f: a.update({"$eta": a["#t"]}), "array '$eta': kept has nothing"),
+    "a parameter": (
+        lambda a, f: a.update({"$eta": a["y.theta"]}),
+        "array '$eta': kept has nothing",
+    ),
     "negative counters": (
         _set("counters", to=[-1, 2, 3]),
         "counters: presentation: expected a whole number of at least 0, got -1",
