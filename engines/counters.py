@@ -9,7 +9,7 @@ keeps its number and goes on counting steps; it is no new sample.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -163,7 +163,9 @@ def _row(numbers: Any, replicas: int) -> np.ndarray:
     return row
 
 
-def former_counters(arrays: Arrays, states: Iterable[str], replicas: int) -> Counters:
+def former_counters(
+    arrays: Mapping[str, np.ndarray], states: Iterable[str], replicas: int
+) -> Counters:
     """For a checkpoint from before samples were counted: the batch in it goes on from its time."""
     slots = next((arrays[name].shape[1] for name in states if name in arrays), None)
     if slots is None:

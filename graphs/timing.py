@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .circuit import Circuit
+from .circuit import Circuit, Equation
 from .derivative import simplify
 from .evaluation import Evaluator
 from .expression import Binary, Call, Compare, Counter, Expr, Load, Number, walk
@@ -51,7 +51,7 @@ def _expressions(circuit: Circuit) -> Iterator[Expr]:
         yield from synapse.optimizer.arguments if synapse.optimizer else ()
         for line in (*synapse.rule, *synapse.trace):
             yield line.right
-            if not hasattr(line, "target") and line.tau is not None:
+            if isinstance(line, Equation) and line.tau is not None:
                 yield line.tau
     yield from circuit.energies.values()
     for protocol in circuit.protocols.values():
