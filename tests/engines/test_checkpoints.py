@@ -29,7 +29,7 @@ cells:
     soma: r = image
   neuron:
     basal: v = input
-    soma: du/dt = v - u + theta * gain
+    soma: du/dt = v - u + theta * gain + 0.01 * t
     slow:
       theta: 0.5
     rules: theta += eta * (u - theta)
@@ -133,15 +133,17 @@ def rewritten(path, change, sealed: bool = True) -> None:
 
 
 def test_checkpoints_of_the_first_format_are_read(path):
-    """They had no digest, and did not say what is compensated or unfinished."""
+    """They had no digest, did not say what is compensated or unfinished, and counted no samples."""
     sim = apical.Simulator.resume(path)
     found = checkpoint.read(path)
-    facts = {
-        n: v for n, v in found.facts.items() if n not in ("compensated", "unfinished", "arrays")
-    }
+    new = ("compensated", "unfinished", "arrays", "draws")
+    facts = {n: v for n, v in found.facts.items() if n not in new}
     metadata = {"format": "apical-checkpoint-1", "facts": json.dumps(facts)}
-    save_file(dict(found.arrays), path, metadata)
+    save_file(dict(found.arrays) | {"#t": np.full((2, 1, 1), 2.5)}, path, metadata)
     again = apical.Simulator.resume(path)
+    going = again.counters.going
+    assert going is not None and going.slots == found.arrays["y.u"].shape[1]
+    assert (going.clock.now == 2.5).all()
     for one in (sim, again):
         one.fit(DATA)
     assert arrays(again) == arrays(sim)
