@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graphs.program import CLOCK, Program
+from ..graphs.program import CLOCK, EACH, Program
 from .clock import Clock, Timekeeper
 from .presentation import Arrays, Presentations
 
@@ -26,7 +26,8 @@ LARGEST = 2**48 - 1  # see `philox.counter`
 class Going:
     """The batch presented last: `slots` of them, numbers from `first` on, and what is behind them.
 
-    steps, turns: how many steps and presentations; clock: the time now.
+    steps, turns: how many steps and presentations; clock: the time now. traces: whether synaptic
+    traces have moved; else those in memory are of a batch before, and start at 0.
     """
 
     slots: int
@@ -34,6 +35,7 @@ class Going:
     steps: int
     turns: int
     clock: Clock
+    traces: bool = False
 
 
 @dataclass
@@ -85,7 +87,10 @@ class Counters:
         self.samples["run"] = int(first)
 
     def open(self, work: Presentations, call: str, memory: Arrays, program: Program) -> None:
-        """Says from where the draws of `work` count, and the clock; empty states begin at 0."""
+        """Says from where the draws of `work` count, and the clock.
+
+        Where there is nothing to go on from, states and traces begin at 0.
+        """
         going = self.going if work.carry else None
         work.call, work.goes_on = call, going is not None
         clock = Clock.zero(len(work.seeds))
@@ -95,9 +100,15 @@ class Counters:
         else:
             work.first = self.samples[call]
         work.keeper = Timekeeper(program, memory, work, clock)
+        for name in [n for n in memory if n.endswith(EACH)]:
+            if memory[name].shape[1] != work.batch:
+                del memory[name]
         if work.carry and going is None:
-            for name in (*program.reset, *CLOCK):
-                memory.pop(name, None)
+            for name in _going_on(memory, program):
+                del memory[name]
+        if work.carry and not (going and going.traces) and _moves_traces(program):
+            for name in [n for n in memory if n.endswith(EACH)]:
+                del memory[name]
             for name in program.traces:
                 memory[name][...] = 0
 
@@ -116,6 +127,8 @@ class Counters:
             steps=last["#before"] + work.steps,
             turns=last["#turn"] + 1,
             clock=work.keeper.after(done),
+            traces=_moves_traces(work.keeper.program)
+            or (work.goes_on and self.going is not None and self.going.traces),
         )
         return Counters(samples, going)
 
@@ -141,13 +154,16 @@ class Counters:
             if going is None:
                 return cls(samples)
             counts = {name: _count(going[name]) for name in ("slots", "first", "steps", "turns")}
+            traces = going["traces"]
+            if not isinstance(traces, bool):
+                raise ValueError(f"got {traces!r}")
             arrays = {n: _row(going["clock"][n], replicas) for n in vars(Clock.zero(replicas))}
         except (KeyError, TypeError, IndexError, ValueError) as error:
             raise ValueError(
                 f"the checkpoint does not say what draws count: expected whole numbers from 0 to "
                 f"{LARGEST} and a clock for each of {replicas} replicas ({error})"
             ) from error
-        return cls(samples, Going(**counts, clock=Clock(**arrays)))
+        return cls(samples, Going(**counts, clock=Clock(**arrays), traces=traces))
 
 
 def _count(number: Any) -> int:
@@ -174,18 +190,29 @@ def former_counters(
     if "#t" in arrays:
         now = np.broadcast_to(arrays["#t"].reshape(-1), (replicas,))
         clock.now, clock.origin = now.copy(), now.copy()
-    return Counters(going=Going(slots, 0, 0, 0, clock))
+    return Counters(going=Going(slots, 0, 0, 0, clock, traces=True))
 
 
 class Aside:
     """The states and the clock of a memory, out of the way while something else is presented."""
 
     def __init__(self, memory: Arrays, program: Program):
-        self.memory, self.names = memory, (*program.reset, *CLOCK)
-        self.kept = {name: memory.pop(name) for name in self.names if name in memory}
+        self.memory, self.program = memory, program
+        self.kept = {name: memory.pop(name) for name in _going_on(memory, program)}
 
     def put_back(self) -> None:
         """As they were, and nothing else."""
-        for name in self.names:
-            self.memory.pop(name, None)
+        for name in _going_on(self.memory, self.program):
+            self.memory.pop(name)
         self.memory.update(self.kept)
+
+
+def _going_on(memory: Arrays, program: Program) -> list[str]:
+    """What of a memory a presentation goes on from: states, traces of samples, the clock."""
+    names = {*program.reset, *CLOCK}
+    return [name for name in memory if name in names or name.endswith(EACH)]
+
+
+def _moves_traces(program: Program) -> bool:
+    """Whether synaptic traces move in a presentation."""
+    return bool(program.traces) or any(name.endswith(EACH) for name in program.reset)

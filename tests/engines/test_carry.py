@@ -197,6 +197,21 @@ def test_a_checkpoint_goes_on(short, engine, tmp_path):
     assert parts[1].time[0] == 5 * 0.1
 
 
+@pytest.mark.parametrize("rule", ["0.05 * c", "0.05 * c * post.x"], ids=["mean", "each"])
+def test_traces_begin_anew_where_nothing_moves_them(rule):
+    """A presentation without plasticity begins anew: what goes on from it has traces of 0."""
+    circuit = apical.load_text(NOISY.replace("0.05 * c", rule))
+    learnt = apical.Simulator(circuit, engine="numpy", seed=4)
+    learnt.run(drive=drive(4, 1), learn=True)
+    fresh = apical.Simulator(circuit, engine="numpy", seed=4)
+    for name in fresh.weights:
+        fresh.weights[name] = learnt.weights[name]
+    for sim in (learnt, fresh):
+        sim.run(drive=drive(4, 1), first=0)
+        sim.run(drive=drive(4, 1), learn=True, carry=True)
+    check_equal(everything(learnt), everything(fresh))
+
+
 def test_begin_and_set_act_in_each_presentation():
     text = COUNT.replace("      steps", "      set: k = k + 1\n      begin: n.z := 5\n      steps")
     text = text.replace("dx/dt = 2", "dx/dt = k\n      - dz/dt = 1")
