@@ -13,6 +13,7 @@ from .shared import (
     File,
     Json,
     Sets,
+    Strict,
     Variants,
     app,
     assignment,
@@ -72,6 +73,7 @@ def check(
     files: Annotated[list[str], typer.Argument(metavar="FILE...", help="Paths or bundled names.")],
     sets: Sets = None,
     variant: Variants = None,
+    strict: Strict = False,
     as_json: Json = False,
 ) -> None:
     """Print what is wrong with circuit files, in any variant; exit 0 or 1."""
@@ -85,12 +87,13 @@ def check(
         tried = 0
         with refusals(as_json):
             try:
-                found, good = load_circuit(file, sets, variant).warnings, True
+                found = load_circuit(file, sets, variant, told=False).warnings
                 if not variant:
-                    errors, tried = check_variants(file, **dict(map(assignment, sets or [])))
-                    found, good = (*found, *errors), not errors
+                    more, tried = check_variants(file, **dict(map(assignment, sets or [])))
+                    found = (*found, *more)
             except CircuitError as error:
-                found, good = error.diagnostics, False
+                found = error.diagnostics
+        good = all(d.warning and not strict for d in found)
         wrong |= not good
         report.append({"file": file, "ok": good, "diagnostics": [asdict(d) for d in found]})
         if not as_json:

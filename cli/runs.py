@@ -15,6 +15,7 @@ from .shared import (
     File,
     Json,
     Sets,
+    Strict,
     Usage,
     Variants,
     app,
@@ -48,6 +49,7 @@ def run(
     trace_samples: Annotated[
         int, typer.Option(min=1, help="Test samples in the traces of --out.")
     ] = 10,
+    strict: Strict = False,
     as_json: Json = False,
 ) -> None:
     """Train a circuit on a task with one seed or several, print the test accuracy, write traces."""
@@ -55,9 +57,7 @@ def run(
         _check_run(task, data, engine, dtype, out, record)
         from ..models.experiment import Experiment, spread
 
-        circuit = load_circuit(file, sets, variant)
-        for warning in circuit.warnings:
-            typer.echo(str(warning), err=True)
+        circuit = load_circuit(file, sets, variant, strict)
         names = tuple(record) if record is not None else None
         experiment = Experiment(
             task, data, epochs, batch, engine, seed, dtype, names, trace_samples, seeds, device

@@ -36,6 +36,7 @@ Device = Annotated[str | None, typer.Option(help="cpu or cuda, for the engine to
 Variants = Annotated[
     list[str] | None, typer.Option("--variant", metavar="NAME", help="Apply a variant; repeatable.")
 ]
+Strict = Annotated[bool, typer.Option("--strict", help="Warnings are errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 
@@ -73,11 +74,23 @@ def _refuse(text: str, code: int, as_json: bool, diagnostics: list[Any] | None =
     raise typer.Exit(code)
 
 
-def load_circuit(file: str, sets: list[str] | None, variants: list[str] | None) -> Any:
-    """The circuit of a file, with the parameters and variants of the command line."""
+def load_circuit(
+    file: str,
+    sets: list[str] | None,
+    variants: list[str] | None,
+    strict: bool = False,
+    told: bool = True,
+) -> Any:
+    """The circuit of a file, with the parameters and variants of the command line.
+
+    Its warnings are `told` on standard error; where the command is `strict` they are errors.
+    """
     from ..graphs.load import load
 
-    return load(file, variants=variants or [], **dict(assignment(s) for s in sets or []))
+    circuit = load(file, variants=variants or [], **dict(assignment(s) for s in sets or []))
+    for warning in () if strict or not told else circuit.warnings:
+        typer.echo(str(warning), err=True)
+    return circuit.strict() if strict else circuit
 
 
 def assignment(text: str) -> tuple[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from .diagnostics import Diagnostic
+from .diagnostics import CircuitError, Diagnostic
 from .expression import Expr, Variable
 
 if TYPE_CHECKING:
@@ -199,6 +199,16 @@ class Circuit:
         from .audit import audit
 
         return audit(self)
+
+    def strict(self) -> Circuit:
+        """This circuit, where its file gave no warning.
+
+        Raises:
+            CircuitError: It gave some; all are listed.
+        """
+        if self.warnings:
+            raise CircuitError(self.warnings)
+        return self
 
     def __str__(self) -> str:
         from .show import summary

@@ -34,6 +34,7 @@ from .read import Mapping, Scalar, read
 from .requirements import Requirement
 from .schema import TOP, check, is_null, required
 from .trial import check_lowering
+from .typos import check_learnt, check_typos, check_unread
 
 FORMAT = 1
 
@@ -294,6 +295,9 @@ def _circuit(merged: Mapping, root: Mapping, reading: Reading) -> Circuit:
         )
     problems.raise_errors()
     check_unused(root, names)
+    check_typos(root, merged, names)
+    check_unread(root, merged, names)
+    check_learnt(made_synapses, made_protocols, names)
     circuit = Circuit(
         name=_text(merged, "name"),
         title=_text(merged, "title"),

@@ -7,9 +7,11 @@ name means all members of the family of that name.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .expression import Reference
 from .parse import ParseProblem, parse_statement
-from .problems import Problems, nearest
+from .problems import Added, Problems, nearest
 from .read import Mapping, Node, Scalar, Sequence
 from .schema import CELL_WORDS, is_null, texts
 
@@ -31,6 +33,7 @@ def merge(
             entries = [e for i, e in enumerate(entries) if i not in matches]
         elif not matches:
             entries.append((key, _without_nulls(node, problems)))
+            _note(key, key.text, (k.text for k, _ in lower.entries), problems)
         for i in matches if not is_null(node) else ():
             old_key, old = entries[i]
             if isinstance(old, Mapping) and isinstance(node, Mapping) and where != ("variants",):
@@ -59,7 +62,7 @@ def merge_cell(lower: Mapping, upper: Mapping, problems: Problems) -> Mapping:
                 both = isinstance(old, Mapping) and isinstance(node, Mapping)
                 entries[at] = (key, merge(old, node, problems, ("", "", "")) if both else node)  # type: ignore[arg-type]
         else:
-            _lay_equations(entries, key, node)
+            _lay_equations(entries, key, node, problems)
     return Mapping(tuple(entries), lower.place)
 
 
@@ -72,8 +75,10 @@ def left_variable(scalar: Scalar) -> str | None:
     return target.name
 
 
-def _lay_equations(entries: Entries, key: Scalar, node: Node) -> None:
+def _lay_equations(entries: Entries, key: Scalar, node: Node, problems: Problems) -> None:
     """Equations of one compartment over a cell; one that stood in another compartment moves."""
+    before = [s for name, old in entries if name.text not in CELL_WORDS for s in texts(old)]
+    known = tuple(v for v in map(left_variable, before) if v is not None)
     new: dict[str | None, Scalar] = {}
     for i, scalar in enumerate(texts(node)):
         variable = left_variable(scalar) or f"?{i}"
@@ -92,6 +97,9 @@ def _lay_equations(entries: Entries, key: Scalar, node: Node) -> None:
                 placed.add(variable)
         entries[i] = (name, Sequence(tuple(kept), old.place))
     rest = tuple(s for variable, s in new.items() if variable not in placed)
+    for variable, scalar in new.items():
+        if variable is not None and variable not in known:
+            _note(scalar, variable, known, problems)
     at = next((i for i, (k, _) in enumerate(entries) if k.text == key.text), None)
     if at is None:
         entries.append((key, Sequence(rest, node.place)))
@@ -109,6 +117,13 @@ def _matches(entries: Entries, text: str, by_name: bool) -> list[int]:
         name = text.partition("(")[0].strip()
         return [i for i, (k, _) in enumerate(entries) if k.text.partition("(")[0].strip() == name]
     return [i for i, (key, _) in enumerate(entries) if key.text.partition("[")[0].strip() == text]
+
+
+def _note(scalar: Scalar, name: str, known: Iterable[str], problems: Problems) -> None:
+    """Remember what was added: a misspelt name adds where it should have replaced."""
+    plain = (one.partition("[")[0].partition("(")[0].strip() for one in known)
+    name = name.partition("[")[0].partition("(")[0].strip()
+    problems.added.append(Added(scalar, name, tuple(dict.fromkeys(plain))))
 
 
 def _squeezed(text: str) -> str:

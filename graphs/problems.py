@@ -43,12 +43,22 @@ def listed(names: Iterable[str], most: int = 12) -> str:
     return ", ".join(found[:most]) + more
 
 
+@dataclass(frozen=True)
+class Added:
+    """What a variant, an heir or an extending file adds: `name` in `scalar`, beside `known`."""
+
+    scalar: Scalar
+    name: str
+    known: tuple[str, ...]
+
+
 @dataclass
 class Problems:
     """Diagnostics of one load. `texts` maps a path to its text, for the lines that are shown."""
 
     texts: dict[str, str] = field(default_factory=dict)
     found: dict[tuple[Place, bool], Diagnostic] = field(default_factory=dict)
+    added: list[Added] = field(default_factory=list)
     count: int = 0  # errors so far, also those at a place that has one already
 
     def line(self, place: Place) -> str:

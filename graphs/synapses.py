@@ -17,7 +17,7 @@ from .read import Mapping, Node, Scalar, Sequence
 from .resolve import resolve
 from .schema import CONNECT_LATER, SYNAPSE, is_null, required, texts
 from .scopes import RuleScope, WeightScope
-from .weights import check_bias_column, check_square, plain_weight
+from .weights import check_bias_column, check_square, check_stated, plain_weight
 
 
 def declare(section: Mapping, names: Names) -> None:
@@ -190,6 +190,7 @@ def _finished(link: Link, names: Names) -> Synapse:
                     f"`{word}` has no effect",
                 )
     elif init is None:
+        check_stated(entry, link.connect, link.key, names)
         init = _default_init(link.connect)
     optimizer = None
     with names.problems.guard():

@@ -14,21 +14,25 @@ def check_variants(name_or_path: str, **overrides: Any) -> tuple[tuple[Diagnosti
     """What is wrong with a file only under some variant, and how many variants were tried.
 
     A variant that does not load alone is tried on top of each other variant; it is wrong if it
-    loads on none, and then told with what is wrong with it alone.
+    loads on none, and then told with what is wrong with it alone. Warnings are among what is told.
     """
     names = variants_of(name_or_path)
     found: dict[Diagnostic, None] = {}
+    without = _loaded(name_or_path, (), overrides)
+    known = set(without.warnings) if isinstance(without, Circuit) else set()
     for name in names:
         alone = _loaded(name_or_path, (name,), overrides)
-        if isinstance(alone, Circuit):
-            continue
-        below = (other for other in names if other != name)
-        if not any(
-            isinstance(_loaded(name_or_path, (other, name), overrides), Circuit) for other in below
-        ):
-            message = f" (with the variant '{name}')"
-            for one in alone.diagnostics:
-                found[replace(one, message=one.message + message)] = None
+        told = alone
+        for other in names:
+            if not isinstance(told, Circuit) and other != name:
+                told = _loaded(name_or_path, (other, name), overrides)
+        if isinstance(told, Circuit):
+            diagnostics = [one for one in told.warnings if one not in known]
+        else:
+            assert isinstance(alone, CircuitError)
+            diagnostics = list(alone.diagnostics)
+        for one in diagnostics:
+            found[replace(one, message=f"{one.message} (with the variant '{name}')")] = None
     return tuple(found), len(names)
 
 

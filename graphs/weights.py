@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ..compartments.connectivity import CONNECTIVITY
+from ..compartments.initialisers import INITIALISERS
 from .expression import Call, Expr, WeightOf, transform, walk
-from .names import Scope
-from .problems import Skip
+from .names import Names, Scope
+from .problems import Skip, base_name
+from .read import Mapping, Scalar
 
 
 def plain_weight(expr: Expr, scope: Scope) -> Expr:
@@ -24,6 +27,21 @@ def plain_weight(expr: Expr, scope: Scope) -> Expr:
         return replace(node, arguments=(inner,))
 
     return transform(expr, each)
+
+
+def check_stated(entry: Mapping, connect: str, key: Scalar, names: Names) -> None:
+    """A weight that never changes is not left to a random default."""
+    said = any(entry.get(word) is not None for word in ("init", "weight", "rule"))
+    if said or CONNECTIVITY[connect].init not in INITIALISERS:
+        return
+    names.problems.add(
+        key.place,
+        f"'{base_name(key)}' has no `rule`, and neither `init` nor `weight` says what its weights "
+        "are",
+        expected="`init: xavier_uniform`, drawn at random and kept, or `weight: transpose(W)`, "
+        "made of another synapse",
+        suggestion="init: xavier_uniform",
+    )
 
 
 def check_square(

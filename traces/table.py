@@ -25,6 +25,14 @@ COLUMNS = (
 )
 
 
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for one
+
+
+def plain(name: str) -> str:
+    """A name, behind a quote where a spreadsheet would take it for a formula."""
+    return f"'{name}" if name.startswith(FORMULAS) else name
+
+
 def write_csv(traces: Traces, path: str | os.PathLike[str]) -> None:
     """Writes the values that were recorded, variable after variable."""
     import pandas
@@ -33,17 +41,18 @@ def write_csv(traces: Traces, path: str | os.PathLike[str]) -> None:
     times = np.broadcast_to(traces.time, lead)
     with replacing(path) as draft, open(draft, "w", encoding="utf-8", newline="") as file:
         file.write(",".join(COLUMNS) + "\n")
+        phases = np.asarray([plain(name) for name in traces.phase.tolist()], dtype=str)
         for name, array in traces.arrays.items():
             there = np.nonzero(~np.isnan(array))
             replica, sample, step = there[:3]
             time = times[replica, sample, step]
             frame = pandas.DataFrame(
                 {
-                    "variable": name,
+                    "variable": plain(name),
                     "replica": traces.replica[replica],
                     "sample": traces.sample[sample],
                     "step": step,
-                    "phase": traces.phase[step],
+                    "phase": phases[step],
                     "phase_step": traces.phase_step[step],
                     "time": time,
                     "unit": there[3] if array.ndim == 4 else "",

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .atomic import replacing
-
 if TYPE_CHECKING:
     import xarray
 
@@ -197,8 +195,9 @@ class Traces:
 
     def to_netcdf(self, path: str | os.PathLike[str]) -> None:
         """Writes a NetCDF 4 file, whole or not at all; `xarray.open_dataset` opens it."""
-        with replacing(path) as draft:
-            self.dataset.to_netcdf(draft, engine="h5netcdf")
+        from .netcdf import write_netcdf
+
+        write_netcdf(self.dataset, path)
 
     def to_npz(self, path: str | os.PathLike[str]) -> None:
         """Writes numpy arrays under their names, with the coordinates and the manifest (JSON)."""

@@ -317,8 +317,8 @@ def test_what_rules_and_traces_name():
 
 def test_input_noise_and_rates():
     text = with_cell("y = dx/dt + input.more", "dz/dt = -z + xi")
-    text += "  V:\n    from: a.x\n    to: b.soma.more\n"
-    text += "  U:\n    from: b.x\n    to: a.soma.more\n"
+    text += "  V:\n    from: a.x\n    to: b.soma.more\n    init: 1\n"
+    text += "  U:\n    from: b.x\n    to: a.soma.more\n    init: 1\n"
     circuit = load_text(text)
     assert right(circuit, "y") == Binary("+", Rate("a", "x"), Input("a", "soma", "more"))
     assert Noise() in list(walk(right(circuit, "z")))
@@ -385,7 +385,7 @@ def test_shapes_and_defaults_of_synapses():
     assert sparse.synapses["C"].init_stated
     sst = load("corinfomax_sst")
     assert sst.synapses["D[1]"].shape == (500,)
-    default = load_text(SMALL.replace("    init: eye\n", "")).synapses["W"]
+    default = load_text(SMALL.replace("    init: eye\n", "    rule: w += pre\n")).synapses["W"]
     assert default.init == Call("xavier_uniform", ()) and not default.init_stated
 
 

@@ -120,11 +120,10 @@ def test_a_failed_write_leaves_the_old_file(traces, tmp_path, monkeypatch):
     path = tmp_path / "run.nc"
     path.write_bytes(b"old")
 
-    def half(self, draft, **_):
-        draft.write_bytes(b"half")
+    def half(self, store, **_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(xarray.Dataset, "to_netcdf", half)
+    monkeypatch.setattr(xarray.Dataset, "dump_to_store", half)
     with pytest.raises(OSError, match="disk full"):
         traces.to_netcdf(path)
     assert path.read_bytes() == b"old"
