@@ -29,8 +29,9 @@ from .diagnostics import CircuitError, Diagnostic, Place
 from .merge import merge
 from .names import Names
 from .naming import FileNames
+from .opening import NoFileError, read_file
 from .problems import Problems, Skip, listed, nearest
-from .read import Mapping, Scalar, read
+from .read import MAX_SIZE, Mapping, Scalar, read
 from .requirements import Requirement
 from .schema import TOP, check, is_null, required
 from .trial import check_lowering
@@ -149,11 +150,18 @@ def _text_of(name: str, near: str | None = None) -> tuple[str, str]:
     if near is not None and not path.is_absolute():
         path = Path(near).parent / path
     try:
-        return path.read_text(encoding="utf-8"), str(path)
+        found = read_file(path, 4 * MAX_SIZE)
+        if found is None:
+            raise _no_file(name, f"has more than {MAX_SIZE} characters, too many for a circuit")
+        return found.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n"), str(path)
     except UnicodeDecodeError:
         raise _no_file(name, "is no text in UTF-8") from None
-    except IsADirectoryError:
-        raise _no_file(name, "is a folder") from None
+    except NoFileError as error:
+        raise _no_file(
+            name, str(error).removeprefix(f"{path} ").removesuffix(", not a file")
+        ) from None
+    except PermissionError:
+        raise _no_file(name, "cannot be read: permission denied") from None
     except (OSError, ValueError):
         raise _no_file(name, "is no file, and no bundled circuit has this name") from None
 

@@ -15,9 +15,8 @@ from ..compartments.library import CELLS, library_text
 from ..compartments.roles import ROLES
 from .checks import NAME
 from .circuit import Protocol, Synapse, Update
-from .problems import base_name
 from .names import Names
-from .problems import Problems
+from .problems import Problems, base_name
 from .read import Mapping, Node, Scalar, Sequence
 from .schema import CELL_WORDS
 

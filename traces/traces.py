@@ -8,8 +8,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
+
+from ..graphs.opening import must_be_file
 
 if TYPE_CHECKING:
     import xarray
@@ -232,7 +235,8 @@ class Traces:
         """Reads what `to_netcdf` or `to_npz` wrote.
 
         Raises:
-            ValueError: Another ending.
+            ValueError: Another ending, or the file holds no traces.
+            OSError: There is no such file, or it is a folder or a pipe.
         """
         from .archive import read_netcdf, read_npz
 
@@ -240,7 +244,13 @@ class Traces:
         ending = Path(path).suffix.lower()
         if ending not in readers:
             raise ValueError(f"{path}: expected a name that ends in {' or '.join(readers)}")
-        return cls(**readers[ending](path))
+        must_be_file(path)
+        try:
+            return cls(**readers[ending](path))
+        except MemoryError:
+            raise ValueError(f"{path}: says that it holds more than this machine can") from None
+        except (KeyError, TypeError, ValueError, EOFError, BadZipFile, RuntimeError) as error:
+            raise ValueError(f"{path}: holds no traces ({_short(error)})") from error
 
     def plot(self, path: str | os.PathLike[str] | None = None, **settings: Any) -> Any:
         """A first look: a panel per variable over the rows; gives a matplotlib figure.
@@ -252,6 +262,11 @@ class Traces:
         from .plot import plot
 
         return plot(self, path, **settings)
+
+
+def _short(error: Exception) -> str:
+    said = " ".join(str(error).split())
+    return f"{type(error).__name__}: {said[:200]}" if said else type(error).__name__
 
 
 def population_of(name: str) -> str:

@@ -67,6 +67,7 @@ PLASTIC = """\
   filtered:
     from: y.r
     to: y.apical
+    init: xavier_uniform
     filter: [1, 2]
   continuous:
     from: x.r
@@ -108,9 +109,11 @@ synapses:
   W:
     from: x.r
     to: y.basal
+    init: xavier_uniform
   recurrent:
     from: y.u
     to: y.basal
+    init: xavier_uniform
 protocols:
   train:
 """
