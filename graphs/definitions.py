@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..compartments.functions import DERIVATIVES, FUNCTIONS
+from .budget import INLINED
 from .derivative import DerivativeError, differentiate, simplify
 from .expression import Call, Expr, Reference, transform, walk
 from .names import NOTHING, FunctionTable, Names, Scope
@@ -56,6 +57,7 @@ class Functions(FunctionTable):
         self._bodies: dict[str, Expr] = {}
         self._active: list[str] = []
         self._broken: set[str] = set()
+        self._targets: dict[str, str] = {}  # what an alias stands for, in the end
 
     def declare(self, section: Mapping) -> None:
         """Take the section in."""
@@ -133,11 +135,13 @@ class Functions(FunctionTable):
 
     def _target(self, name: str) -> str:
         """The function that `f: tanh` stands for, followed to the end."""
-        problems, seen = self._names.problems, [name]
-        while True:
-            definition = self._known[seen[-1]]
+        problems, seen = self._names.problems, {name: None}
+        at = name
+        while at not in self._targets:
+            definition = self._known[at]
             if definition.arguments:
-                return seen[-1]
+                self._targets[at] = at
+                break
             assert isinstance(definition.body, Reference)
             target = definition.body.name
             if target in self._broken:
@@ -156,8 +160,12 @@ class Functions(FunctionTable):
                         [*self._known, *FUNCTIONS],
                     )
                     raise Skip
-                return target
-            seen.append(target)
+                self._targets[at] = target
+                break
+            seen[target] = None
+            at = target
+        self._targets |= dict.fromkeys(seen, self._targets[at])
+        return self._targets[name]
 
     def _body(self, name: str) -> Expr:
         """The resolved body, arguments standing in it as `Reference`s."""
@@ -179,10 +187,13 @@ class Functions(FunctionTable):
 
 def _must_be_small(expr: Expr, call: Call, scope: Scope) -> None:
     """Functions of functions can double at every call: stop before the tree fills the memory."""
-    for count, _ in enumerate(walk(expr)):
+    count = 0
+    for _ in walk(expr):
+        count += 1
         if count > MOST_NODES:
             scope.fail(call, f"'{call.function}' becomes more than {MOST_NODES} terms here")
             raise Skip
+    scope.names.problems.spend(INLINED * count, scope.scalar.place)
 
 
 def _checked(call: Call, scope: Scope) -> Expr:

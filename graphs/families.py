@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .budget import MEMBER
 from .names import Names
 from .parse import Family, Loop
 from .read import Scalar
@@ -28,6 +29,7 @@ def expand(names: Names, key: Scalar, family: Family) -> dict[int, Indices]:
             suggestion=f"{family.name}[{family.index}={stop}..{start}]:",
         )
     _few_enough(names, key, start, stop)
+    names.problems.spend(MEMBER * (stop - start + 1), key.place)
     return {i: {family.index: i} for i in range(start, stop + 1)}
 
 
@@ -40,6 +42,7 @@ def repeat(
         return [bound]
     start, stop = names.bound(loop.start, scalar, bound), names.bound(loop.stop, scalar, bound)
     _few_enough(names, scalar, start, stop)
+    names.problems.spend(MEMBER * (abs(stop - start) + 1), scalar.place)
     step = 1 if stop >= start else -1
     return [{**bound, loop.index: i} for i in range(start, stop + step, step)]
 

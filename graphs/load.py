@@ -151,9 +151,7 @@ def _text_of(name: str, near: str | None = None) -> tuple[str, str]:
         path = Path(near).parent / path
     try:
         found = read_file(path, 4 * MAX_SIZE)
-        if found is None:
-            raise _no_file(name, f"has more than {MAX_SIZE} characters, too many for a circuit")
-        return found.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n"), str(path)
+        text = (found or b"").decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError:
         raise _no_file(name, "is no text in UTF-8") from None
     except NoFileError as error:
@@ -164,6 +162,9 @@ def _text_of(name: str, near: str | None = None) -> tuple[str, str]:
         raise _no_file(name, "cannot be read: permission denied") from None
     except (OSError, ValueError):
         raise _no_file(name, "is no file, and no bundled circuit has this name") from None
+    if found is None:
+        raise _no_file(name, f"has more than {MAX_SIZE} characters, too many for a circuit")
+    return text, str(path)
 
 
 def _extended(name: str, near: str, reading: Reading) -> tuple[str, str]:
@@ -194,6 +195,7 @@ def _root(text: str, path: str, reading: Reading, chain: tuple[str, ...] = ()) -
     """The tree of a text, laid over the file it extends."""
     problems = reading.problems
     problems.texts[path] = text
+    _few_characters(path, problems)
     root = read(text, path)
     check(root, problems)
     if not chain:
@@ -214,6 +216,17 @@ def _root(text: str, path: str, reading: Reading, chain: tuple[str, ...] = ()) -
     lower = _root(lower_text, lower_path, reading, (*chain, path))
     own = Mapping(tuple((k, n) for k, n in root.entries if k.text != "extends"), root.place)
     return merge(lower, own, problems)
+
+
+def _few_characters(path: str, problems: Problems) -> None:
+    """All files that extend each other are together no larger than one may be."""
+    count = sum(map(len, problems.texts.values()))
+    if len(problems.texts) > 1 and count > MAX_SIZE:
+        problems.add(
+            Place(path, 1, 1),
+            f"the files that extend each other have {count} characters, more than {MAX_SIZE}",
+        )
+        raise CircuitError(problems.errors)
 
 
 def _format(root: Mapping, problems: Problems) -> None:

@@ -8,7 +8,9 @@ name means all members of the family of that name.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
+from .budget import LINE
 from .expression import Reference
 from .parse import ParseProblem, parse_statement
 from .problems import Added, Problems, nearest
@@ -68,8 +70,13 @@ def merge_cell(lower: Mapping, upper: Mapping, problems: Problems) -> Mapping:
 
 def left_variable(scalar: Scalar) -> str | None:
     """The variable on the left of a statement, None if it cannot be read."""
+    return _left_variable(scalar.text)
+
+
+@lru_cache(maxsize=10_000)
+def _left_variable(text: str) -> str | None:
     try:
-        target: Reference = parse_statement(scalar.text).target
+        target: Reference = parse_statement(text).target
     except ParseProblem:
         return None
     return target.name
@@ -77,7 +84,9 @@ def left_variable(scalar: Scalar) -> str | None:
 
 def _lay_equations(entries: Entries, key: Scalar, node: Node, problems: Problems) -> None:
     """Equations of one compartment over a cell; one that stood in another compartment moves."""
+    problems.spend(LINE * len(entries), key.place)
     before = [s for name, old in entries if name.text not in CELL_WORDS for s in texts(old)]
+    problems.spend(LINE * len(before), key.place)
     known = tuple(v for v in map(left_variable, before) if v is not None)
     new: dict[str | None, Scalar] = {}
     for i, scalar in enumerate(texts(node)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .budget import PART
 from .cells import Cell, Line, cell_of, expanded
 from .circuit import Equation, Population, Update
 from .constant_scope import ConstantScope
@@ -59,6 +60,7 @@ def declare(section: Mapping, cells: Cells, names: Names) -> None:
                 names.problems.fail(
                     key.place, f"the population '{family.name}' is declared with and without index"
                 )
+            names.problems.spend(PART * len(every), key.place)
             for index, bound in every.items():
                 with names.problems.guard(names.broken, family.name):
                     _member(key, node, family.name, index, bound, cells, names)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NoReturn, TypeVar
 
+from . import budget
 from .diagnostics import CircuitError, Diagnostic, Place
 from .parse import ParseProblem
 from .read import Scalar
@@ -59,6 +60,8 @@ class Problems:
     texts: dict[str, str] = field(default_factory=dict)
     found: dict[tuple[Place, bool], Diagnostic] = field(default_factory=dict)
     added: list[Added] = field(default_factory=list)
+    work: int = 0  # see `budget`
+    most_work: int = field(default_factory=budget.limit)
     count: int = 0  # errors so far, also those at a place that has one already
 
     def line(self, place: Place) -> str:
@@ -95,6 +98,19 @@ class Problems:
         """Write one problem down and leave the statement at hand."""
         self.add(place, message, expected=expected, got=got, suggestion=suggestion)
         raise Skip
+
+    def spend(self, work: int, place: Place) -> None:
+        """Count what loading takes; raises `CircuitError` where the files expand to too much."""
+        self.work += work
+        if self.work > self.most_work:
+            self.add(
+                place,
+                "the families, repetitions and functions of these files expand to more than can "
+                "be loaded in good time",
+                expected=f"fewer or smaller ones; of a file that you trust, {budget.VARIABLE}="
+                f"{10 * self.most_work} in the environment allows more",
+            )
+            raise CircuitError(self.errors)
 
     def echo(self) -> NoReturn:
         """Leave the statement at hand: what it needs is wrong itself, and written down there."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from ..compartments.functions import DERIVATIVES, FUNCTIONS
+from .budget import NODE, TEXT
 from .expression import (
     Call,
     Counter,
@@ -28,8 +29,11 @@ COUNTERS = ("t", "dt", "step", "presentation", "sample", "epoch")
 
 def resolve(expr: Expr, scope: Scope) -> Expr:
     """The expression with every name resolved in a scope and every user function inlined."""
+    spend, place = scope.names.problems.spend, scope.scalar.place
+    spend(TEXT, place)
 
     def each(node: Expr) -> Expr | None:
+        spend(NODE, place)
         if isinstance(node, Reference):
             return _reference(node, scope)
         if isinstance(node, RateReference):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..compartments.connectivity import CONNECTIVITY, weight_shape
 from ..compartments.optimizers import OPTIMIZERS
 from ..compartments.properties import PROPERTIES
+from .budget import PART
 from .circuit import Equation, Optimizer, Synapse, Update
 from .constant_scope import ConstantScope
 from .declared import Link, Member
@@ -34,6 +35,7 @@ def declare(section: Mapping, names: Names) -> None:
                 names.problems.fail(
                     key.place, f"the synapse '{family.name}' is declared with and without index"
                 )
+            names.problems.spend(PART * len(every), key.place)
             for index, bound in every.items():
                 name = family.name if index is None else f"{family.name}[{index}]"
                 with names.problems.guard(names.broken, family.name):
@@ -433,18 +435,24 @@ class OptimizerScope(Scope):
 
 def _circles(names: Names) -> None:
     """Weights that are made of each other need a first one."""
+    done: set[str] = set()
 
     def visit(name: str, chain: tuple[str, ...]) -> None:
-        for node in names.synapses[name].weights:
-            if node.synapse in chain:
-                circle = (*chain[chain.index(node.synapse) :], node.synapse)
-                if names.synapses[node.synapse].name == min(circle):
-                    names.problems.add(
-                        names.synapses[node.synapse].key.place,
-                        "weights are made of each other in a circle: " + " -> ".join(circle),
-                    )
-            else:
-                visit(node.synapse, (*chain, node.synapse))
+        for part in dict.fromkeys(node.synapse for node in names.synapses[name].weights):
+            if part in chain:
+                circle = (*chain[chain.index(part) :], part)
+                key = names.synapses[min(circle)].key
+                circle = tuple(dict.fromkeys(circle))
+                first = circle.index(min(circle))
+                shown = (*circle[first:], *circle[: first + 1])
+                names.problems.add(
+                    key.place,
+                    "weights are made of each other in a circle: " + " -> ".join(shown),
+                )
+            elif part not in done:
+                visit(part, (*chain, part))
+        done.add(name)
 
     for name in names.synapses:
-        visit(name, (name,))
+        if name not in done:
+            visit(name, (name,))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from .budget import LOWERED
 from .circuit import Circuit
 from .declared import Link
 from .diagnostics import Place
@@ -21,7 +22,12 @@ def check_lowering(circuit: Circuit, protocols: Mapping, names: Names) -> None:
     except LoweringError as error:
         names.problems.add(_place(str(error), "train", None, protocols, names), str(error))
         return
+    parts = sum(len(p.equations) + len(p.after_step) + 1 for p in circuit.populations.values())
+    parts += len(circuit.synapses)
     for protocol in circuit.protocols:
+        key = protocols.key(protocol)
+        phases = len(circuit.protocols[protocol].phases)
+        names.problems.spend(LOWERED * parts * phases, (key or protocols).place)
         try:
             lower(circuit, protocol)
         except LoweringError as error:

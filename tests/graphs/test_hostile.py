@@ -17,6 +17,16 @@ CELL = HEAD + b"cells:\n  n:\n    soma: "
 PARAMETER = HEAD + b"parameters:\n  a: "
 
 
+def family(members: int, equations: bytes = b"") -> bytes:
+    """A family of one-unit populations, with one step in a phase that a test goes on with."""
+    return (
+        CELL
+        + equations
+        + b"\n      - dv/dt = -v\npopulations:\n  p[k=1..%d]:\n" % members
+        + (b"    cell: n\n    size: 1\nprotocols:\n  train:\n    a:\n      steps: 1\n      dt: 1\n")
+    )
+
+
 def full(piece: bytes) -> bytes:
     """As often as it fits, on lines that are not too long."""
     if b"\n" in piece or b"\r" in piece:
@@ -69,10 +79,30 @@ FILES |= {
     "long sums": CELL + numbered(b"\n      - v%d = " + b"1+" * 4_900 + b"1", 8),
     "many entries": HEAD + b"functions:\n" + numbered(b"  f%d: tanh\n", 6_000),
     "many unknown keys": HEAD + numbered(b"key%d: 1\n", 6_000),
+    "families of numbers": HEAD + b"parameters:\n" + numbered(b"  a%d[k=1..9999]: k\n", 20),
+    "a family of 9,999": family(9_999),
+    "equations of a family": family(100, numbered(b"\n      - a%d = v", 1_000)),
+    "functions of functions, often": HEAD
+    + b"functions:\n  f0(x): x\n"
+    + b"".join(b"  f%d(x): f%d(x) + f%d(x)\n" % (i + 1, i, i) for i in range(13))
+    + b"cells:\n  n:\n    soma:"
+    + numbered(b"\n      - a%d = f13(t)", 1_000)
+    + b"\npopulations:\n  p:\n    cell: n\n    size: 1\n",
+    "a chain of functions": HEAD
+    + b"functions:\n  f0(x): x\n"
+    + b"".join(b"  f%d(x): f%d(x) + 1\n" % (i + 1, i) for i in range(4_000)),
+    "a chain of other names": HEAD
+    + b"functions:\n  f0: tanh\n"
+    + b"".join(b"  f%d: f%d\n" % (i + 1, i) for i in range(4_000)),
+    "repetitions": family(1) + b"      begin:\n" + b"        - p[1].v := 1 for k = 1..9999\n" * 500,
+    "heirs of heirs": HEAD
+    + b"cells:\n  c0:\n    soma: dv/dt = -v\n"
+    + b"".join(b"  c%d:\n    is: c%d\n    soma: v%d = v\n" % (i + 1, i, i) for i in range(900)),
+    "many protocols": family(100) + numbered(b"  t%d:\n    a:\n      steps: 1\n      dt: 1\n", 500),
     "noise": bytes(i * i * 7 % 251 for i in range(MOST)),
     "noise of signs": bytes(10 if i % 97 == 0 else 32 + i * i * i % 95 for i in range(MOST)),
 }
-HARMLESS = {"doubling parameters", "many entries"}
+HARMLESS = {"doubling parameters", "many entries", "a chain of other names"}
 
 LONG = 9_990  # characters: just below what the parser takes
 PARTS = ["(", ")", "[", "]", "|", "-", "'", "^", "1+", "a*", "9^", "f(", "f'(", "x[", "x[1..", "9"]
