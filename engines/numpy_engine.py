@@ -15,6 +15,7 @@ from ..graphs.program import (
     Branch,
     Draw,
     Instruction,
+    Loop,
     Map,
     MatrixReduce,
     Output,
@@ -142,7 +143,7 @@ class _Presentation:
             for step in range(phase.loop.steps):
                 self._count(step)
                 self.stopping = (phase.name, step)
-                self._do(phase.loop.body)
+                self._step(phase.loop)
                 if self.parent.check_steps and not self._finite():
                     return self._failed(phase, step + 1)
                 if not self.active.any():
@@ -161,6 +162,15 @@ class _Presentation:
 
     def _count(self, step: int) -> None:
         self.arrays["#step"] = np.full((self.replicas, 1, 1), float(step))
+
+    def _step(self, loop: Loop) -> None:
+        """One step; what a replica has learnt stays, once all of its samples have stopped."""
+        running = self.active.any(axis=1, keepdims=True)
+        written = set() if running.all() else set().union(*(i.writes for i in loop.body))
+        held = {n: self.arrays[n] for n in written if self.program.buffers[n].kind in PERSISTENT}
+        self._do(loop.body)
+        for name, old in held.items():
+            self.arrays[name] = np.where(running, self.arrays[name], old)
 
     def _finite(self) -> bool:
         return all(np.isfinite(self.arrays[name]).all() for name in self.parent.finite)

@@ -69,7 +69,7 @@ class Layout:
         self.per_sample = {n for n, b in program.buffers.items() if b.shape[0] in kinds}
         lead = (self.replicas, batch, 1)
         self.active = torch.ones(lead, dtype=torch.bool, device=device)
-        self.running = torch.ones((1, 1, 1), dtype=torch.bool, device=device)
+        self.running = torch.ones((self.replicas, 1, 1), dtype=torch.bool, device=device)
         self.index = torch.zeros((self.replicas * batch,), dtype=torch.int64, device=device)
         self.samples = torch.arange(batch, device=device).reshape(1, batch, 1) + team.rank * batch
         self.place = torch.zeros(lead, dtype=torch.int64, device=device)

@@ -90,9 +90,8 @@ class Plan:
         if loop.stops:
             straight += [partial(t.fill_, True) for t in (layout.active, layout.running)]
             straight.append(partial(layout.stopped[phase].fill_, -1))
-            axes = (0, 1, 2)
             body.append(
-                partial(torch.amax, layout.active, dim=axes, keepdim=True, out=layout.running)
+                partial(torch.amax, layout.active, dim=(1, 2), keepdim=True, out=layout.running)
             )
             found += [
                 Section("straight", straight),
@@ -123,8 +122,8 @@ class Plan:
         return Tape()
 
     def _gate(self, loop: Loop) -> Tensor | None:
-        """What keeps steps after the last sample stopped from leaving a mark."""
-        late = self.mode.block > 1 or self.mode.predicated
+        """What keeps steps after the last sample of a replica stopped from leaving a mark."""
+        late = self.mode.block > 1 or self.mode.predicated or self.layout.replicas > 1
         return self.layout.running if loop.stops and late else None
 
     def _refuse_uneven(self, phase: str, loop: Loop) -> None:

@@ -37,7 +37,7 @@ class Look:
         self.count += 1
         if self.gpu:
             return self._late()
-        if not bool(self.running):
+        if not bool(self.running.any()):
             return 0
         return self.batch if self.count % self.every else int(self.active.sum(dim=1).amax())
 
