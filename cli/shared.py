@@ -56,6 +56,9 @@ def refusals(as_json: bool) -> Iterator[None]:
     except Exception as error:
         if _is_divergence(error):
             _refuse(str(error), NUMERICAL, as_json)
+        if isinstance(error, MemoryError):
+            said = f" ({error})" if str(error) else ""
+            _refuse(f"apical: this needs more memory than there is{said}", USAGE, as_json)
         if not isinstance(error, (Usage, OSError, ImportError, ValueError)):
             raise
         _refuse(f"apical: {error}", USAGE, as_json)

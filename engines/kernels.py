@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .trust import open_to_others
+
 # Both belong to all threads. Two locks: who imports `numba_functions` asks for the first, and may
 # be waited for by who holds the second.
 _SETTINGS = threading.Lock()
@@ -31,6 +33,20 @@ def cache_folder() -> Path:
     return Path(base) / "apical" / "kernels"
 
 
+def trusted_folder() -> Path:
+    """`cache_folder`, or one of this process alone where others could write to that."""
+    folder = cache_folder()
+    why = open_to_others(folder)
+    if why is None:
+        return folder
+    _say(
+        f"the cache folder {folder} is not used, for {why}: what lies there could be anyone's. "
+        f"Circuits are compiled anew in each process; `chmod -R go-w` it, or set APICAL_CACHE_DIR "
+        f"to a folder of your own"
+    )
+    return _temporary()
+
+
 def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """`numba.njit` for functions of this package, with their machine code in `cache_folder`.
 
@@ -44,7 +60,7 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
     def compiled(function: Callable[..., Any]) -> Any:
         with _SETTINGS:
-            before, settings.CACHE_DIR = settings.CACHE_DIR, str(cache_folder())
+            before, settings.CACHE_DIR = settings.CACHE_DIR, str(trusted_folder())
             try:
                 made = numba.njit(**options)(function)
             finally:
@@ -121,7 +137,7 @@ def _guard(value: Any) -> None:
 
 
 def _written(name: str, source: str) -> Path:
-    folder = cache_folder()
+    folder = trusted_folder()
     try:
         return _write(folder / name, source)
     except OSError as error:
@@ -148,7 +164,7 @@ def _temporary() -> Path:
 
 
 def _write(path: Path, source: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.exists() and path.read_bytes() == source.encode():
         return path
     handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".tmp")

@@ -64,11 +64,9 @@ class Setting:
         return transform(expr, self._each), ", ".join(said)
 
     def _each(self, node: Expr) -> Expr | None:
-        return self.values[node.name][0] if _is_set(node, self.values) else None
-
-
-def _is_set(node: Expr, values: Dictionary[str, object]) -> bool:
-    return isinstance(node, Parameter) and node.name in values
+        if isinstance(node, Parameter) and node.name in self.values:
+            return self.values[node.name][0]
+        return None
 
 
 def requirements(

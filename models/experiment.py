@@ -19,13 +19,14 @@ import numpy as np
 from ..engines.simulator import Simulator
 from ..graphs.circuit import Circuit
 from ..graphs.load import rebuild
-from ..traces.manifest import versions
+from ..traces.manifest import texts_hash, versions
 from ..traces.recording import recordings
 from ..traces.traces import Traces
 from . import tasks
 from .tasks.sizes import check_sizes
 from .tasks.task import Task
 
+IMAGES = ("digits", "fashion", "mnist")  # the tasks of `apical run`
 OnEpoch = Callable[[Mapping[str, Any]], None]
 
 
@@ -155,6 +156,7 @@ def repeat(path: str | os.PathLike[str]) -> Repetition:
             f"not say what was learnt before, nor which samples were shown; it cannot be run again"
         )
     experiment = _experiment(path, command)
+    _check_hash(path, facts)
     circuit = rebuild(facts)
     score, traces = experiment.perform(circuit)
     assert traces is not None
@@ -169,9 +171,50 @@ def _experiment(path: str | os.PathLike[str], command: Mapping[str, Any]) -> Exp
         strange = ", ".join(sorted(set(command) - known))
         raise ValueError(f"{path} was written by another version of apical: {strange} is not known")
     settings = dict(command)
+    for name, value in settings.items():
+        if not _is_setting(name, value):
+            raise ValueError(f"{path}: its manifest was changed: {name} is {value!r:.200}")
     if settings.get("record") is not None:
         settings["record"] = tuple(settings["record"])
     return Experiment(**settings)
+
+
+def _is_setting(name: str, value: Any) -> bool:
+    """Whether a setting can have this value, as JSON says it."""
+    if name == "record":
+        texts = isinstance(value, list) and all(isinstance(line, str) for line in value)
+        return value is None or texts
+    if name in ("epochs", "batch", "seed", "trace_samples", "seeds"):
+        least = {"epochs": 0, "seed": None}.get(name, 1)
+        return type(value) is int and (least is None or value >= least)
+    if name == "task":
+        return value in IMAGES
+    return isinstance(value, str) or (value is None and name in ("data", "dtype", "device"))
+
+
+def _check_hash(path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
+    """The texts are those that ran: their hash is the one in the manifest."""
+    kinds = {
+        "versions": Mapping,
+        "texts": Mapping,
+        "variants": list,
+        "overrides": Mapping,
+        "path": str,
+        "hash": str,
+    }
+    for name, kind in kinds.items():
+        if not isinstance(facts.get(name), kind):
+            raise ValueError(f"{path}: its manifest was changed: it has no {name}")
+    texts = facts["texts"]
+    if not all(isinstance(text, str) for text in texts.values()):
+        raise ValueError(f"{path}: its manifest was changed: a text of the circuit is none")
+    now = texts_hash(texts, facts["variants"], facts["overrides"])
+    if now != facts["hash"]:
+        raise ValueError(
+            f"{path}: its manifest was changed after the run: the texts of {facts['path']!r}, the "
+            f"variants and overrides have the hash {now[:12]}, the manifest says "
+            f"{facts['hash']:.12}"
+        )
 
 
 def _different(old: Traces, new: Traces) -> tuple[str, ...]:

@@ -64,7 +64,14 @@ def manifest(
 def circuit_hash(circuit: Circuit) -> str:
     """SHA-256 over the texts, the variants and the overrides; not over where the file lies."""
     source = circuit.source
-    said = [list(source.texts.values()), list(source.variants), plain(source.overrides)]
+    return texts_hash(source.texts, source.variants, source.overrides)
+
+
+def texts_hash(
+    texts: Mapping[str, str], variants: Sequence[str], overrides: Mapping[str, Any]
+) -> str:
+    """The hash of a circuit that these texts, variants and overrides describe."""
+    said = [list(texts.values()), list(variants), plain(overrides)]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

@@ -249,7 +249,7 @@ class Traces:
             return cls(**readers[ending](path))
         except MemoryError:
             raise ValueError(f"{path}: says that it holds more than this machine can") from None
-        except (KeyError, TypeError, ValueError, EOFError, BadZipFile, RuntimeError) as error:
+        except UNREADABLE as error:
             raise ValueError(f"{path}: holds no traces ({_short(error)})") from error
 
     def plot(self, path: str | os.PathLike[str] | None = None, **settings: Any) -> Any:
@@ -262,6 +262,10 @@ class Traces:
         from .plot import plot
 
         return plot(self, path, **settings)
+
+
+UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, EOFError, RuntimeError)
+UNREADABLE += (ArithmeticError, BadZipFile)
 
 
 def _short(error: Exception) -> str:

@@ -13,13 +13,16 @@ from pathlib import Path
 
 import numpy as np
 
+from ...graphs.opening import must_be_file
+
 
 def read_idx(path: Path, checksum: str | None = None) -> np.ndarray:
     """The array of unsigned bytes in an IDX file, raw or compressed.
 
     `checksum` is the MD5 of the uncompressed bytes. Raises ValueError when the file is no IDX file
-    of unsigned bytes, is cut short, or has another checksum.
+    of unsigned bytes, is cut short, or has another checksum, OSError when the path is no file.
     """
+    must_be_file(path)
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b":
         try:
