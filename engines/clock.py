@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,10 +20,25 @@ from ..graphs.program import Block, Draw, Instruction, PhaseProgram, Program, lo
 from .arithmetic import value
 from .draws import moved, shared_draw
 
-if TYPE_CHECKING:
-    from .presentation import Presentations
-
 Scalars = dict[str, Any]  # buffer name -> (replica, 1, 1)
+
+
+class Presented(Protocol):
+    """What a clock knows of presentations: seeds, whether they are carried, and what they count."""
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """One for each replica."""
+        ...
+
+    @property
+    def carry(self) -> bool:
+        """Whether each goes on where the last one was."""
+        ...
+
+    def counters(self, number: int) -> Mapping[str, int]:
+        """The counters of a presentation."""
+        ...
 
 
 @dataclass
@@ -82,7 +97,7 @@ class Timekeeper:
         self,
         program: Program,
         memory: Mapping[str, np.ndarray],
-        work: Presentations,
+        work: Presented,
         clock: Clock,
     ):
         self.program, self.work, self.start = program, work, clock
