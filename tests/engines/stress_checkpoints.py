@@ -33,7 +33,7 @@ import numpy as np
 CIRCUIT = """
 apical: 1
 name: stressed
-title: Slow variables, filters, two optimizers, lists, no autapses
+title: Slow variables, filters, noise, two optimizers, lists, no autapses
 parameters:
   eta: 0.01
   gain: [1, 2, 3]
@@ -45,7 +45,7 @@ cells:
     soma: r = image
   neuron:
     basal: v = input
-    soma: du/dt = tanh(v + theta * gain) - u
+    soma: du/dt = tanh(v + theta * gain) - u + 0.1 * xi
     slow:
       theta: 0.5
     rules: theta += eta * (u - theta)

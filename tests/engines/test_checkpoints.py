@@ -410,6 +410,35 @@ def test_no_sample_is_learnt_twice(engine, at, saved, tmp_path, monkeypatch, sma
     assert (sim.presentation, sim.sample, sim.epoch) == (15, 69, 3)
 
 
+NOISY = CIRCUIT.replace("v - u + theta * gain", "v - u + theta * gain + 0.1 * xi + 0.01 * t")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("at", [2, 5, 7])
+def test_noise_time_and_slots_go_on(engine, at, tmp_path, monkeypatch, small_chunks):
+    """With `carry`, a resumed epoch goes on in time, in its states, and in what it draws."""
+    if engine == "torch":
+        pytest.importorskip("torch")
+    data = {"image": DATA["image"][:20]}
+    settings = {"batch": 5, "carry": True}
+    whole, sim = (
+        apical.Simulator(apical.load_text(NOISY), engine=engine, replicas=2) for _ in range(2)
+    )
+    whole.fit(data, epochs=3, **settings)
+    with monkeypatch.context() as patch:
+        Stopper(patch, at, _kind(engine))
+        assert sim.fit(data, epochs=3, **settings).interrupted
+    sim.save(tmp_path / "a.safetensors")
+    again = apical.Simulator.resume(tmp_path / "a.safetensors")
+    for one in (sim, again):
+        one.fit(data, epochs=3 - one.epoch, **settings)
+        assert arrays(one) == arrays(whole) and one.counters.facts() == whole.counters.facts()
+    if (at - 1) % 4:
+        again = apical.Simulator.resume(tmp_path / "a.safetensors")
+        with pytest.raises(ValueError, match="carry=True, not False"):
+            again.fit(data, batch=5)
+
+
 @pytest.mark.parametrize(
     "other, said",
     [
