@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy, deepcopy
@@ -16,14 +15,15 @@ from ..graphs.circuit import Circuit, Record
 from ..graphs.lower import lower
 from ..graphs.precision import SmallSum
 from ..graphs.program import Program
-from ..traces.budget import DEFAULT_BUDGET, check_budget
+from ..traces.budget import DEFAULT_BUDGET
 from ..traces.manifest import manifest
 from ..traces.recording import recordings
 from ..traces.traces import Traces
 from . import memory
+from .chunks import Chunks
 from .counters import Aside, Counters
 from .demands import Demands
-from .divergence import Divergence, diverged
+from .divergence import Divergence
 from .engine import compile_program
 from .given import check_by_name, seeds_of, whole
 from .history import History
@@ -31,19 +31,17 @@ from .interruption import Interrupted, interruption, reached
 from .named import check_weight, slows_of, states_of, weights_of
 from .parameters import Parameters, ParameterView
 from .position import Position
-from .presentation import Arrays, Executable, Presentations, allocate
+from .presentation import Arrays, Executable, Presentations
 from .progress import progress
 from .properties import warn_of_lost_properties
-from .saving import Saving
 from .scores import check_scored, scores
 from .starts import draw_arrays, lay_out, optimizer_states, sums_kept, warn_of_precision
 from .streams import Streams, check_batch, given_streams, in_batches, initial_states
-from .tracing import traced
+from .tracing import check_recording, stops, traced
 from .training import train
 from .undo import Undo
 from .views import ArrayView
 
-CHUNK_SECONDS = 0.1
 DTYPES = {"float64": "float64", "float32": "float32", "bfloat16": "float32"}  # of weights
 
 
@@ -301,7 +299,7 @@ class Simulator:
             with self._aside(executable.program):
                 for part in in_batches(streams.places, batch):
                     work = self._work(part, streams)
-                    self._present(executable, work, "run")
+                    Chunks(self, executable, work, "run").present()
                     assert work.output is not None
                     swapped = work.output.transpose(0, 1, 3, 2)
                     pieces.append(swapped.reshape(self.replicas, -1, swapped.shape[-1]))
@@ -363,7 +361,7 @@ class Simulator:
         program = executable.program
         given = self._streams(program, streams, samples)
         starts = initial_states(program, {} if initial is None else initial, given, self.dtype)
-        self._check_budget(program, given.total, budget)
+        check_recording(program, given.total, self.replicas, self.dtype, budget)
         values, own = self._parameters.values()
         said = manifest(
             self.circuit,
@@ -386,7 +384,7 @@ class Simulator:
             with progress(-(-given.total // batch), "run") as bar:
                 for part in in_batches(given.places, batch):
                     done.append(self._work(part, given, starts, carry))
-                    self._present(executable, done[-1], "run", learn, bar)
+                    Chunks(self, executable, done[-1], "run", learn, bar).present()
         except KeyboardInterrupt:
             message, said = interruption(done, given.total, batch, learn, said)
             stop = Interrupted(message)
@@ -400,33 +398,13 @@ class Simulator:
             raise
         if learn:
             self._look_at_weights(f"after presentation {self.presentation}")
-        self._keep_stops(done)
+        self.stopped = stops(done)
         return traced(self.circuit, program, done, said, own)
-
-    def _check_budget(self, program: Program, samples: int, budget: int) -> None:
-        units = {s.name: int(s.shape[1]) if s.shape[0] == "unit" else 1 for s in program.slots}
-        if units:
-            check_budget(
-                units,
-                rows=program.rows,
-                samples=samples,
-                replicas=self.replicas,
-                itemsize=self.dtype.itemsize,
-                budget=budget,
-            )
 
     def _look_at_weights(self, when: str) -> None:
         """Warns of synapses whose `check` fails (see `engines.properties`)."""
         weights = self._weights()
         self._failing = warn_of_lost_properties(self.circuit, weights, when, self._failing)
-
-    def _keep_stops(self, done: list[Presentations]) -> None:
-        """`stopped[phase]`: steps after which each sample met the stop rule, -1 at the limit."""
-        names = done[0].stopped if done else {}
-        self.stopped = {
-            n: np.concatenate([w.stopped[n].reshape(self.replicas, -1) for w in done], axis=1)
-            for n in names
-        }
 
     # --- pieces of a run -----------------------------------------------------------------------
 
@@ -456,83 +434,6 @@ class Simulator:
             initial=initial or {},
             carry=carry,
         )
-
-    def _present(
-        self,
-        executable: Executable,
-        work: Presentations,
-        call: str,
-        learning: bool = False,
-        bar: Any = None,
-        place: Position | None = None,
-        saving: Saving | None = None,
-    ) -> None:
-        """Runs all presentations of `work`, in chunks of about a tenth of a second.
-
-        A chunk holds or does not: where Ctrl-C stops one, memory goes back to before it. `call` is
-        "fit" or "run": whose counter goes on. `place` is where in an epoch `work` begins.
-        """
-        self._go_back()
-        allocate(executable.program, work, self.dtype)
-        self.counters.open(work, call, self._memory, executable.program)
-        chunk = 1
-        try:
-            while (at := work.done) < work.count:
-                stop = min(work.count, at + chunk)
-                if saving is not None and (room := saving.room(self.presentation)):
-                    stop = min(stop, at + room)
-                began = time.perf_counter()
-                self._undo = Undo(executable, executable.keep(self._memory), work)
-                self._run_chunk(executable, work, at, stop, learning, place)
-                spent = time.perf_counter() - began
-                if saving is not None and saving.due(self.presentation):
-                    executable.settle(self._memory)
-                    self.save(saving.path)
-                if bar is not None:
-                    bar.advance(stop - at)
-                chunk = max(1, min(chunk * 8, int((stop - at) * CHUNK_SECONDS / max(spent, 1e-9))))
-        finally:
-            self._go_back()
-            executable.settle(self._memory)
-
-    def _run_chunk(
-        self,
-        executable: Executable,
-        work: Presentations,
-        at: int,
-        stop: int,
-        learning: bool,
-        place: Position | None,
-    ) -> None:
-        """Batches `at` to `stop`.
-
-        Raises:
-            Divergence: One of them broke; those before it hold.
-        """
-        program, memory = executable.program, self._memory
-        failure = executable.run(memory, work, at, stop)
-        if failure is None and (not program.learnt or executable.sound(memory)):
-            self._hold(work, stop, learning, place)
-            return
-        assert self._undo is not None
-        kept, chunk = self._undo.kept, (at, stop)
-        number, error = diverged(executable, memory, work, chunk, failure, kept)
-        self._hold(work, number, learning, place)
-        raise error
-
-    def _hold(self, work: Presentations, stop: int, learning: bool, place: Position | None) -> None:
-        """From here on the presentations before `stop` are not taken back.
-
-        All counters in one call, between whose parts Ctrl-C does not fall.
-        """
-        new: dict[str, Any] = {"_undo": None, "counters": self.counters.after(work, stop)}
-        if learning:
-            new["presentation"] = work.presentation + stop
-            new["sample"] = work.sample + stop * work.batch
-        if place is not None and stop:
-            new["unfinished"] = place.after(stop * work.batch)
-        work.done = stop
-        vars(self).update(new)
 
     def _go_back(self) -> None:
         """Undoes a chunk that was begun and does not hold."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..graphs.circuit import Circuit
 from ..graphs.program import Program, Slot
+from ..traces.budget import check_budget
 from ..traces.traces import Traces
 from .presentation import Presentations
 
@@ -78,3 +79,32 @@ def _by_sample(record: np.ndarray) -> np.ndarray:
     """(replica, presentation, row, unit, batch) -> (replica, sample, row, unit)."""
     moved = record.transpose(0, 1, 4, 2, 3)
     return moved.reshape(moved.shape[0], -1, *moved.shape[3:])
+
+
+def check_recording(
+    program: Program, samples: int, replicas: int, dtype: np.dtype, budget: int
+) -> None:
+    """Whether the records of a run fit into a budget of bytes.
+
+    Raises:
+        BudgetError: They do not.
+    """
+    units = {s.name: int(s.shape[1]) if s.shape[0] == "unit" else 1 for s in program.slots}
+    if units:
+        check_budget(
+            units,
+            rows=program.rows,
+            samples=samples,
+            replicas=replicas,
+            itemsize=dtype.itemsize,
+            budget=budget,
+        )
+
+
+def stops(done: Sequence[Presentations]) -> dict[str, np.ndarray]:
+    """phase -> steps until each sample met its stop rule, (replica, sample); -1 at the limit."""
+    names = done[0].stopped if done else {}
+    replicas = len(done[0].seeds) if done else 1
+    return {
+        n: np.concatenate([w.stopped[n].reshape(replicas, -1) for w in done], axis=1) for n in names
+    }

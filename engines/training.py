@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .chunks import Chunks
 from .divergence import Divergence
 from .given import file_place, whole
 from .history import History
@@ -67,7 +68,7 @@ class Training:
         for part in in_batches(order[:, place.done :], place.batch):
             work = sim._work(part, streams, carry=place.carry)
             at = sim.unfinished or self.asked
-            sim._present(self.executable, work, "fit", True, bar, at, self.saving)
+            Chunks(sim, self.executable, work, "fit", True, bar, at, self.saving).present()
         vars(sim).update(epoch=sim.epoch + 1, unfinished=None)  # both, or Ctrl-C was before
         if self.saving is not None:
             sim.save(self.saving.path)

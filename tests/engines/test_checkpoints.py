@@ -385,7 +385,7 @@ def _kind(engine):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """One presentation or two in a chunk, as where a presentation takes long."""
-    monkeypatch.setattr("apical.engines.simulator.CHUNK_SECONDS", 1e-12)
+    monkeypatch.setattr("apical.engines.chunks.CHUNK_SECONDS", 1e-12)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
