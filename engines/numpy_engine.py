@@ -164,10 +164,10 @@ class _Presentation:
         self.arrays["#step"] = np.full((self.replicas, 1, 1), float(step))
 
     def _step(self, loop: Loop) -> None:
-        """One step; what a replica has learnt stays, once all of its samples have stopped."""
+        """One step; a replica whose samples have all stopped stays as it is, but for the clock."""
         running = self.active.any(axis=1, keepdims=True)
         written = set() if running.all() else set().union(*(i.writes for i in loop.body))
-        held = {n: self.arrays[n] for n in written if self.program.buffers[n].kind in PERSISTENT}
+        held = {name: self.arrays[name] for name in written if name[0] != "#"}
         self._do(loop.body)
         for name, old in held.items():
             self.arrays[name] = np.where(running, self.arrays[name], old)

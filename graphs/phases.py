@@ -190,7 +190,8 @@ class PhaseLowering:
         """After the loop: the clock and the number of steps so far."""
         self.clock.leave()
         if self.noisy:
-            self.at.assign("#before", plus(Load("#before"), plus(STEP, Number(1.0))))
+            before = Load(self.at.scalar("#before"))  # what draws may be clamped until now
+            self.at.assign("#before", plus(before, plus(STEP, Number(1.0))))
 
     def _written(self, body: Callable[[], None]) -> set[str]:
         """The sources that the loop writes."""

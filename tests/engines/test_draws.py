@@ -244,3 +244,33 @@ def test_what_a_checkpoint_cannot_say(circuit, change):
             facts = None
     with pytest.raises(ValueError, match="the checkpoint does not say what draws count"):
         Counters.of(facts, 2)
+
+
+CLAMPED = """
+apical: 1
+name: clamped-noise
+cells:
+  cell:
+    soma: dx/dt = -x + xi
+populations:
+  p:
+    cell: cell
+    size: 2
+protocols:
+  train:
+    held:
+      clamp: p.x = 1
+      steps: 3
+      dt: 0.5
+    free:
+      release: p.x
+      steps: 2
+      dt: 0.5
+"""
+
+
+def test_noise_of_a_state_that_is_clamped_at_first():
+    sim = apical.Simulator(apical.load_text(CLAMPED), engine="numpy")
+    x = sim.run("train", record=["p.x"])["p.x"].values.reshape(-1, 2)
+    np.testing.assert_array_equal(x[:4], 1)
+    assert np.all(x[5] != x[4] * 0.5)

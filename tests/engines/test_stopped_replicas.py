@@ -43,6 +43,10 @@ protocols:
       dt: 0.25
       until: change(b.u) < 0.05
       {learn}
+    look:
+      plasticity: off
+      steps: 1
+      dt: 0.25
 """
 KINDS = {
     "continuous": ("dw/dt = -0.1*post.u*pre", "learn_each_step: b.mu"),
@@ -86,11 +90,13 @@ def test_a_replica_that_has_stopped_learns_no_more(engine, kind, monkeypatch):
     circuit = load_text(TEXT.format(rule=rule, learn=learn))
     x = np.random.default_rng(2).normal(size=(2, 3, 2)) * np.array([0.3, 3.0])[:, None, None]
     sim = apical.Simulator(circuit, engine=engine, replicas=2)
-    sim.fit({"x": x}, batch=3, shuffle=False)
+    traces = sim.run("train", x=x, learn=True, record=["b.v"])
     stops = []
     for replica in range(2):
         w, mu, steps = loop(x[replica], 0.5 if kind == "momentum" else 0)
         np.testing.assert_allclose(sim.weights["W"][replica], w, rtol=1e-11)
         np.testing.assert_allclose(sim.slow["b.mu"][replica], mu, rtol=1e-11)
         stops.append(steps.max())
+        found = traces["b.v"].isel(replica=replica).sel(phase="look").values[:, 0]
+        np.testing.assert_allclose(found, x[replica] @ w.T, rtol=1e-11)
     assert stops[0] < stops[1] < 40
