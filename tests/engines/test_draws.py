@@ -274,3 +274,20 @@ def test_noise_of_a_state_that_is_clamped_at_first():
     x = sim.run("train", record=["p.x"])["p.x"].values.reshape(-1, 2)
     np.testing.assert_array_equal(x[:4], 1)
     assert np.all(x[5] != x[4] * 0.5)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "torch"])
+def test_steps_count_where_noise_is_clamped(engine):
+    """A phase that draws nothing takes its steps, too."""
+    names = ("n.x", "n.z", "n.d")
+    clamps = "".join(f"        - {name} = 1\n" for name in names)
+    ends = "".join(f"        - {name}\n" for name in names)
+    text = TEXT[: TEXT.index("protocols:")] + (
+        f"protocols:\n  train:\n    held:\n      clamp:\n{clamps}      steps: 4\n      dt: 1\n"
+        f"    free:\n      release:\n{ends}      begin: n.x := 0\n      steps: 2\n      dt: 1\n"
+        "  predict: held\n"
+    )
+    sim = apical.Simulator(apical.load_text(text), engine=engine, seed=5)
+    x = increments(sim.run(samples=2, record=["n.x"]), "n.x", "free")
+    for step in (0, 1):
+        assert_allclose(x[:, step], normals(5, "xi(free.n.x)", 4 + step, (0, 1)), **CLOSE)
