@@ -112,7 +112,7 @@ def _calls(draft: Draft) -> tuple[Call, ...]:
     rng, calls = draft.rng, []
     learn = draft.chance(0.8, "plasticity")
     carried = draft.chance(0.3, "carry")
-    one = draft.one_at_a_time and rng.random() < 0.9
+    one = draft.one_at_a_time and rng.random() < 0.3
     batch = 1 if one else rng.choice([1, 2, 2, 3])
     for number in range(rng.choice([1, 2, 2, 3])):
         many = rng.choice([1, 2, 2, 3])

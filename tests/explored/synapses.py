@@ -180,7 +180,7 @@ def _plastic(draft: Draft, name: str, ends: _Ends, connect: str) -> list[str]:
         trace = rng.choice(["m", "m", "s", "p"])
         inside = rng.choice(
             [f"{ends.post()} * {ends.pre()}", f"{ends.post()} * {ends.gain('pre')}", ends.post(),
-             f"{ends.post()}*pre - 0.1*w", "pre"]
+             f"{ends.post()}*pre - 0.1*w", f"tanh({ends.post()} + pre)", "pre"]
         )  # fmt: skip
         leak = rng.choice([f"-{trace}", f"-{trace}", f"-0.5*{trace}", f"-{trace}*{ends.post()}^2"])
         draft.one_at_a_time |= "*post" in leak
