@@ -129,16 +129,12 @@ def _calls(draft: Draft) -> tuple[Call, ...]:
     if draft.chance(0.15, "initial"):
         calls[0].initial = "1"
     if learn and draft.chance(0.15, "fit"):
-        calls.append(
-            Call(
-                "fit",
-                rng.randint(1, 5),
-                1 if one else rng.choice([1, 2, 3]),
-                True,
-                epochs=2,
-                seed=9,
-            )
-        )
+        size = 1 if one else rng.choice([1, 2, 3])
+        calls.append(Call("fit", rng.randint(1, 5), size, True, epochs=2, seed=9))
+        if draft.chance(0.3, "fit with carry"):
+            last = calls[-2].samples % calls[-2].batch or calls[-2].batch
+            calls[-1].batch, calls[-1].samples = last, last * rng.choice([1, 2])
+            calls[-1].carry = True
     if "predicts" in draft.sections and draft.chance(0.7):
         calls.append(Call("predict", rng.randint(1, 5), rng.choice([2, 3]), seed=10))
     return tuple(calls)
