@@ -85,7 +85,8 @@ def drawn(seed: int) -> Case:
     if draft.chance(0.25, "replicas"):
         case.replicas = rng.choice([2, 3])
         if draft.chance(0.6, "parameters of replicas"):
-            name = rng.choice(["a", "eta", "tau", "h"])
+            structural = {"h"} if "for" in draft.features else set()  # it reaches a step count
+            name = rng.choice(sorted({"a", "eta", "tau", "h"} - structural))
             values = [0.5, 0.8, 0.3] if name != "h" else [0.2, 0.1, 0.15]
             case.parameters = {name: values[: case.replicas]}
             draft.note(f"replicas with their own {name}")

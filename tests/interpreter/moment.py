@@ -159,10 +159,11 @@ class Moment:
         return np.concatenate([signal, np.ones((*signal.shape[:-1], 1))], axis=-1)
 
     def weight(self, synapse):
-        """The weight array now."""
+        """The weight array now; 0 where there is no connection."""
         if synapse.weight is None:
             return self.weights[synapse.name]
-        return np.broadcast_to(self.value(synapse.weight, synapse), self.grid(synapse))
+        live = np.broadcast_to(self.value(synapse.weight, synapse), self.grid(synapse))
+        return np.where(self.there(synapse), live, 0)
 
     def connections(self, expression, synapse, w=None):
         """An expression of a synapse, (sample, post, pre); 0 where there is no connection.
