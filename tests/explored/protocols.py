@@ -92,6 +92,14 @@ def _begins(draft: Draft, moving, number: int) -> list[str]:
         if number and draft.chance(0.3, "x@p in begin"):
             names = [f"{rng.choice(p.named())}@{rng.choice(draft.phases[:number])}"]
         lines.append(f"{p.name}.{v} := {expression(rng, names, 1)}")
+    layers = [p for p in moving if p.name.startswith("layer")]
+    if layers and draft.chance(0.4, "statement for k"):
+        v = rng.choice(layers[0].named("state"))
+        if not any((p.name, v) in draft.clamped for p in layers):
+            value = rng.choice(["0.1*k", "gn", f"layer[1].{v} + 0.2"])
+            if "[1]" in value and layers[0].size not in (1, layers[1].size):
+                value = "0.3"
+            lines.append(f"layer[k].{v} := {value} for k = {rng.choice(['1..L', 'L..1'])}")
     if not lines:
         p = moving[0]
         found = [v for v in p.named("state assigned") if (p.name, v) not in draft.clamped]
@@ -117,7 +125,9 @@ def _steps(draft: Draft, moving) -> list[str]:
         if all(name.startswith("layer") for name in found) and draft.chance(0.7):
             lines.append(f"  order: k = {rng.choice(['1..L', 'L..1'])}")
         else:
-            bases = list(dict.fromkeys(found))
+            whole = draft.chance(0.5, "family in an order")
+            bases = [name.split("[")[0] if whole else name for name in found]
+            bases = list(dict.fromkeys(bases))
             rng.shuffle(bases)
             lines.append(f"  order: {', '.join(bases)}")
     states = [(p, v) for p in moving for v in p.named("state")]
@@ -178,11 +188,15 @@ def draw_records(draft: Draft) -> list[str]:
         )
         if draft.chance(0.3) and any(q.name == "layer[1]" for q in draft.populations):
             w = rng.choice(next(q for q in draft.populations if q.name == "layer[1]").named())
-            text = f"sum(layer[1..L].{w}^2)"
+            text = f"{rng.choice(['sum', 'mean'])}(layer[1..L].{w}^2)"
             draft.note("energy over members")
         draft.note("energy")
         draft.add("energy", f"{name}: {text}")
         lines.append(name + rng.choice(["", f" in {rng.choice(draft.phases)}", " every 2"]))
+    layers = [p for p in draft.populations if p.name.startswith("layer")]
+    if layers and draft.chance(0.3, "record for k"):
+        v = rng.choice(layers[0].named("state"))
+        lines.append(rng.choice([f"layer[k].{v} for k = 1..2", f"layer[1..2].{v}"]))
     for p in draft.populations:
         for v in p.named("state algebraic assigned"):
             if draft.chance(0.2, "record every, in, mean or norm"):

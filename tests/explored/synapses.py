@@ -26,9 +26,32 @@ def draw_synapses(draft: Draft) -> None:
         for compartment, port in target.ports:
             if port is not None:
                 _synapse(draft, target, compartment, port)
+    if any(p.name == "layer[1]" for p in draft.populations) and draft.chance(0.6, "synapse family"):
+        _family(draft)
     places = [(p, *port) for p in draft.populations for port in p.ports]
     for _ in range(rng.choice([1, 1, 2, 3, 4]) if places else 0):
         _synapse(draft, *rng.choice(places))
+
+
+def _family(draft: Draft) -> None:
+    """One entry for both members of the layers: from a population, or from each other."""
+    rng, name = draft.rng, draft.name("V", "W", "F")
+    layers = [p for p in draft.populations if p.name.startswith("layer")]
+    compartment, port = rng.choice(layers[0].ports)
+    source, sent = rng.choice(_sources(draft, layers[0]))
+    origin = f"{source.name}.{sent}"
+    if rng.random() < 0.5:
+        origin = f"layer[3-k].{rng.choice(layers[0].named(direct=False))}"
+    elif source.name.startswith("layer"):
+        origin = f"layer[k].{sent}"
+    place = f"layer[k].{compartment}" + (f".{port}" if port else "")
+    lines = [f"{name}[k=1..L]:", f"  from: {origin}", f"  to: {place}"]
+    lines.append(f"  init: {rng.choice(['normal(0, gain[k])', 'uniform(-0.3*k, 0.3)', '0.2*k'])}")
+    if rng.random() < 0.7:
+        factor = rng.choice(["eta", "0.1*gain[k]", "0.05*k"])
+        lines.append(f"  rule: w += {factor} * post.{rng.choice(layers[0].named())} * pre")
+        draft.learnable.append(rng.choice([name, f"{name}[2]", f"{name}[k] for k = 2..1"]))
+    draft.add("synapses", *lines)
 
 
 def _sources(draft: Draft, target: Population) -> list[tuple[Population, str]]:
@@ -69,16 +92,17 @@ def _synapse(draft: Draft, target: Population, compartment: str, port: str | Non
         lines += _init(draft, shape, connect, bias)
     if bias:
         lines.append("  bias: true")
-    if draft.chance(0.2, "filter"):
+    filtered = draft.chance(0.2, "filter")
+    if filtered:
         lines.append(f"  filter: [{rng.choice(['0.5', 'tau', '2'])}, {rng.choice(['1', '0.7'])}]")
-    ends = _Ends(draft, source, sent, target, bias)
+    ends = _Ends(draft, name, source, sent, target, bias)
     if draft.chance(0.3, "current"):
         lines.append(f"  current: {_current(ends)}")
         if bias:
             draft.note("bias with current")
     plastic = live is None and rng.random() < 0.7
     if plastic:
-        lines += _plastic(draft, name, ends, connect)
+        lines += _plastic(draft, ends, filtered)
     draft.synapses[name] = {
         "shape": shape, "connect": connect, "bias": bias, "own": live is None,
     }  # fmt: skip
@@ -104,7 +128,10 @@ def _init(draft: Draft, shape, connect: str, bias: bool) -> list[str]:
     rng = draft.rng
     if connect not in ("dense", "all_but_self") and draft.chance(0.3):
         return []
-    twins = [n for n, o in draft.synapses.items() if o["own"] and o["shape"] == shape]
+    twins = [
+        n for n, o in draft.synapses.items()
+        if o["own"] and o["shape"] == shape and (o["bias"] == bias or rng.random() < 0.1)
+    ]  # fmt: skip
     if twins and draft.chance(0.2, "init from another synapse"):
         return [f"  init: {rng.choice(['-', '0.5*', ''])}{rng.choice(twins)}"]
     if len(shape) == 2 and shape[0] == shape[1] and not bias and draft.chance(0.1, "wishart"):
@@ -115,7 +142,8 @@ def _init(draft: Draft, shape, connect: str, bias: bool) -> list[str]:
 class _Ends:
     """What the texts of a synapse may name."""
 
-    def __init__(self, draft, source, sent, target, bias):
+    def __init__(self, draft, name, source, sent, target, bias):
+        self.name = name
         self.draft, self.source, self.sent, self.target, self.bias = (
             draft,
             source,
@@ -173,11 +201,11 @@ def _current(ends: _Ends) -> str:
     return rng.choice(found)
 
 
-def _plastic(draft: Draft, name: str, ends: _Ends, connect: str) -> list[str]:
-    rng, lines = draft.rng, []
+def _plastic(draft: Draft, ends: _Ends, filtered: bool) -> list[str]:
+    rng, name, lines = draft.rng, ends.name, []
     trace = None
     if draft.chance(0.25, "trace"):
-        trace = rng.choice(["m", "m", "s", "p"])
+        trace = rng.choice(["m"] * (20 if filtered else 2) + ["s", "p"])
         inside = rng.choice(
             [f"{ends.post()} * {ends.pre()}", f"{ends.post()} * {ends.gain('pre')}", ends.post(),
              f"{ends.post()}*pre - 0.1*w", f"tanh({ends.post()} + pre)", "pre"]

@@ -215,7 +215,7 @@ class _Walk:
             moment.states, moment.filters = dict(states), dict(filters)
             moment.changed()
         for v in phase.release:
-            moment.let_go(v.population, v.name)
+            moment.let_go(v.population, v.name, restored=phase.start_from is not None)
         for v, expression in phase.clamp:
             moment.clamped[v.population, v.name] = expression
             moment.changed()

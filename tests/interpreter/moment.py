@@ -127,11 +127,14 @@ class Moment:
         self.changed()
         return found
 
-    def let_go(self, population, name):
-        """A clamp ends: a state stays where it was held, an algebraic variable has its equation."""
+    def let_go(self, population, name, restored=False):
+        """A clamp ends: an algebraic variable has its equation, a state stays where it was held.
+
+        `restored`: `from` has just said where the state is.
+        """
         held = np.array(self.variable(population, name))
         del self.clamped[population, name]
-        if (population, name) in self.states:
+        if (population, name) in self.states and not restored:
             self.states[population, name] = held
         self.changed()
 
