@@ -24,7 +24,7 @@ OTHER = {
     "sacramento": {"duration": 4, "teach": 1},
     "urbanczik_senn": {"duration": 4},
 }
-DRAWS = {"random_sign", "mnist", "fashion"}  # see test_parity
+DRAWS = {"mnist", "fashion"}  # see test_parity
 CASES = [(name, variants) for name, variants in cases() if not DRAWS.intersection(variants)]
 
 
