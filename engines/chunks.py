@@ -49,6 +49,7 @@ class Chunks:
         sim, executable, work, saving = self.simulator, self.executable, self.work, self.saving
         sim._go_back()
         allocate(executable.program, work, sim.dtype)
+        work.learning = self.learning
         sim.counters.open(work, self.call, sim._memory, executable.program)
         chunk = 1
         try:

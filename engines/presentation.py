@@ -31,6 +31,7 @@ class Presentations:
     turn: presentations that the slots had been in before the first presentation.
     steps: steps of one presentation.
     goes_on: whether there was something to carry on.
+    learning: whether rules act: `presentation` and `sample` count only what is learnt.
     call: "fit" or "run": whose samples draws count.
     keeper: the times of the rows of the traces.
     records: per slot (replica, presentation, row, unit, batch); NaN where nothing was stored.
@@ -54,6 +55,7 @@ class Presentations:
     turn: int = 0
     steps: int = 0
     goes_on: bool = False
+    learning: bool = False
     call: str = "run"
     keeper: Timekeeper | None = None
     records: list[np.ndarray] = field(default_factory=list)
@@ -78,9 +80,10 @@ class Presentations:
         the steps and presentations that the slots have behind them.
         """
         gone, new = (number, 0) if self.carry else (0, number)
+        learnt = number if self.learning else 0
         return {
-            "#presentation": self.presentation + number,
-            "#sample": self.sample + number * self.batch,
+            "#presentation": self.presentation + learnt,
+            "#sample": self.sample + learnt * self.batch,
             "#epoch": self.epoch,
             "#slot": self.first + new * self.batch,
             "#before": self.before + gone * self.steps,

@@ -131,6 +131,9 @@ class _Cell:
         if draft.chance(0.15, "reads t") and "t" in self.free and draft.named_like_a_word != "t":
             self.free.remove("t")
             self.constants.append("sin(t)")
+        if draft.chance(0.12, "reads a counter") and draft.named_like_a_word != "sample":
+            counter = self.rng.choice(["presentation", "sample", "epoch"])
+            self.constants.append(f"1/(2 + {counter})")
         if self.size is None:
             return
         if draft.chance(0.2, "parameter of a population"):
