@@ -35,7 +35,7 @@ from .read import MAX_SIZE, Mapping, Scalar, read
 from .requirements import Requirement
 from .schema import TOP, check, is_null, required
 from .trial import check_lowering
-from .typos import check_learnt, check_typos, check_unread
+from .typos import check_learnt, check_typos, check_unread, suspect_additions
 
 FORMAT = 1
 
@@ -89,6 +89,7 @@ def _loaded(text: str, reading: Reading) -> Circuit:
     if reading.problems.errors:
         _raise_all(root, reading)
     merged = _with_variants(root, reading)
+    suspect_additions(merged, reading.problems)
     reading.problems.raise_errors()
     return _circuit(merged, root, reading)
 
@@ -314,6 +315,7 @@ def _circuit(merged: Mapping, root: Mapping, reading: Reading) -> Circuit:
         required_numbers = requirements(
             made_populations, made_synapses, made_protocols, section("protocols"), names
         )
+    suspect_additions(merged, problems)
     problems.raise_errors()
     check_unused(root, names)
     check_typos(root, merged, names)

@@ -49,18 +49,28 @@ def check_typos(root: Mapping, merged: Mapping, names: Names) -> None:
     for key, _ in protocols.entries if isinstance(protocols, Mapping) else ():
         near = None if key.text in STANDARD else close(key.text, STANDARD)
         if near is not None:
-            _warn(
+            _tell(
                 key,
                 f"the protocol '{key.text}' is none that `fit` or `run` asks for",
                 near,
                 problems,
             )
+    _additions(merged, problems, warning=True)
+
+
+def suspect_additions(merged: Mapping, problems: Problems) -> None:
+    """Where anything is wrong, say also what may be its cause: a misspelt name of a variant."""
+    if problems.errors:
+        _additions(merged, problems, warning=False)
+
+
+def _additions(merged: Mapping, problems: Problems, warning: bool) -> None:
     counts = Counter(word for scalar in _scalars(merged) for word in NAME.findall(scalar.text))
     for added in problems.added:
         near = close(added.name, added.known)
         if near is not None and counts[added.name] <= 1:
             said = f"this adds '{added.name}', which nothing reads, beside '{near}'"
-            _warn(added.scalar, said, near, problems, added.name)
+            _tell(added.scalar, said, near, problems, added.name, warning)
 
 
 def check_unread(root: Mapping, merged: Mapping, names: Names) -> None:
@@ -101,14 +111,19 @@ def check_learnt(
             )
 
 
-def _warn(
-    key: Scalar, message: str, near: str, problems: Problems, name: str | None = None
+def _tell(
+    key: Scalar,
+    message: str,
+    near: str,
+    problems: Problems,
+    name: str | None = None,
+    warning: bool = True,
 ) -> None:
     name = name or key.text
     at = key.text.find(name)
     place = key.place_at(max(at, 0))
     better = problems.corrected(place, name, near)
-    problems.add(place, f"{message}; is '{near}' meant?", suggestion=better, warning=True)
+    problems.add(place, f"{message}; is '{near}' meant?", suggestion=better, warning=warning)
 
 
 def _compartments(root: Mapping, merged: Mapping, problems: Problems) -> None:
@@ -123,7 +138,7 @@ def _compartments(root: Mapping, merged: Mapping, problems: Problems) -> None:
             near = None if known else close(key.text, ROLES)
             if near is not None:
                 said = f"the compartment '{key.text}' is a dendrite that no synapse reaches"
-                _warn(key, said, near, problems)
+                _tell(key, said, near, problems)
 
 
 def _targets(root: Mapping) -> Iterator[Scalar]:

@@ -81,6 +81,21 @@ def test_check_tells_what_a_variant_adds(tmp_path):
     assert found[0].message.endswith("is 'e' meant? (with the variant 'other')")
 
 
+def test_where_something_is_wrong_its_cause_is_told_first():
+    """`vv` stands for `v`, and another mistake would hide the warning."""
+    more = VARIANT.format("vv").replace("1 - eta[1]*(label - u)", "input")
+    more = (
+        more.replace("        soma:\n", "        basal:\n") + "        soma:\n          - e = v\n"
+    )
+    text = stated(("    basal: v = input\n", "    basal: v = input\n"))
+    assert not load_text(text + more.replace("vv =", "v ="), "net.yaml", "other").warnings
+    broken = more.replace("vv = input", "vv = inputt")
+    with pytest.raises(CircuitError) as caught:
+        load_text(text + broken, "net.yaml", "other")
+    said = "this adds 'vv', which nothing reads, beside 'v'; is 'v' meant?"
+    assert said in [d.message for d in caught.value.diagnostics]
+
+
 def test_an_heir_that_adds_beside_what_it_means_to_replace():
     heir = "  heir:\n    is: neuron\n    soma: ee = u\npopulations:"
     found = warned(("populations:", heir), ("cell: neuron", "cell: heir"))

@@ -5,6 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+DECLARED = (
+    "compartment misspelt", "protocol misspelt", "synapse of a variant", "phase of a variant",
+    "parameter misspelt", "function misspelt", "cell misspelt", "stream misspelt",
+    "left side of a variant",
+)  # fmt: skip
 NAME = re.compile(r"[A-Za-z_]\w*")
 SECTIONS_OF_NAMES = ("cells", "populations", "synapses", "protocols", "variants")
 
@@ -230,6 +235,105 @@ class Mutator:
         # Of one letter, any other name is as near.
         right = match.group() if len(match.group()) > 2 else None
         return self.made(kind, line, line.head + value, right, wrong=f"{made}   in   {value}")
+
+    # --- kinds: names that are declared ---
+
+    def _declared(self, kind, test):
+        """A key that names something, misspelt where it is declared."""
+        line = self.pick(lambda x: x.key is not None and test(x) and len(_base(x.key)) > 1)
+        base = _base(line.key) if line else ""
+        made = misspelt(self.rng, base, self.names | WORDS) if line else None
+        if made is None:
+            return None
+        new = self.raw[line.number].replace(base, made, 1)
+        return self.made(kind, line, new, right=base, wrong=made)
+
+    def compartment_misspelt(self):
+        words = ("is", "slow", "domain", "rules", "after_step")
+        test = lambda x: x.section == "cells" and len(x.full) == 3 and x.key not in words  # noqa: E731
+        return self._declared("compartment misspelt", test)
+
+    def standard_protocol_misspelt(self):
+        test = lambda x: x.full == ("protocols", x.key) and x.key in ("train", "predict")  # noqa: E731
+        return self._declared("protocol misspelt", test)
+
+    def synapse_of_a_variant_misspelt(self):
+        base = {x.key for x in self.lines if x.path == ("synapses",)}
+        test = lambda x: x.variant is not None and x.section == "synapses" and x.key in base  # noqa: E731
+        return self._declared("synapse of a variant", test)
+
+    def phase_of_a_variant_misspelt(self):
+        base = {x.full for x in self.lines if x.variant is None and len(x.full) == 3}
+        test = lambda x: x.variant is not None and x.section == "protocols" and x.full in base  # noqa: E731
+        return self._declared("phase of a variant", test)
+
+    def parameter_declared_misspelt(self):
+        test = lambda x: x.section == "parameters" and len(x.full) == 2  # noqa: E731
+        return self._declared("parameter misspelt", test)
+
+    def function_declared_misspelt(self):
+        test = lambda x: x.section == "functions" and len(x.full) == 2  # noqa: E731
+        return self._declared("function misspelt", test)
+
+    def cell_declared_misspelt(self):
+        test = lambda x: x.section == "cells" and len(x.full) == 2  # noqa: E731
+        return self._declared("cell misspelt", test)
+
+    def stream_declared_misspelt(self):
+        test = lambda x: x.section in ("data", "predicts") and len(x.full) == 2  # noqa: E731
+        return self._declared("stream misspelt", test)
+
+    def left_side_of_a_variant(self):
+        """`qx = a` for `q = a`"""
+        pattern = re.compile(r"^(?:.*\bd)?([A-Za-z_]\w*?)(?:/dt)? = ")
+        line = self.pick(
+            lambda x: (
+                x.variant is not None
+                and x.section == "cells"
+                and _is_equation(x)
+                and pattern.match(x.value)
+            )
+        )
+        if line is None:
+            return None
+        match = pattern.match(line.value)
+        made = match.group(1) + self.rng.choice("xyz")
+        if made in self.names:
+            return None
+        value = line.value[: match.start(1)] + made + line.value[match.end(1) :]
+        return self.made(
+            "left side of a variant", line, line.head + value, match.group(1), wrong=made
+        )
+
+    # --- kinds: numbers that cannot be, lines that are lost ---
+
+    def impossible_number(self):
+        line = self.pick(lambda x: x.key in ("dt", "for", "size") and len(x.full) >= 3)
+        return line and self.with_value(
+            "number that cannot be", line, self.rng.choice(["0", "-1", "-0.1"])
+        )
+
+    def impossible_time_constant(self):
+        line = self.pick(lambda x: x.section == "cells" and re.match(r"\w+ \* d\w+/dt", x.value))
+        new = line and self.rng.choice(["0", "-1", "(-2)"]) + line.value[line.value.index(" *") :]
+        return line and self.with_value("time constant that cannot be", line, new)
+
+    def weight_lost(self):
+        line = self.pick(
+            lambda x: x.section == "synapses" and x.key in ("weight", "init") and x.variant is None
+        )
+        if line is None:
+            return None
+        others = [x for x in self.lines if x.path == line.path and x.key in ("rule", "connect")]
+        if others:
+            return None  # a plastic weight, or one of 1, has a start without
+        parent = max(
+            (x for x in self.lines if x.number < line.number and x.key == line.path[-1]),
+            key=lambda x: x.number,
+        )
+        return self.made(
+            "weight lost", line, None, lines=(parent.number + 1,), wrong=f"no {line.key}"
+        )
 
     # --- kinds: expressions ---
 
@@ -465,6 +569,11 @@ _KEYS = {
     "parameters", "functions", "data", "cells", "populations", "synapses", "energy", "predicts",
     "record", "protocols", "variants", "title", "cite", "learn_each_step", "set", "for",
 }  # fmt: skip
+
+
+def _base(key: str) -> str:
+    """The name before the index or the arguments of a key."""
+    return re.split(r"[\[(]", key)[0].strip()
 
 
 def _is_word(line: Line) -> bool:
