@@ -113,6 +113,8 @@ def resume(
         made.unfinished = _position(file, circuit)
         with _entry(file, "draws"):
             made.counters = Counters.of(facts["draws"], made.replicas)
+        if made.counters.facts() != facts["draws"]:
+            file.refuse("draws", f"expected {made.counters.facts()}, got {facts['draws']}")
     made.presentation, made.sample, made.epoch = facts["counters"]
     check_arrays(file, made)
     if file.intact is False:

@@ -319,6 +319,9 @@ def work() -> None:
             sim = apical.Simulator.resume(path)
             found = _described(sim)
             problem = "" if found == _described(apical.Simulator.resume(base)) else "differs"
+            going = sim.counters.going
+            if going is not None and going.slots < 1000:
+                sim.run("train", learn=True, batch=going.slots, carry=True, **samples(going.slots))
             sim.start_epoch_anew()
             sim.fit(samples(6), batch=BATCH)
             answer = {"taken": problem or "same"}

@@ -228,6 +228,7 @@ WRONG = {
         _set("arrays", to=["W"]),
         "is there; the facts do not say that it was",
     ),
+    "an unknown count": (_set("draws", "samples", "dream", to=3), "draws: expected {'samples'"),
     "no list of arrays": (_set("arrays", to=[1]), "arrays: expected names, got [1]"),
     "too much": (_set("counters", to=[1, 10**30, 3]), "counters: sample: expected at most 2^53"),
     "a fraction": (_set("counters", to=[1, 2.5, 3]), "counters: sample: expected a whole"),
