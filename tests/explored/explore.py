@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-AT_ONCE = 20  # circuits of one process
+AT_ONCE = 60  # circuits of one process
 SECONDS = 120  # for one circuit and one engine
 ROOMS = ("compartments", "graphs", "engines", "traces", "tests/interpreter", "tests/explored")
 
