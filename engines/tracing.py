@@ -47,10 +47,12 @@ def traced(
     """
     rows = sorted({row for slot in program.slots for row in slot.rows}) or list(range(program.rows))
     names = [(p.name, s) for p in program.phases for s in range(p.steps + 1)]
-    arrays = {
-        slot.name: _joined(slot, [work.records[number] for work in done], rows)
-        for number, slot in enumerate(program.slots)
-    }
+    arrays: dict[str, np.ndarray] = {}
+    for number, slot in enumerate(program.slots):
+        found = _joined(slot, [work.records[number] for work in done], rows)
+        if slot.name in arrays:  # asked for by several lines: each row that one of them takes
+            found = np.where(np.isnan(found), arrays[slot.name], found)
+        arrays[slot.name] = found
     return Traces(
         arrays,
         phase=[names[r][0] for r in rows],

@@ -58,3 +58,14 @@ def test_a_record_that_no_row_fills_is_nan(engine):
     traces = sim.run(record=["n.u@settle", "n.u"], initial={"n.u": [[1.0, 1.0]]})
     assert np.isnan(traces.arrays["n.u@settle"]).all()
     assert traces.arrays["n.u"][0, 0, 0, 0] == 1
+
+
+@pytest.mark.parametrize("engine", ["numpy", "torch"])
+def test_two_lines_that_record_one_variable(engine):
+    text = TEXT.replace("METHOD", "euler").replace("      until: residual < 0.3\n", "")
+    sim = apical.Simulator(load_text(text), engine=engine)
+    both = sim.run(record=["n.u every 10", "n.u every 4"], initial={"n.u": [[1.0, 1.0]]})
+    steps = [s for s in range(41) if s % 10 == 0 or s % 4 == 0]
+    assert both.phase_step.tolist() == steps
+    expected = GROWTH["euler"] ** np.array(steps)
+    np.testing.assert_allclose(both.arrays["n.u"][0, 0, :, 0], expected, rtol=1e-12)

@@ -337,11 +337,15 @@ class _Walk:
         told.phase.append(phase.name)
         told.phase_step.append(step)
         told.time.append(self.moment.counters["t"])
-        for record in self.record:
+        due = {
+            name_of(record)
+            for record in self.record
+            if record.phase in (None, phase.name) and step % record.every == 0
+        }
+        for name, record in {name_of(record): record for record in self.record}.items():
             values = np.array(self._recorded(record), float)
-            due = record.phase in (None, phase.name) and step % record.every == 0
             values[~active] = np.nan
-            told.arrays[name_of(record)].append(values if due else np.full_like(values, np.nan))
+            told.arrays[name].append(values if name in due else np.full_like(values, np.nan))
 
     def _recorded(self, record: Record):
         """(sample, unit), or (sample,) of one number."""
