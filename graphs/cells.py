@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from .expression import Expr, RateReference, Reference, walk
 from .merge import merge_cell
+from .nodes import Mapping, Scalar, Sequence
 from .parse import Statement, parse_expression, parse_statement
 from .problems import Problems, Skip
-from .read import Mapping, Scalar, Sequence
 from .schema import CELL_WORDS, texts
 
 RESERVED = ("input", "w", "pre", "post")

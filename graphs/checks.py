@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping as Dictionary
 from .circuit import Protocol
 from .declared import Latch
 from .names import Names
-from .read import Mapping, Node, Scalar, Sequence
+from .nodes import Mapping, Node, Scalar, Sequence
 
 
 def check_ports(names: Names) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Mapping as Dictionary
 from .cells import RESERVED
 from .circuit import Synapse
 from .names import Names
+from .nodes import Mapping, Scalar
 from .problems import Problems, base_name
-from .read import Mapping, Scalar
 from .schema import texts
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")

@@ -8,8 +8,8 @@ from ..compartments.functions import FUNCTIONS, kind_of
 from .constants import LARGEST, NotConstantError, is_whole
 from .expression import Call, Compare, Expr, Variable, children, walk
 from .names import NOTHING, Names
+from .nodes import Mapping, Scalar
 from .parse import parse_expression
-from .read import Mapping, Scalar
 from .resolve import resolve
 from .scopes import ProtocolScope
 

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from .diagnostics import Diagnostic, Place
+from .nodes import Mapping, Node, Scalar, Sequence
 from .problems import base_name
-from .read import Mapping, Node, Scalar, Sequence
 
 # Sections of which one entry can be wrong while the rest of the file keeps its meaning.
 SECTIONS = ("populations", "synapses", "protocols", "energy", "predicts")

@@ -6,7 +6,7 @@ from collections.abc import Mapping as Dictionary
 
 from .expression import Expr, Reference
 from .names import Names, Scope
-from .read import Scalar
+from .nodes import Scalar
 
 
 class ConstantScope(Scope):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from .cells import Cell
 from .expression import Expr, Reference, WeightOf
-from .read import Mapping, Scalar
+from .nodes import Mapping, Scalar
 
 
 @dataclass

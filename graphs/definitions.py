@@ -10,9 +10,9 @@ from .budget import INLINED
 from .derivative import DerivativeError, differentiate, simplify
 from .expression import Call, Expr, Reference, transform, walk
 from .names import NOTHING, FunctionTable, Names, Scope
+from .nodes import Mapping, Scalar
 from .parse import parse_expression, parse_signature
 from .problems import Skip
-from .read import Mapping, Scalar
 from .resolve import arity_holds, resolve
 
 MOST_NODES = 20_000

@@ -15,8 +15,8 @@ from .circuit import Phase, Population, Protocol, Synapse
 from .diagnostics import Place
 from .expression import Binary, Call, Expr, Parameter, Reference, transform, walk
 from .names import Names
+from .nodes import Mapping, Scalar
 from .parse import parse_expression
-from .read import Mapping, Scalar
 from .requirements import Requirement
 from .schema import texts
 

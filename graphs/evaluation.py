@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from math import prod
 
+from .buffers import Buffers
 from .circuit import Circuit, Population, Synapse
 from .derivative import expand_primes, simplify, summed
 from .expression import (
@@ -35,8 +35,6 @@ from .expression import (
     walk,
 )
 from .program import (
-    EACH,
-    Buffer,
     Draw,
     Instruction,
     Map,
@@ -44,16 +42,10 @@ from .program import (
     Reduce,
 )
 from .refusal import LoweringError, NotYetError
-from .trace_means import apart
 from .writing import text
 
 REDUCTIONS = ("sum", "mean", "max", "norm")
 Maker = Callable[[], tuple[Instruction, ...]]
-
-
-def current(synapse: str) -> str:
-    """The name of the buffer of what a synapse brings."""
-    return f"I({synapse})"
 
 
 @dataclass
@@ -70,18 +62,15 @@ def stream_name(kind: str, place: str, number: int) -> str:
     return f"{kind}({place})" + (f"#{number}" if number else "")
 
 
-class Evaluator:
+class Evaluator(Buffers):
     """Emits instructions that make buffers current, no sooner and no more often than needed."""
 
     def __init__(self, circuit: Circuit):
-        self.circuit = circuit
-        self.buffers: dict[str, Buffer] = {}
-        self.apart = apart(circuit)
+        super().__init__(circuit)
         self.view = View()
         self.valid: set[str] = set()
         self.emitted: list[Instruction] = []
         self.ended: set[str] = set()
-        self.latched: dict[tuple[str, str, str], str] = {}
         self.assumed: set[str] | None = None  # in a dry run: invariants taken as current
         self.asked: list[str] = []
         self._recipes: dict[str, tuple[Instruction, ...]] = {}
@@ -95,55 +84,6 @@ class Evaluator:
         for synapse in circuit.synapses.values():
             self._arriving.setdefault(synapse.target, []).append(synapse)
         self.makers: dict[str, Maker] = {}  # what others make: currents, live weights
-
-    # --- buffers -------------------------------------------------------------------------------
-
-    def buffer(self, name: str, kind: str, *shape: str | int) -> str:
-        """Declares a buffer, once, and returns its name."""
-        self.buffers.setdefault(name, Buffer(name, kind, shape))
-        return name
-
-    def variable(self, population: str, name: str) -> str:
-        """The buffer of a population's variable."""
-        member = self.circuit.populations[population]
-        key = f"{population}.{name}"
-        if name in member.slow:
-            return self.buffer(key, "slow", "row", member.size)
-        return self.buffer(
-            key, "state" if name in member.states else "algebraic", "unit", member.size
-        )
-
-    def stream(self, name: str) -> str:
-        """The buffer of a stream; one of size 1 is a number per sample, the same for all units."""
-        size = self.circuit.streams[name]
-        shape = ("sample",) if size == 1 else ("unit", size)
-        return self.buffer(f"@{name}", "stream", *shape)
-
-    def weight(self, synapse: Synapse) -> str:
-        """The buffer of a synapse's own weight."""
-        shape = (
-            ("row", *synapse.shape)
-            if synapse.connect == "one_to_one"
-            else ("matrix", *synapse.shape)
-        )
-        return self.buffer(synapse.name, "weight", *shape)
-
-    def sent(self, synapse: Synapse) -> str:
-        """The buffer of what a synapse transmits: the source, or the end of its filter."""
-        if synapse.filter is None:
-            return self.variable(*synapse.source)
-        size = self.circuit.populations[synapse.source[0]].size
-        return self.buffer(f"{synapse.name}.p", "state", "unit", size)
-
-    def latch(self, population: str, name: str, phase: str) -> str:
-        """The buffer that holds `population.name@phase`."""
-        key = f"{population}.{name}@{phase}"
-        self.latched[population, name, phase] = key
-        return self.buffer(key, "latch", "unit", self.circuit.populations[population].size)
-
-    def scalar(self, name: str, kind: str = "counter") -> str:
-        """A scalar buffer."""
-        return self.buffer(name, kind, "scalar")
 
     def parameter(self, name: str, axis: str | None = None) -> Expr:
         """A parameter as an operand: a number if structural, a scalar, or a row for a list."""
@@ -222,14 +162,6 @@ class Evaluator:
 
         return transform(expr, single)
 
-    def trace(self, synapse: Synapse, name: str) -> str:
-        """The buffer of a synaptic trace: of each sample, or their mean."""
-        if synapse.name in self.apart:
-            each = f"{synapse.name}.{name}{EACH}"
-            return self.buffer(each, "state", "unit", prod(synapse.shape))
-        kind = "row" if synapse.connect == "one_to_one" else "matrix"
-        return self.buffer(f"{synapse.name}.{name}", "trace", kind, *synapse.shape)
-
     def units(self, expr: Expr) -> int:
         """The number of units of the vectors in an expression."""
         sizes = {
@@ -294,20 +226,6 @@ class Evaluator:
         self._fixed[name] = instructions
 
     # --- recipes -------------------------------------------------------------------------------
-
-    def arrival(self, synapse: Synapse) -> str:
-        """The buffer of the current that a synapse makes."""
-        size = self.circuit.populations[synapse.target[0]].size
-        return self.buffer(current(synapse.name), "algebraic", "unit", size)
-
-    def rate(self, population: str, name: str) -> str:
-        """The buffer of d(population.name)/dt."""
-        size = self.circuit.populations[population].size
-        return self.buffer(f"d({population}.{name})", "algebraic", "unit", size)
-
-    def energy(self, name: str) -> str:
-        """The buffer of a named energy, one number per sample."""
-        return self.buffer(name, "algebraic", "sample")
 
     def recipe(self, name: str) -> tuple[Instruction, ...]:
         """The instructions that make an algebraic buffer current in this view; () for sources."""

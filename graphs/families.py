@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 from .budget import MEMBER
 from .names import Names
+from .nodes import Scalar
 from .parse import Family, Loop
-from .read import Scalar
 
 Indices = dict[str, int]
 MOST = 10_000  # members of one family

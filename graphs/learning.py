@@ -8,8 +8,8 @@ from .circuit import LearnItem
 from .expression import Expr, Reference, Variable
 from .families import Indices, repeat
 from .names import Names
+from .nodes import Mapping, Scalar
 from .parse import LearnEntry, parse_learn
-from .read import Mapping, Scalar
 from .resolve import resolve
 from .scopes import ProtocolScope, member_variable
 

@@ -29,9 +29,10 @@ from .diagnostics import CircuitError, Diagnostic, Place
 from .merge import merge
 from .names import Names
 from .naming import FileNames
+from .nodes import Mapping, Scalar
 from .opening import NoFileError, read_file
 from .problems import Problems, Skip, listed, nearest
-from .read import MAX_SIZE, Mapping, Scalar, read
+from .read import MAX_SIZE, read
 from .requirements import Requirement
 from .schema import TOP, check, is_null, required
 from .trial import check_lowering

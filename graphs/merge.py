@@ -12,9 +12,9 @@ from functools import lru_cache
 
 from .budget import LINE
 from .expression import Reference
+from .nodes import Mapping, Node, Scalar, Sequence
 from .parse import ParseProblem, parse_statement
 from .problems import Added, Problems, nearest
-from .read import Mapping, Node, Scalar, Sequence
 from .schema import CELL_WORDS, is_null, texts
 
 Entries = list[tuple[Scalar, Node]]

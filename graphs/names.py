@@ -12,8 +12,8 @@ from .circuit import ParameterValue
 from .constants import Value
 from .declared import InputRead, Latch, Link, Member
 from .expression import Call, Expr, Number, RateReference, Reference, walk
+from .nodes import Scalar
 from .problems import Problems
-from .read import Scalar
 
 NOTHING = Number(0.0)  # stands for what could not be resolved, so that the rest is still looked at
 

@@ -10,10 +10,10 @@ from .declared import Link, Member
 from .definitions import Functions
 from .expression import Expr, Reference
 from .names import Names, Scope
+from .nodes import Scalar
 from .parameters import Parameters
 from .parse import parse_expression
 from .problems import Problems, Skip
-from .read import Scalar
 from .resolve import resolve
 
 

@@ -12,9 +12,9 @@ from .diagnostics import Place
 from .expression import Call, Expr, Number, Parameter, Reference, walk
 from .families import expand
 from .names import NOTHING, Names, ParameterTable, Scope
+from .nodes import Mapping, Node, Scalar, Sequence
 from .parse import Family, parse_family
 from .problems import Skip
-from .read import Mapping, Node, Scalar, Sequence
 from .schema import texts
 
 

@@ -19,7 +19,6 @@ from .expression import (
     Load,
     Number,
     Trace,
-    Transmitted,
     Unary,
     Weight,
     transform,
@@ -30,6 +29,7 @@ from .optimizing import Optimizing
 from .pairs import Pairs
 from .program import BatchReduce, Instruction, Map, Rank, RowReduce, Term
 from .refusal import LoweringError
+from .terms import Terms
 from .transmission import Transmission
 
 Apply = Callable[[], None]
@@ -64,6 +64,7 @@ class RuleCompiler:
         self.pairs = Pairs(evaluator, transmission)
         self.sums = Compensation(evaluator, compensate, self.starts)
         self.optimizing = Optimizing(evaluator, self.starts, self._scratch)
+        self.terms = Terms(evaluator, self._scratch)
         self._count = 0
 
     def read(self, item: LearnItem, keep: bool = False) -> Apply:
@@ -211,15 +212,15 @@ class RuleCompiler:
                 factors = replace(factors, post=ONE)  # the bias unit has a number of its own
             scalar = self.at.reading(self.at.translate(factors.scalar))
             matrix = factors.matrix and self._element(line, factors.matrix)
-            post = self._end(synapse, factors.post, "post")
-            pre = self._end(synapse, factors.pre, "pre")
+            post = self.terms.end(synapse, factors.post, "post")
+            pre = self.terms.end(synapse, factors.pre, "pre")
             if post is None and pre is None:
                 alone = times(scalar, matrix) or ONE
                 if synapse.batch == "sum":
                     alone = times(alone, self._samples(synapse)) or ONE
                 base.append(alone)
             elif post is not None and pre is not None:
-                term = self._term(synapse, scalar, post, pre, line.keep)
+                term = self.terms.of(synapse, scalar, post, pre, line.keep)
                 bias = self._bias(synapse, scalar, post, factors.pre)
                 if matrix is None:
                     terms.append(term)
@@ -232,7 +233,7 @@ class RuleCompiler:
                     base.append(Binary("*", matrix, Load(product)))
             else:
                 side = "post" if post is not None else "pre"
-                row = self._row(post or pre or ONE, side, synapse)
+                row = self.terms.row(post or pre or ONE, side, synapse)
                 base.append(times(times(scalar, matrix), row) or ONE)
         return (
             summed(base) if base else None,
@@ -242,7 +243,7 @@ class RuleCompiler:
 
     def _samples(self, synapse: Synapse) -> Expr:
         """The number of samples, along the matrix."""
-        return self._row(ONE, "post", synapse)
+        return self.terms.row(ONE, "post", synapse)
 
     def _element(self, line: _Line, matrix: Expr) -> Expr:
         """A factor of the connection itself: of its weight and its traces."""
@@ -266,7 +267,7 @@ class RuleCompiler:
         """What a term adds to the weight of the bias unit, per sample: scalar * f(post) * g(1)."""
         if not synapse.bias or pre is None:
             return None
-        sent = self._end(synapse, self.transmission.ends.at_bias(pre, synapse), "post")
+        sent = self.terms.end(synapse, self.transmission.ends.at_bias(pre, synapse), "post")
         return simplify(times(times(scalar, post), sent) or ONE)
 
     def _bias_row(self, synapse: Synapse, bias: Expr | None) -> str | None:
@@ -276,83 +277,6 @@ class RuleCompiler:
         name = self._scratch(f"bias({synapse.name})", "row", synapse.shape[0])
         self.at.emit(BatchReduce(name, bias, synapse.batch == "mean"))
         return name
-
-    # --- the two ends --------------------------------------------------------------------------
-
-    def _term(self, synapse: Synapse, scalar: Expr, post: Expr, pre: Expr, keep: bool) -> Term:
-        """One product; where both ends are the same but for a number per sample, it is apart."""
-        scale, rest = self._apart(post)
-        if scale is not None and rest == pre:
-            name = self._scratch(f"scale({synapse.name})", "sample")
-            self.at.assign(name, scale)
-            held = self._held(pre, "pre", synapse, keep)
-            return Term(scalar, held, held, name)
-        before = self._held(post, "post", synapse, keep)
-        after = (
-            before if post == pre and not synapse.bias else self._held(pre, "pre", synapse, keep)
-        )
-        return Term(scalar, before, after)
-
-    def _apart(self, expr: Expr) -> tuple[Expr | None, Expr | None]:
-        """An expression as (number per sample) * (vector); None stands for 1."""
-        alone = self._per_sample(expr)
-        if alone is not None:
-            return alone, None
-        match expr:
-            case Binary(op="*", left=left, right=right):
-                (a, b), (c, d) = self._apart(left), self._apart(right)
-                return times(a, c), times(b, d)
-            case Binary(op="/", left=left, right=right) if below := self._per_sample(right):
-                above, rest = self._apart(left)
-                return Binary("/", above or ONE, below), rest
-        return None, expr
-
-    def _per_sample(self, expr: Expr) -> Expr | None:
-        """The expression over per-sample numbers and scalars only, where it is one."""
-
-        def leaf(node: Expr) -> Expr | None:
-            if isinstance(node, Load) and self.at.buffers[node.buffer].shape[0] == "unit":
-                recipe = self.at.recipe(node.buffer)
-                if len(recipe) == 1 and isinstance(recipe[0], Map):
-                    return recipe[0].value
-            return None
-
-        found = transform(expr, leaf)
-        kinds = {self.at.buffers[n.buffer].shape[0] for n in walk(found) if isinstance(n, Load)}
-        return found if kinds <= {"sample", "scalar"} else None
-
-    def _end(self, synapse: Synapse, factor: Expr | None, side: str) -> Expr | None:
-        """A factor of one end over buffers; there is but one axis, that of its units."""
-        if factor is None:
-            return None
-        if side == "pre":
-            sent = Load(self.at.sent(synapse))
-            factor = transform(factor, lambda n: sent if isinstance(n, Transmitted) else None)
-        over = self.at.translate(factor, synapse)
-        flat = transform(over, lambda n: replace(n, axis=None) if isinstance(n, Load) else None)
-        return self.at.reading(flat)
-
-    def _size(self, synapse: Synapse, side: str) -> int:
-        end = synapse.target[0] if side == "post" else synapse.source[0]
-        return self.at.population(end).size
-
-    def _held(self, factor: Expr, side: str, synapse: Synapse, keep: bool) -> str:
-        """A buffer that holds a factor until the rule is applied."""
-        if (
-            isinstance(factor, Load)
-            and not keep
-            and self.at.buffers[factor.buffer].shape[0] == "unit"
-        ):
-            return factor.buffer
-        name = self._scratch(f"{side}({synapse.name})", "unit", self._size(synapse, side))
-        self.at.assign(name, factor)
-        return name
-
-    def _row(self, factor: Expr, side: str, synapse: Synapse) -> Expr:
-        """A factor of one end without a partner, averaged over the samples, along the matrix."""
-        name = self._scratch(f"{side}({synapse.name})", "row", self._size(synapse, side))
-        self.at.emit(BatchReduce(name, factor, synapse.batch == "mean"))
-        return Load(name, side)
 
     # --- optimizers ----------------------------------------------------------------------------
 

@@ -11,12 +11,13 @@ from .declared import Member
 from .expression import Call, Expr, Parameter, Variable
 from .families import expand
 from .names import Names
+from .nodes import Mapping, Scalar, Sequence
 from .parse import parse_expression, parse_family
 from .problems import Problems, Skip, base_name
-from .read import Mapping, Scalar, Sequence
 from .resolve import resolve
 from .schema import POPULATION, required, texts
-from .scopes import CellScope, check_units
+from .scopes import CellScope
+from .units import check_units
 
 
 class Cells:

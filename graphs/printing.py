@@ -13,8 +13,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, replace
-from typing import Any
+from dataclasses import replace
 
 from .circuit import (
     Circuit,
@@ -28,16 +27,10 @@ from .circuit import (
     Update,
 )
 from .expression import (
-    Call,
     Expr,
-    Input,
-    Parameter,
-    Rate,
-    RateReference,
-    Reference,
     Variable,
-    transform,
 )
+from .printed_parameters import Own, is_item, together
 from .writing import text
 
 Lines = Iterator[tuple[int, str]]  # depth, text
@@ -45,7 +38,7 @@ Lines = Iterator[tuple[int, str]]  # depth, text
 
 def print_circuit(circuit: Circuit) -> str:
     """The text of a file that describes the circuit."""
-    own = _Own(circuit)
+    own = Own(circuit)
     cells = dict(_cells(circuit, own))
     synapses = list(_synapses(circuit, own))  # may still name more parameters of populations
     protocols = list(_protocols(circuit, own))
@@ -73,7 +66,7 @@ def comparable(circuit: Circuit) -> Circuit:
     parameters = {
         name: replace(entry, structural=False)
         for name, entry in circuit.parameters.items()
-        if not _is_item(entry.expression)
+        if not is_item(entry.expression)
     }
     source = Source("", {})
     return replace(circuit, parameters=parameters, source=source, warnings=(), requirements=())
@@ -122,128 +115,9 @@ def _quoted(said: str) -> str:
 # --- parameters of populations -------------------------------------------------------------------
 
 
-class _Own:
-    """The parameters of populations: `own1` and so on, and lists, which keep their names."""
-
-    def __init__(self, circuit: Circuit):
-        self.circuit = circuit
-        self.lists: dict[str, dict[str, list[str]]] = {name: {} for name in circuit.populations}
-        self.values: dict[str, dict[str, str]] = {name: {} for name in circuit.populations}
-        for name, entry in circuit.parameters.items():
-            population, dot, own = name.rpartition(".")
-            if dot and isinstance(entry.expression, tuple):
-                self.lists[population][own] = [text(e) for e in entry.expression]
-        self._taken = {*circuit.parameters, *circuit.streams, "pi", "xi"}
-        for p in circuit.populations.values():
-            self._taken |= {*p.states, *p.slow, *(e.variable for e in p.equations)}
-        self._made: dict[tuple[tuple[str, str], ...], str] = {}
-
-    def name(self, values: dict[str, Expr]) -> str:
-        """The parameter that has these values (population -> expression), made if there is none."""
-        written = {population: text(expr) for population, expr in values.items()}
-        key = tuple(written.items())
-        if key not in self._made:
-            number = len(self._made) + 1
-            while f"own{number}" in self._taken:
-                number += 1
-            self._made[key] = f"own{number}"
-            self._taken.add(f"own{number}")
-            for population, said in written.items():
-                self.values[population][f"own{number}"] = said
-        return self._made[key]
-
-    def local(self, population: Population, expr: Expr) -> Expr:
-        """An expression with the names that it has inside a population."""
-        names = {*population.states, *population.slow, *(e.variable for e in population.equations)}
-
-        def leaf(node: Expr) -> Expr | None:
-            if isinstance(node, Variable) and node.population == population.name:
-                return Reference(node.name, phase=node.phase)
-            if isinstance(node, Rate) and node.population == population.name:
-                return RateReference(node.name)
-            if isinstance(node, Input):
-                return Reference("input", attributes=() if node.port is None else (node.port,))
-            if isinstance(node, Parameter):
-                owner, dot, own = node.name.rpartition(".")
-                if dot and owner == population.name:
-                    return Reference(own)
-                if node.name in names:  # a function or the population's text reads past the cell
-                    return Reference(self.name({population.name: node}))
-            return None
-
-        return transform(expr, leaf)
-
-    def sided(self, synapse: Synapse, expr: Expr) -> Expr:
-        """An expression of a synapse: lists of an end stand as parameters of that population."""
-        ends = {"pre": synapse.source[0], "post": synapse.target[0]}
-
-        def leaf(node: Expr) -> Expr | None:
-            if not isinstance(node, Parameter) or node.side is None:
-                return None
-            owner, dot, own = node.name.rpartition(".")
-            if not dot or owner != ends[node.side]:
-                own = self.name({ends[node.side]: Parameter(node.name)})
-            return Reference(node.side, attributes=(own,))
-
-        return transform(expr, leaf)
-
-
-def _together(own: _Own, values: dict[str, Expr]) -> Expr:
-    """One expression for all members of a cell; where they differ, a parameter of theirs."""
-    first, *others = values.values()
-    if all(other == first for other in others):
-        return first
-    shape = [_shape(e) for e in values.values()]
-    parts = [_parts(e) for e in values.values()]
-    if any(s != shape[0] for s in shape) or not parts[0]:
-        return Reference(own.name(values))
-    made = [
-        _together(own, dict(zip(values, column, strict=True)))
-        for column in zip(*parts, strict=True)
-    ]
-    replaced = iter(made)
-    changes: dict[str, Any] = {}
-    for item in fields(first):
-        value = getattr(first, item.name)
-        if isinstance(value, Expr):
-            changes[item.name] = next(replaced)
-        elif isinstance(value, tuple) and any(isinstance(v, Expr) for v in value):
-            changes[item.name] = tuple(next(replaced) for _ in value)
-    return replace(first, **changes)
-
-
-def _parts(expr: Expr) -> list[Expr]:
-    found: list[Expr] = []
-    for item in fields(expr):
-        value = getattr(expr, item.name)
-        if isinstance(value, Expr):
-            found.append(value)
-        elif isinstance(value, tuple):
-            found += [v for v in value if isinstance(v, Expr)]
-    return found
-
-
-def _shape(expr: Expr) -> tuple[Any, ...]:
-    """What a node is, apart from the expressions in it."""
-    rest = (
-        getattr(expr, item.name)
-        for item in fields(expr)
-        if item.compare and not isinstance(getattr(expr, item.name), Expr)
-    )
-    kept = (v for v in rest if not (isinstance(v, tuple) and any(isinstance(x, Expr) for x in v)))
-    return (type(expr), len(_parts(expr)), *kept)
-
-
-# --- sections ------------------------------------------------------------------------------------
-
-
-def _is_item(expression: Expr | tuple[Expr, ...]) -> bool:
-    return isinstance(expression, Call) and expression.function == "item"
-
-
 def _parameters(circuit: Circuit) -> Lines:
     for name, entry in circuit.parameters.items():
-        if _is_item(entry.expression) or "." in name:
+        if is_item(entry.expression) or "." in name:
             continue
         if isinstance(entry.expression, tuple):
             yield from _block(1, name, (text(e) for e in entry.expression))
@@ -251,7 +125,7 @@ def _parameters(circuit: Circuit) -> Lines:
             yield _pair(1, name, text(entry.expression))
 
 
-def _cells(circuit: Circuit, own: _Own) -> Iterator[tuple[str, list[tuple[int, str]]]]:
+def _cells(circuit: Circuit, own: Own) -> Iterator[tuple[str, list[tuple[int, str]]]]:
     kinds: dict[str, list[Population]] = {}
     for population in circuit.populations.values():
         kinds.setdefault(population.cell, []).append(population)
@@ -259,11 +133,11 @@ def _cells(circuit: Circuit, own: _Own) -> Iterator[tuple[str, list[tuple[int, s
         yield name, [(1, f"{name}:"), *_cell(members, own)]
 
 
-def _cell(members: list[Population], own: _Own) -> Lines:
+def _cell(members: list[Population], own: Own) -> Lines:
     def one(expressions: Iterable[Expr | None]) -> str:
         found = dict(zip((p.name for p in members), expressions, strict=True))
         local = {p.name: own.local(p, e) for p in members if (e := found[p.name]) is not None}
-        return text(_together(own, local))
+        return text(together(own, local))
 
     first = members[0]
     lines: dict[str, list[str]] = {name: [] for name in first.compartments}
@@ -293,7 +167,7 @@ def _factor(written: str) -> str:
     return written if re.fullmatch(r"[\w.]+(\[\d+\])?", written) else f"({written})"
 
 
-def _populations(circuit: Circuit, own: _Own) -> Lines:
+def _populations(circuit: Circuit, own: Own) -> Lines:
     for name, population in circuit.populations.items():
         yield 1, f"{name}:"
         yield 2, f"cell: {population.cell}"
@@ -306,7 +180,7 @@ def _populations(circuit: Circuit, own: _Own) -> Lines:
             yield from (_pair(3, key, said) for key, said in values.items())
 
 
-def _synapses(circuit: Circuit, own: _Own) -> Lines:
+def _synapses(circuit: Circuit, own: Own) -> Lines:
     for name, synapse in circuit.synapses.items():
         population, compartment, port = synapse.target
         yield 1, f"{name}:"
@@ -336,7 +210,7 @@ def _synapses(circuit: Circuit, own: _Own) -> Lines:
             yield 2, f"check: {synapse.check}"
 
 
-def _rule(own: _Own, synapse: Synapse, one: Update | Equation) -> str:
+def _rule(own: Own, synapse: Synapse, one: Update | Equation) -> str:
     right = text(own.sided(synapse, one.right))
     if isinstance(one, Update):
         return f"{one.target} {one.kind} {right}"
@@ -354,7 +228,7 @@ def _record(one: Record) -> str:
 # --- protocols -----------------------------------------------------------------------------------
 
 
-def _protocols(circuit: Circuit, own: _Own) -> Lines:
+def _protocols(circuit: Circuit, own: Own) -> Lines:
     train = circuit.protocols.get("train")
     for name, protocol in circuit.protocols.items():
         named = train is not None and name != "train"
@@ -368,7 +242,7 @@ def _protocols(circuit: Circuit, own: _Own) -> Lines:
             yield from lines
 
 
-def _phase(circuit: Circuit, own: _Own, phase: Phase) -> Lines:
+def _phase(circuit: Circuit, own: Own, phase: Phase) -> Lines:
     def assigned(pairs: tuple[tuple[Variable, Expr], ...], sign: str) -> list[str]:
         populations = circuit.populations
         return [

@@ -11,8 +11,8 @@ from typing import NoReturn, TypeVar
 
 from . import budget
 from .diagnostics import CircuitError, Diagnostic, Place
+from .nodes import Scalar
 from .parse import ParseProblem
-from .read import Scalar
 
 T = TypeVar("T")
 

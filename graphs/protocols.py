@@ -12,12 +12,13 @@ from .expression import Expr, Parameter, Reference, Variable
 from .families import Indices, repeat
 from .learning import learn, learn_each_step
 from .names import Names
+from .nodes import Mapping, Scalar
 from .parse import Loop, Statement, parse_learn, parse_order, parse_statement
 from .problems import Skip
-from .read import Mapping, Scalar
 from .resolve import resolve
 from .schema import METHODS, METHODS_LATER, texts
-from .scopes import CellScope, ProtocolScope, check_units, member_variable
+from .scopes import CellScope, ProtocolScope, member_variable
+from .units import check_units
 
 
 @dataclass

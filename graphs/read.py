@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any
 
 from . import traps
 from .diagnostics import CircuitError, Diagnostic, Place
+from .nodes import Mapping, Node, Scalar, Sequence
 from .positions import Lines, Offsets
 
 MAX_SIZE = 200_000  # characters; the largest file that ships has 10,000
@@ -23,57 +23,6 @@ MAX_DEPTH = 20  # mappings and sequences inside one another
 MAX_PARTS = 20_000  # keys, values and entries, also those that are left empty
 MAX_ATTEMPTS = 20  # how often reading starts again without the lines that are broken
 MAX_REPORTS = 50  # what is wrong beyond these is not looked for
-
-
-@dataclass(frozen=True)
-class Scalar:
-    """A value: its text, what YAML 1.2 takes it for (a quoted one is always text), its place."""
-
-    text: str
-    value: str | int | float | bool | None
-    place: Place
-    quoted: bool = False
-    offsets: Offsets | None = field(default=None, compare=False, repr=False)
-
-    def place_at(self, offset: int) -> Place:
-        """The position in the file of the character `text[offset]`."""
-        return self.place if self.offsets is None else self.offsets.place(offset)
-
-
-@dataclass(frozen=True)
-class Mapping:
-    """Entries in file order; no key stands twice."""
-
-    entries: tuple[tuple[Scalar, Node], ...]
-    place: Place
-
-    def get(self, key: str) -> Node | None:
-        """The value of a key, None if there is none."""
-        return next((node for name, node in self.entries if name.text == key), None)
-
-    def scalar(self, key: str) -> Scalar | None:
-        """The value of a key where it is a scalar."""
-        node = self.get(key)
-        return node if isinstance(node, Scalar) else None
-
-    def key(self, key: str) -> Scalar | None:
-        """The key itself, as it stands in the file."""
-        return next((name for name, _ in self.entries if name.text == key), None)
-
-    def keys(self) -> tuple[str, ...]:
-        """The texts of the keys, in file order."""
-        return tuple(name.text for name, _ in self.entries)
-
-
-@dataclass(frozen=True)
-class Sequence:
-    """Items in file order."""
-
-    items: tuple[Node, ...]
-    place: Place
-
-
-Node: TypeAlias = "Scalar | Mapping | Sequence"
 
 
 def line_text(text: str, line: int) -> str:
@@ -505,13 +454,3 @@ def _place_of(mark: Any, path: str) -> Place:
 def _is_empty(node: Any) -> bool:
     """Whether nothing at all stands where a value should."""
     return node.value == "" and node.style is None
-
-
-def nodes(node: Node) -> Iterator[Node]:
-    """A node and everything below it, in file order; keys are not among them."""
-    yield node
-    below = node.items if isinstance(node, Sequence) else ()
-    if isinstance(node, Mapping):
-        below = tuple(value for _, value in node.entries)
-    for child in below:
-        yield from nodes(child)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from .circuit import Record
 from .constant_scope import ConstantScope
+from .energy_scope import EnergyScope
 from .expression import Expr, Variable
 from .families import repeat
 from .names import Names
+from .nodes import Mapping, Node, Scalar
 from .parse import parse_expression, parse_record, parse_reference
 from .problems import Skip
-from .read import Mapping, Node, Scalar
 from .resolve import resolve
 from .schema import texts
-from .scopes import EnergyScope, ProtocolScope, member_variable
+from .scopes import ProtocolScope, member_variable
 
 
 def energies(section: Node | None, names: Names) -> dict[str, Expr]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .nodes import Mapping, Node, Scalar, Sequence
 from .problems import Problems, listed, nearest
-from .read import Mapping, Node, Scalar, Sequence
 
 
 @dataclass(frozen=True)

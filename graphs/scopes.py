@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ..compartments.functions import FUNCTIONS
 from ..compartments.initialisers import INITIALISERS
 from .declared import InputRead
 from .expression import (
-    Binary,
     Call,
     Expr,
     Input,
@@ -20,22 +18,19 @@ from .expression import (
     RateReference,
     Reference,
     Residual,
-    Stream,
     Trace,
     Transmitted,
     Variable,
     Weight,
     WeightOf,
     transform,
-    walk,
 )
 from .names import NOTHING, Names, Scope
 from .problems import Skip, nearest
-from .resolve import resolve
 
 if TYPE_CHECKING:
     from .declared import Member
-    from .read import Scalar
+    from .nodes import Scalar
 
 DRAWS = {"random_sign": (0, 0), "uniform": (2, 2), "normal": (2, 2)}
 
@@ -332,78 +327,6 @@ class ProtocolScope(Scope):
         return None
 
 
-class EnergyScope(Scope):
-    """Energies: variables by their population; ranges inside `sum` and `mean`."""
-
-    where = "an energy"
-    streams = False
-
-    def own_names(self) -> Iterable[str]:
-        """Populations."""
-        return self.names.families
-
-    def own(self, node: Reference) -> Expr | None:
-        """A variable by its population."""
-        if node.name in self.names.families and node.attributes:
-            return qualified(node, self)
-        return None
-
-    def call(self, node: Call) -> Expr | None:
-        """`sum` and `mean` over the members of a range."""
-        if node.function not in ("sum", "mean") or len(node.arguments) != 1 or node.primed:
-            return None
-        ranges = [
-            part
-            for part in walk(node.arguments[0])
-            if isinstance(part, Reference) and isinstance(part.index, Range)
-        ]
-        if not ranges:
-            return None
-        try:
-            return self._over_members(node, ranges)
-        except Skip:
-            return NOTHING
-
-    def _over_members(self, node: Call, ranges: list[Reference]) -> Expr:
-        bounds: set[tuple[int, int]] = set()
-        for part in ranges:
-            assert isinstance(part.index, Range)
-            start, stop = (self.names.index(e, self) for e in (part.index.start, part.index.stop))
-            bounds.add((start, stop))
-        if len(bounds) > 1:
-            self.fail(ranges[-1], f"the ranges inside one `{node.function}` are the same range")
-            raise Skip
-        start, stop = bounds.pop()
-        terms: list[Expr] = []
-        units = 0
-        for i in range(start, stop + 1):
-            inner = resolve(_at(node.arguments[0], i), self)
-            terms.append(Call("sum", (inner,)))
-            units += max((self._units(part, i) for part in ranges), default=0)
-        if not terms:
-            return Number(0.0)
-        total = terms[0]
-        for term in terms[1:]:
-            total = Binary("+", total, term)
-        return total if node.function == "sum" else Binary("/", total, Number(float(units)))
-
-    def _units(self, part: Reference, index: int) -> int:
-        name = self.names.families.get(part.name, {}).get(index)
-        return self.names.populations[name].size if name is not None else 0
-
-
-def _at(expr: Expr, index: int) -> Expr:
-    """An expression with every range index replaced by one member's."""
-
-    def each(node: Expr) -> Expr | None:
-        if isinstance(node, Reference) and isinstance(node.index, Range):
-            at = Number(float(index), span=node.index.span)
-            return Reference(node.name, at, node.attributes, node.phase, span=node.span)
-        return None
-
-    return transform(expr, each)
-
-
 def qualified(node: Reference, scope: Scope) -> Expr:
     """`population[k].variable`, as a leaf."""
     if isinstance(node.index, Range):
@@ -443,41 +366,3 @@ def member_variable(node: Reference, member: Member, scope: Scope) -> Expr:
         )
         raise Skip
     return found
-
-
-def check_units(expr: Expr, member: Member, scope: Scope) -> None:
-    """Every leaf of an equation of a population has one value per unit of it, or one value."""
-    names = scope.names
-    for node in _outside_reductions(expr):
-        size, what = None, ""
-        if isinstance(node, Parameter):
-            value = names.parameters.value(node.name)
-            size = len(value) if isinstance(value, tuple) else None
-            what = f"the list '{node.name}' has {size} values"
-        elif isinstance(node, Variable):
-            size = names.populations[node.population].size
-            what = f"the population '{node.population}' has {size} units"
-        elif isinstance(node, Stream):
-            size = names.streams[node.name]
-            what = f"the stream '{node.name}' has {size} values"
-        same = size == member.size or (size == 1 and not isinstance(node, Parameter))
-        if size is not None and not same:
-            scope.fail(
-                node if node.span and node.span[1] <= len(scope.scalar.text) else Number(0.0),
-                f"{what}, '{member.name}' has {member.size} units",
-            )
-
-
-def _outside_reductions(expr: Expr) -> Iterable[Expr]:
-    if isinstance(expr, Call):
-        kind = FUNCTIONS[expr.function].kind if expr.function in FUNCTIONS else ""
-        if kind == "reduction" and len(expr.arguments) == 1:
-            return
-        for argument in expr.arguments:
-            yield from _outside_reductions(argument)
-        return
-    if isinstance(expr, Binary):
-        yield from _outside_reductions(expr.left)
-        yield from _outside_reductions(expr.right)
-        return
-    yield from walk(expr)

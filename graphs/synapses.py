@@ -12,9 +12,9 @@ from .declared import Link, Member
 from .expression import Binary, Call, Expr, Number, Reference, Unary, WeightOf, walk
 from .families import expand
 from .names import Names, Scope
+from .nodes import Mapping, Node, Scalar, Sequence
 from .parse import Statement, parse_expression, parse_family, parse_reference, parse_statement
 from .problems import Skip, base_name, nearest
-from .read import Mapping, Node, Scalar, Sequence
 from .resolve import resolve
 from .schema import CONNECT_LATER, SYNAPSE, is_null, required, texts
 from .scopes import RuleScope, WeightScope

@@ -11,7 +11,7 @@ from .declared import Link
 from .diagnostics import Place
 from .lower import lower, probe
 from .names import Names
-from .read import Mapping
+from .nodes import Mapping
 from .refusal import LoweringError
 
 

@@ -16,8 +16,8 @@ from ..compartments.roles import ROLES
 from .checks import NAME
 from .circuit import Protocol, Synapse, Update
 from .names import Names
+from .nodes import Mapping, Node, Scalar, Sequence
 from .problems import Problems, base_name
-from .read import Mapping, Node, Scalar, Sequence
 from .schema import CELL_WORDS
 
 STANDARD = ("train", "predict")  # what `fit`, `run`, `evaluate` and `predict` ask for by themselves

@@ -8,8 +8,8 @@ from ..compartments.connectivity import CONNECTIVITY
 from ..compartments.initialisers import INITIALISERS
 from .expression import Call, Expr, WeightOf, transform, walk
 from .names import Names, Scope
+from .nodes import Mapping, Scalar
 from .problems import Skip, base_name
-from .read import Mapping, Scalar
 
 
 def plain_weight(expr: Expr, scope: Scope) -> Expr:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from apical.graphs.diagnostics import CircuitError, Place
-from apical.graphs.read import Mapping, Scalar, Sequence, line_text, nodes, read
+from apical.graphs.nodes import Mapping, Scalar, Sequence, nodes
+from apical.graphs.read import line_text, read
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "yaml_models").glob("*.yaml"))
 

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from apical.cli import app
 from apical.graphs.json_schema import json_schema, text
-from apical.graphs.read import Mapping, Scalar, Sequence, read
+from apical.graphs.nodes import Mapping, Scalar, Sequence
+from apical.graphs.read import read
 from apical.graphs.schema import PHASE, POPULATION, SYNAPSE, TOP
 
 FOLDERS = ("yaml_models", "compartments", "benchmarks/circuits")
