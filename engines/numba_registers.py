@@ -17,7 +17,11 @@ LINES = 150
 
 def fits(to: Writer, body: tuple[Instruction, ...]) -> bool:
     """Whether a loop may be printed with local variables."""
-    if not to.single or not all(isinstance(i, Block | Reduce | Product | Stop) for i in body):
+    if (
+        not body
+        or not to.single
+        or not all(isinstance(i, Block | Reduce | Product | Stop) for i in body)
+    ):
         return False
     lines = 0
     for instruction in body:
