@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,14 +17,13 @@ from ..traces.checkpoint import FORMER, Checkpoint, CheckpointError, read, save 
 from ..traces.manifest import plain
 from . import memory
 from .checkpoint_arrays import check_arrays
+from .core import Core
 from .counters import Counters, former_counters
 from .engine import ENGINES, compile_program
 from .given import numbers, seeds_of, whole
 from .position import Position
 
-if TYPE_CHECKING:
-    from .simulator import Simulator
-
+Kind = TypeVar("Kind", bound=Core)
 DTYPES = ("float64", "float32", "bfloat16")
 _FACTS = {"circuit", "engine", "seed", "dtype", "replicas", "given", "counters", "compensate"}
 FACTS = _FACTS | {"arrays", "compensated", "draws", "unfinished"}
@@ -32,7 +31,7 @@ LARGEST_COUNT = 2**53  # the language counts in float64
 FORMER_FACTS = _FACTS - {"compensate"}  # what the first checkpoints said, at least
 
 
-def save(simulator: Simulator, path: Any) -> None:
+def save(simulator: Core, path: Any) -> None:
     """Writes weights, state, counters and the circuit to a .safetensors file, whole or not at all.
 
     Raises:
@@ -64,7 +63,7 @@ def save(simulator: Simulator, path: Any) -> None:
     write(path, arrays, facts)
 
 
-def _check_finite(simulator: Simulator, name: str, array: np.ndarray) -> None:
+def _check_finite(simulator: Core, name: str, array: np.ndarray) -> None:
     if np.isfinite(array).all():
         return
     place = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
@@ -81,8 +80,8 @@ def _check_finite(simulator: Simulator, name: str, array: np.ndarray) -> None:
 
 
 def resume(
-    kind: type[Simulator], path: Any, engine: str | None = None, device: str | None = None
-) -> Simulator:
+    kind: type[Kind], path: Any, engine: str | None = None, device: str | None = None
+) -> Kind:
     """A simulator that goes on from a file that `save` wrote.
 
     Raises:
@@ -205,7 +204,7 @@ def _circuit(file: Checkpoint) -> Circuit:
         return rebuild(given)
 
 
-def _give_parameters(file: Checkpoint, made: Simulator) -> None:
+def _give_parameters(file: Checkpoint, made: Core) -> None:
     given, circuit = file.facts["given"], made.circuit
     if not isinstance(given, list) or len(given) != made.replicas:
         file.refuse("given", f"expected parameters of {made.replicas} replicas, got {given!r:.60}")
@@ -223,7 +222,7 @@ def _give_parameters(file: Checkpoint, made: Simulator) -> None:
             file.refuse("given", f"parameter {name[1:]!r} becomes {array[~np.isfinite(array)][0]}")
 
 
-def _states(made: Simulator) -> list[str]:
+def _states(made: Core) -> list[str]:
     """The names of the states of populations and filters."""
     populations = made.circuit.populations.values()
     names = [f"{p.name}.{v}" for p in populations for v in p.states]
@@ -247,7 +246,7 @@ def _check_parameter(file: Checkpoint, circuit: Circuit, name: str, value: Any) 
         numbers("its value", several, np.dtype(np.float64))
 
 
-def _small_sum(file: Checkpoint, given: Any, made: Simulator) -> SmallSum:
+def _small_sum(file: Checkpoint, given: Any, made: Core) -> SmallSum:
     names = [field.name for field in fields(SmallSum)]
     if not isinstance(given, dict) or sorted(given) != sorted(names):
         file.refuse("compensated", f"expected {', '.join(names)}, got {given!r:.60}")

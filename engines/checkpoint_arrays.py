@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
 from ..graphs.lower import lower
 from ..graphs.program import CLOCK, Buffer, Program
 from ..traces.checkpoint import FORMER, Checkpoint
-
-if TYPE_CHECKING:
-    from .simulator import Simulator
+from .core import Core
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -38,7 +36,7 @@ class Wanted:
         return f"{self.dtype} (replicas, {axes})"
 
 
-def check_arrays(file: Checkpoint, made: Simulator) -> None:
+def check_arrays(file: Checkpoint, made: Core) -> None:
     """Whether a file holds what a simulator needs, and nothing else.
 
     Raises:
@@ -67,7 +65,7 @@ def check_arrays(file: Checkpoint, made: Simulator) -> None:
     _check_together(file, programs, made)
 
 
-def _always(made: Simulator) -> dict[str, Wanted]:
+def _always(made: Core) -> dict[str, Wanted]:
     """Weights, slow variables and synaptic traces."""
     found: dict[str, Wanted] = {}
     for name, synapse in made.circuit.synapses.items():
@@ -82,7 +80,7 @@ def _always(made: Simulator) -> dict[str, Wanted]:
     return found
 
 
-def _programs(made: Simulator) -> list[Program]:
+def _programs(made: Core) -> list[Program]:
     names = frozenset(one.name for one in made.compensated)
     return [
         lower(made.circuit, protocol, learn=True, compensate=names)
@@ -115,20 +113,20 @@ def _axes(buffer: Buffer) -> tuple[int | None, ...]:
     return leads.get(str(buffer.shape[0]), sizes)
 
 
-def _refuse_unknown(file: Checkpoint, name: str, known: list[str], made: Simulator) -> NoReturn:
+def _refuse_unknown(file: Checkpoint, name: str, known: list[str], made: Core) -> NoReturn:
     near = get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     file.refuse(f"array {name!r}", f"{made.circuit.name} has nothing of this name{hint}")
 
 
-def _check_diagonals(file: Checkpoint, made: Simulator) -> None:
+def _check_diagonals(file: Checkpoint, made: Core) -> None:
     for name, synapse in made.circuit.synapses.items():
         if synapse.connect == "all_but_self" and synapse.weight is None:
             if np.any(np.diagonal(file.arrays[name], axis1=1, axis2=2)):
                 file.refuse(f"array {name!r}", "connects all but self: its diagonal must be 0")
 
 
-def _check_together(file: Checkpoint, programs: list[Program], made: Simulator) -> None:
+def _check_together(file: Checkpoint, programs: list[Program], made: Core) -> None:
     """What one presentation makes is there as a whole, and for as many samples."""
     have, states = set(file.arrays), []
     for program in programs:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .core import Core
 from .divergence import diverged
 from .position import Position
 from .presentation import Executable, Presentations, allocate
 from .saving import Saving
 from .undo import Undo
-
-if TYPE_CHECKING:
-    from .simulator import Simulator
 
 CHUNK_SECONDS = 0.1
 
@@ -31,7 +29,7 @@ class Chunks:
     saving: When a checkpoint is written, or None.
     """
 
-    simulator: Simulator
+    simulator: Core
     executable: Executable
     work: Presentations
     call: str

@@ -6,11 +6,12 @@ import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from .chunks import Chunks
+from .core import Core
 from .divergence import Divergence
 from .given import file_place, whole
 from .history import History
@@ -20,15 +21,12 @@ from .progress import progress
 from .saving import Saving
 from .streams import Streams, check_batch, in_batches
 
-if TYPE_CHECKING:
-    from .simulator import Simulator
-
 
 @dataclass
 class Training:
     """One call of `fit`."""
 
-    simulator: Simulator
+    simulator: Core
     executable: Executable
     streams: Streams
     asked: Position
@@ -102,7 +100,7 @@ class Training:
 
 
 def train(
-    simulator: Simulator,
+    simulator: Core,
     samples: Mapping[str, Any],
     *,
     epochs: int,
@@ -115,7 +113,7 @@ def train(
     every: int | None,
     carry: bool,
 ) -> History:
-    """What `Simulator.fit` does."""
+    """What `Core.fit` does."""
     epochs, batch = whole("epochs", epochs, 0), whole("batch", batch, 1)
     every = None if every is None else whole("every", every, 1)
     if every is not None and checkpoint is None:
