@@ -5,7 +5,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +78,23 @@ def test_a_wrong_number_is_found_and_its_circuit_made_small(monkeypatch):
     found = [case for case in right if compared(case, ["numpy"])["numpy"].kind == "disagreement"]
     small = minimised(found[0], "numpy")
     assert "tanh" in small.text and len(small.text) < len(found[0].text) / 2
+
+
+@pytest.mark.slow
+def test_the_command_keeps_what_it_has_found(tmp_path):
+    """A second evening of the same range runs nothing again; a wider one runs the rest."""
+    results = tmp_path / "explored.jsonl"
+    command = [sys.executable, str(Path(__file__).with_name("explore.py"))]
+    command += ["--engines", "numpy,numba-text", "--results", str(results)]
+    for seeds, rows in (("0:2", 4), ("0:2", 4), ("0:3", 6)):
+        done = subprocess.run([*command, "--seeds", seeds], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        found = [json.loads(line) for line in results.read_text().splitlines()]
+        assert len(found) == rows and {row["kind"] for row in found} <= {"same", "refused"}
+        assert f"numba-text   same           {rows // 2}" in done.stdout
+
+
+def test_the_command_shows_a_case():
+    command = [sys.executable, str(Path(__file__).with_name("explore.py")), "--show", "4"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert drawn(4).text in shown
