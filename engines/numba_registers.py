@@ -60,6 +60,7 @@ class Registers:
             for instruction in self.loop.body:
                 to.hoisted = {}
                 self._instruction(instruction)
+            to.line("pass")  # nothing moves where everything is clamped
         to.local = None
         for name in (n for n in vectors if n in self.written):
             to.line(*(f"{to.array(name)}[{i}] = {self.unit(name, i)}" for i in self._range(name)))

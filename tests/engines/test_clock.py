@@ -137,6 +137,16 @@ def test_every_turn_reads_the_stages_of_its_own_step(engine):
             assert_allclose(x, traces.time**4, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_phase_in_which_nothing_moves_takes_its_time(engine):
+    text = f"{HEAD}  train:\n    held:\n      clamp: n.x = 1\n      steps: 3\n      dt: h\n{TAIL}"
+    traces = simulator(text.replace("      - y = t\n", ""), engine).run(
+        speed=[[1.0]], record=["n.x in then"]
+    )
+    assert_array_equal(traces.time, 3 * 0.1 + np.arange(4) * 0.25)
+    assert_array_equal(traces.arrays["n.x"], np.ones((1, 1, 4, 1)))
+
+
 LEARNING = """\
 apical: 1
 name: own
