@@ -253,7 +253,12 @@ class Parameters(ParameterTable):
                     return Number(float(len(members)), span=node.span)
                 if members[None].is_list:
                     return Number(float(len(members[None].scalars)), span=node.span)
-        scope.fail(node, "`len` takes the name of a list of `parameters`")
+        first = node.arguments[0] if node.arguments else node
+        if isinstance(first, Reference) and not self.has(first.name):
+            what = "`len` takes the name of a list of `parameters`; there is none called"
+            scope.unknown(first, what, first.name, self.bases())
+        else:
+            scope.fail(node, "`len` takes the name of a list of `parameters`")
         return NOTHING
 
     def mark_structural(self, expr: Expr) -> None:

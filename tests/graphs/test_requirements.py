@@ -136,6 +136,9 @@ def test_one_entry_of_a_list_is_not_set():
     [
         ("steps: 5", "steps: 10^300*10^300", "`steps` is a whole number"),
         ("size: 2", "size: 1e308*10", "the size of a population is a whole number from 1"),
+        ("size: 2", "size: len(etaa)",
+         "`len` takes the name of a list of `parameters`; there is none called 'etaa'"),
+        ("size: 2", "size: len(b)", "`len` takes the name of a list of `parameters`"),
         ("normal(0, 0.1)", "transpose(3)", "`transpose` takes a synapse, and is its weight"),
         ("normal(0, 0.1)", "wishart + eye",
          "`wishart` is Q Q^T, a square array without a bias; the weights here are 2 x 3"),
