@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .engines.divergence import Divergence
-    from .engines.interruption import Interrupted
-    from .engines.simulator import Simulator
-    from .engines.sweep import Sweep
+    from .engines.simulation.interruption import Interrupted
+    from .engines.simulation.simulator import Simulator
+    from .engines.simulation.sweep import Sweep
     from .graphs.circuit import Circuit
     from .graphs.diagnostics import CircuitError, Diagnostic
     from .graphs.load import load, load_text
@@ -47,10 +47,10 @@ _PLACES = {
     "CircuitError": ".graphs.diagnostics",
     "Diagnostic": ".graphs.diagnostics",
     "Divergence": ".engines.divergence",
-    "Interrupted": ".engines.interruption",
+    "Interrupted": ".engines.simulation.interruption",
     "Program": ".graphs.program",
-    "Simulator": ".engines.simulator",
-    "Sweep": ".engines.sweep",
+    "Simulator": ".engines.simulation.simulator",
+    "Sweep": ".engines.simulation.sweep",
     "Traces": ".traces.traces",
     "load": ".graphs.load",
     "load_text": ".graphs.load",

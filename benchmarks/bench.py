@@ -46,7 +46,7 @@ class Bench:
 @contextmanager
 def engine_options(**options: Any) -> Iterator[None]:
     """Executables of the torch engine made inside get these options."""
-    from apical.engines.torch_engine import TorchExecutable
+    from apical.engines.torch.engine import TorchExecutable
 
     made = TorchExecutable.__init__
 

@@ -59,11 +59,11 @@ def show(
             typer.echo(json.dumps({**_summary(circuit), "hash": circuit_hash(circuit)}))
             return
         if as_latex:
-            from ..graphs.latex import latex
+            from ..graphs.reports.latex import latex
 
             typer.echo(latex(circuit))
             return
-        from ..graphs.show import show as show_circuit
+        from ..graphs.reports.show import show as show_circuit
 
         typer.echo(show_circuit(circuit))
 
@@ -135,7 +135,7 @@ def audit(
 def new(file: Annotated[str, typer.Argument(metavar="FILE", help="The file to write.")]) -> None:
     """Write a commented circuit file to start from."""
     with refusals(False):
-        from ..graphs.template import write
+        from .template import write
 
         typer.echo(f"{write(file)}: apical check, show and run read it")
 
@@ -143,7 +143,7 @@ def new(file: Annotated[str, typer.Argument(metavar="FILE", help="The file to wr
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of circuit files, for editors."""
-    from ..graphs.json_schema import text
+    from ..graphs.reading.json_schema import text
 
     typer.echo(text(), nl=False)
 

@@ -102,7 +102,7 @@ def sweep(
     """Train a circuit with every combination of values and seeds, print the test accuracies."""
     with refusals(as_json):
         _check_run(task, data, engine, dtype, None, None)
-        from ..engines.sweep import Sweep
+        from ..engines.simulation.sweep import Sweep
         from ..models import tasks
         from ..models.tasks.sizes import check_sizes
 

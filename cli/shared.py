@@ -65,7 +65,7 @@ def refusals(as_json: bool) -> Iterator[None]:
 
 
 def _is_divergence(error: Exception) -> bool:
-    simulator = sys.modules.get("apical.engines.simulator")
+    simulator = sys.modules.get("apical.engines.simulation.simulator")
     return simulator is not None and isinstance(error, simulator.Divergence)
 
 

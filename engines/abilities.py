@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from ..compartments.connectivity import CONNECTIVITY
 from ..compartments.optimizers import OPTIMIZERS
-from ..graphs.tableaux import TABLEAUX
+from ..compartments.tableaux import TABLEAUX
 from .engine import ENGINES
 
 ALL = frozenset(ENGINES)

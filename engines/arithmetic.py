@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..compartments.functions import FUNCTIONS
-from ..graphs.expression import Binary, Call, Compare, Expr, Load, Number, Unary
+from ..graphs.expressions.tree import Binary, Call, Compare, Expr, Load, Number, Unary
 
 
 def rounding(new: Any, old: Any, change: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..graphs.expression import Expr, Load, Number, walk
+from ..graphs.expressions.tree import Expr, Load, Number, walk
 from ..graphs.program import Block, Draw, Instruction, PhaseProgram, Program, loads
 from .arithmetic import value
 from .draws import moved, shared_draw

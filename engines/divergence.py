@@ -229,7 +229,7 @@ def _retraced(
     program: Program, memory: Arrays, work: Presentations, number: int
 ) -> tuple[Arrays, Failure | None]:
     """A presentation once more, step by step, to find the first number that breaks."""
-    from .numpy_engine import NumpyExecutable
+    from .numpy.engine import NumpyExecutable
 
     names = (*program.finite, *program.learnt)
     dtype = next((memory[n].dtype for n in names if n in memory), np.dtype("float64"))

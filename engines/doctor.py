@@ -9,7 +9,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ..graphs.counting import bytes_text
+from ..graphs.reports.counting import bytes_text
 from .abilities import listing, table
 from .engine import ENGINES
 from .kernels import cache_folder

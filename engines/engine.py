@@ -44,17 +44,17 @@ def compile_program(
     if program is None:
         return None
     if engine == "numpy":
-        from .numpy_engine import NumpyExecutable
+        from .numpy.engine import NumpyExecutable
 
         return NumpyExecutable(program, dtype)
-    from .numba_engine import NumbaExecutable
+    from .numba.engine import NumbaExecutable
 
     return NumbaExecutable(program, dtype)
 
 
 def _refuse_team(engine: str) -> None:
     """Nobody shares a batch without having imported the room where that is done."""
-    shared = sys.modules.get(f"{__package__}.torch_parallel")
+    shared = sys.modules.get(f"{__package__}.torch.parallel")
     if shared is not None and shared.current().size > 1:
         raise ValueError(f"parallel(): engine {engine!r} cannot share a batch; 'torch' can")
 
@@ -66,7 +66,7 @@ def _torch(
         raise ImportError(
             "engine 'torch' needs the package torch: python -m pip install 'apical[torch]'"
         )
-    from .torch_engine import TorchExecutable, find_device
+    from .torch.engine import TorchExecutable, find_device
 
     find_device(device)
     if program is None:

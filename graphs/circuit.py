@@ -12,12 +12,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from .diagnostics import CircuitError, Diagnostic
-from .expression import Expr, Variable
+from .expressions.tree import Expr, Variable
 
 if TYPE_CHECKING:
     import networkx
 
-    from .findings import Audit
+    from .reports.findings import Audit
     from .requirements import Requirement
 
 
@@ -196,7 +196,7 @@ class Circuit:
 
     def audit(self) -> Audit:
         """What every synapse and rule reads, and whether that is local (see `audit`)."""
-        from .audit import audit
+        from .reports.audit import audit
 
         return audit(self)
 
@@ -211,11 +211,11 @@ class Circuit:
         return self
 
     def __str__(self) -> str:
-        from .show import summary
+        from .reports.show import summary
 
         return summary(self)
 
     def _repr_html_(self) -> str:
-        from .show import html
+        from .reports.show import html
 
         return html(self)

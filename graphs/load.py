@@ -18,25 +18,25 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..compartments.library import CELLS, library_text
-from . import populations, protocols, readouts, synapses
-from .checks import check_latches, check_ports, check_sets, check_unused
+from .binding import populations, protocols, readouts, synapses
+from .binding.checks import check_latches, check_ports, check_sets, check_unused
+from .binding.clashes import check_names, check_traces
+from .binding.cycles import check_cycles
+from .binding.demands import requirements
+from .binding.names import Names
+from .binding.naming import FileNames
+from .binding.typos import check_learnt, check_typos, check_unread, suspect_additions
 from .circuit import Circuit, Source
-from .clashes import check_names, check_traces
-from .consequences import wrong_entries
-from .cycles import check_cycles
-from .demands import requirements
 from .diagnostics import CircuitError, Diagnostic, Place
-from .merge import merge
-from .names import Names
-from .naming import FileNames
-from .nodes import Mapping, Scalar
-from .opening import NoFileError, read_file
-from .problems import Problems, Skip, listed, nearest
-from .read import MAX_SIZE, read
+from .reading.consequences import wrong_entries
+from .reading.keys import TOP, check, is_null, required
+from .reading.merge import merge
+from .reading.nodes import Mapping, Scalar
+from .reading.opening import NoFileError, read_file
+from .reading.problems import Problems, Skip, listed, nearest
+from .reading.reader import MAX_SIZE, read
 from .requirements import Requirement
-from .schema import TOP, check, is_null, required
 from .trial import check_lowering
-from .typos import check_learnt, check_typos, check_unread, suspect_additions
 
 FORMAT = 1
 

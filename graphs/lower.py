@@ -14,19 +14,19 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from .circuit import Circuit, Protocol, Record
-from .constants import evaluate
-from .evaluation import Evaluator
-from .expression import Expr, Load, Variable, walk
-from .fusion import fuse
-from .phases import PhaseLowering
-from .plasticity import RuleCompiler
+from .expressions.constants import evaluate
+from .expressions.tree import Expr, Load, Variable, walk
+from .lowering.evaluation import Evaluator
+from .lowering.fusion import fuse
+from .lowering.phases import PhaseLowering
+from .lowering.plasticity import RuleCompiler
+from .lowering.refusal import LoweringError, NotYetError
+from .lowering.sharing import join, share
+from .lowering.soundness import check_soundness
+from .lowering.timing import declare as declare_clock, reads_time
+from .lowering.trace_means import single_sample
+from .lowering.transmission import Transmission
 from .program import EACH, Instruction, PhaseProgram, Program, Slot
-from .refusal import LoweringError, NotYetError
-from .sharing import join, share
-from .soundness import check_soundness
-from .timing import declare as declare_clock, reads_time
-from .trace_means import single_sample
-from .transmission import Transmission
 
 __all__ = ["LoweringError", "lower", "probe"]
 

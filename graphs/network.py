@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from ..compartments.connectivity import is_autapse
 from ..compartments.roles import role_of
 from .circuit import Circuit, Population, Synapse
-from .expression import Expr, Rate, Variable, WeightOf, walk
-from .writing import text
+from .expressions.text import text
+from .expressions.tree import Expr, Rate, Variable, WeightOf, walk
 
 if TYPE_CHECKING:
     import networkx

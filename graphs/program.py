@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from .expression import Expr, Load, walk
+from .expressions.tree import Expr, Load, walk
 
 PERSISTENT = ("slow", "weight", "trace", "optimizer")
 CLOCK = ("#t", "#origin", "#n", "#dt")  # scalars that outlive a presentation (see `timing`)
@@ -366,7 +366,7 @@ class Program:
         return hashlib.sha256(f"{self}\n{rows}".encode()).hexdigest()
 
     def __str__(self) -> str:
-        from .listing import listing
+        from .reports.listing import listing
 
         return "\n".join(listing(self))
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from ..compartments.functions import FUNCTIONS
 from ..compartments.ranges import Range
-from .constants import NotConstantError, Value
 from .diagnostics import Place
-from .expression import Binary, Call, Compare, Counter, Expr, Number, Parameter, Unary, walk
+from .expressions.constants import NotConstantError, Value
+from .expressions.tree import Binary, Call, Compare, Counter, Expr, Number, Parameter, Unary, walk
 
 MOST_STEPS = 1000  # of a step length that changes with `step`; of more, so many are looked at
 

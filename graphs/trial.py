@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .budget import LOWERED
+from .binding.declared import Link
+from .binding.names import Names
 from .circuit import Circuit
-from .declared import Link
 from .diagnostics import Place
 from .lower import lower, probe
-from .names import Names
-from .nodes import Mapping
-from .refusal import LoweringError
+from .lowering.refusal import LoweringError
+from .reading.budget import LOWERED
+from .reading.nodes import Mapping
 
 
 def check_lowering(circuit: Circuit, protocols: Mapping, names: Names) -> None:

@@ -1,5 +1,5 @@
 """Models: what papers say about circuits, and the tasks and metrics that they share."""
 
-from . import metrics as metrics, tasks as tasks
+from . import metrics, tasks as tasks
 
 __all__ = ["metrics", "tasks"]

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..engines.simulator import Simulator
+from ..engines.simulation.simulator import Simulator
 from ..graphs.load import load
 from . import tasks
 

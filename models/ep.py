@@ -20,7 +20,7 @@ BETAS = (0.02, 0.01)  # the next order moves the slope by less than 0.05 here; a
 
 def _simulator(variants: list[str], beta: float, weights: Mapping[str, np.ndarray]) -> Any:
     """One replica for each of `weights` (replica, post, pre)."""
-    from ..engines.simulator import Simulator
+    from ..engines.simulation.simulator import Simulator
     from ..graphs.load import load
 
     circuit = load("ep", variants=variants, sizes=SIZES, beta=beta, T_free=STEPS, T_nudged=STEPS)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..engines.simulator import Simulator
+from ..engines.simulation.simulator import Simulator
 from ..graphs.circuit import Circuit
 from ..graphs.load import rebuild
 from ..traces.manifest import texts_hash, versions

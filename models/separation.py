@@ -17,7 +17,7 @@ from .metrics import match, mean_snr, sinr
 from .tasks.sources import mix, start_weights, whiten
 
 if TYPE_CHECKING:
-    from ..engines.simulator import Simulator
+    from ..engines.simulation.simulator import Simulator
 
 TOGETHER = 10  # streams in memory at once, 120 MB
 
@@ -97,7 +97,7 @@ def learn(setting: Setting, mixtures: np.ndarray, weights: np.ndarray) -> Simula
 
     `weights` (replica, n, m) are the feed-forward weights at the start.
     """
-    from ..engines.simulator import Simulator
+    from ..engines.simulation.simulator import Simulator
     from ..graphs.load import load
 
     replicas, n, m = weights.shape
@@ -138,7 +138,7 @@ def learn_similarity(circuit: str, mixtures: np.ndarray, count: int) -> np.ndarr
     They see whitened mixtures, x = V X; the scored map is that of an output at rest inside its
     domain, (M D)^-1 W V and (I + M)^-1 W V.
     """
-    from ..engines.simulator import Simulator
+    from ..engines.simulation.simulator import Simulator
     from ..graphs.load import load
 
     replicas = len(mixtures)

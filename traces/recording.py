@@ -8,8 +8,8 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
 from ..graphs.circuit import Record
-from ..graphs.expression import Binary, Expr, Number, Range, Reference, Unary, Variable
-from ..graphs.parse import ParseProblem, RecordEntry, parse_record
+from ..graphs.expressions.parser import ParseProblem, RecordEntry, parse_record
+from ..graphs.expressions.tree import Binary, Expr, Number, Range, Reference, Unary, Variable
 
 if TYPE_CHECKING:
     from ..graphs.circuit import Circuit, Population

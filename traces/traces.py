@@ -12,7 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..graphs.opening import must_be_file
+from ..graphs.reading.opening import must_be_file
 
 if TYPE_CHECKING:
     import xarray

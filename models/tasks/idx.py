@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...graphs.opening import must_be_file
+from ...graphs.reading.opening import must_be_file
 
 
 def read_idx(path: Path, checksum: str | None = None) -> np.ndarray:

@@ -12,10 +12,10 @@ import apical
 from apical.compartments.connectivity import CONNECTIVITY
 from apical.compartments.functions import FUNCTIONS
 from apical.compartments.optimizers import OPTIMIZERS
+from apical.compartments.tableaux import TABLEAUX
 from apical.engines.abilities import ABILITIES, table
 from apical.engines.doctor import examine, report
 from apical.engines.engine import ENGINES
-from apical.graphs.tableaux import TABLEAUX
 
 RUN = ["numpy", "torch", pytest.param("numba", marks=pytest.mark.slow)]
 ARGUMENTS = {"sgd": "0.5", "momentum": "0.5", "nesterov": "0.5", "adam": "0.01", "mq": "0.01"}

@@ -10,8 +10,8 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 import apical
-from apical.engines.numba_engine import NumbaExecutable
-from apical.engines.numpy_engine import NumpyExecutable
+from apical.engines.numba.engine import NumbaExecutable
+from apical.engines.numpy.engine import NumpyExecutable
 from apical.traces import checkpoint
 
 CIRCUIT = """
@@ -378,7 +378,7 @@ def _kind(engine):
     if engine != "torch":
         return None
     pytest.importorskip("torch")
-    from apical.engines.torch_engine import TorchExecutable
+    from apical.engines.torch.engine import TorchExecutable
 
     return TorchExecutable
 
@@ -386,7 +386,7 @@ def _kind(engine):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """One presentation or two in a chunk, as where a presentation takes long."""
-    monkeypatch.setattr("apical.engines.chunks.CHUNK_SECONDS", 1e-12)
+    monkeypatch.setattr("apical.engines.simulation.chunks.CHUNK_SECONDS", 1e-12)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 import apical
-from apical.graphs.counting import counts
 from apical.graphs.load import load_text
-from apical.graphs.show import show
+from apical.graphs.reports.counting import counts
+from apical.graphs.reports.show import show
 
 TEXT = """
 apical: 1

@@ -15,10 +15,13 @@ from apical.models.small import cases, label, parameters, small
 
 torch = pytest.importorskip("torch")
 
-from apical.engines import torch_engine, torch_kernels  # noqa: E402
-from apical.engines.torch_elementwise import Tape  # noqa: E402
-from apical.engines.torch_philox import Generator, keys  # noqa: E402
-from apical.engines.torch_recorder import CaptureError, Rehearsal  # noqa: E402
+from apical.engines.torch import (  # noqa: E402
+    engine as torch_engine,
+    kernels as torch_kernels,
+)
+from apical.engines.torch.elementwise import Tape  # noqa: E402
+from apical.engines.torch.philox import Generator, keys  # noqa: E402
+from apical.engines.torch.recorder import CaptureError, Rehearsal  # noqa: E402
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
 
@@ -302,7 +305,7 @@ import sys
 import numpy as np, torch
 import torch.distributed as dist
 import apical
-from apical.engines.torch_parallel import parallel
+from apical.engines.torch.parallel import parallel
 
 name, rank, store, out = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
 torch.set_num_threads(1)

@@ -15,7 +15,7 @@ from apical.models.small import small
 
 torch = pytest.importorskip("torch")
 
-from apical.engines import torch_engine  # noqa: E402
+from apical.engines.torch import engine as torch_engine  # noqa: E402
 
 U = 2.0**-9
 WIDER = {"pc": {"sizes": [16, 12, 8, 4]}, "corinfomax": {"sizes": [16, 12, 4]}}

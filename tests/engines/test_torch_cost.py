@@ -11,9 +11,9 @@ import apical
 
 pytest.importorskip("torch")
 
-from apical.engines import torch_cost  # noqa: E402
-from apical.engines.torch_cost import SmallWorkWarning  # noqa: E402
-from apical.engines.torch_elementwise import Tape  # noqa: E402
+from apical.engines.torch import cost as torch_cost  # noqa: E402
+from apical.engines.torch.cost import SmallWorkWarning  # noqa: E402
+from apical.engines.torch.elementwise import Tape  # noqa: E402
 
 
 def data(circuit, samples):

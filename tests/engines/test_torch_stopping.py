@@ -10,7 +10,10 @@ import apical
 
 torch = pytest.importorskip("torch")
 
-from apical.engines import torch_engine, torch_stopping  # noqa: E402
+from apical.engines.torch import (  # noqa: E402
+    engine as torch_engine,
+    stopping as torch_stopping,
+)
 
 CLOSE = {"rtol": 1e-12, "atol": 1e-12}
 UNEVEN = """\

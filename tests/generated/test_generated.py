@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings, strategies as st
 
 import apical
 from apical.graphs.load import load_text
-from apical.graphs.printing import comparable, print_circuit
+from apical.graphs.reports.yaml_text import comparable, print_circuit
 
 from .circuits import Draft, drafts
 

@@ -6,7 +6,7 @@ import pytest
 
 from apical.graphs.diagnostics import CircuitError
 from apical.graphs.load import bundled, load, load_text, variants_of
-from apical.graphs.printing import comparable, print_circuit
+from apical.graphs.reports.yaml_text import comparable, print_circuit
 
 SHIPPED = [(name, variant) for name in bundled() for variant in (None, *variants_of(name))]
 

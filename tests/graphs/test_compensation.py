@@ -9,7 +9,7 @@ import pytest
 
 import apical
 from apical.graphs.load import bundled
-from apical.graphs.precision import small_sums
+from apical.graphs.lowering.precision import small_sums
 
 ETA, STEPS, DT, SAMPLES = 2e-7, 40, 0.1, 25
 CONSTANT_DRIVE = f"""

@@ -5,14 +5,16 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 
 from apical.compartments.functions import DERIVATIVES, FUNCTIONS
-from apical.graphs.derivative import (
+from apical.graphs.expressions.derivative import (
     DerivativeError,
     derivative_of,
     differentiate,
     expand_primes,
     simplify,
 )
-from apical.graphs.expression import (
+from apical.graphs.expressions.parser import parse_expression
+from apical.graphs.expressions.text import text
+from apical.graphs.expressions.tree import (
     Binary,
     Call,
     Compare,
@@ -24,8 +26,6 @@ from apical.graphs.expression import (
     transform,
     walk,
 )
-from apical.graphs.parse import parse_expression
-from apical.graphs.writing import text
 
 COMPARE = {"<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal}
 ARITHMETIC = {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power}

@@ -140,7 +140,7 @@ CHILD = """
 import json, resource, sys, time
 from pathlib import Path
 import apical
-from apical.graphs import parse
+from apical.graphs.expressions import parser as parse
 from apical.graphs.diagnostics import CircuitError
 resource.setrlimit(resource.RLIMIT_AS, (500_000_000, 500_000_000))
 parsers = [getattr(parse, name) for name in parse.__all__ if name.startswith("parse_")]

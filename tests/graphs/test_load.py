@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from apical.graphs.circuit import Equation, LearnItem, Update
-from apical.graphs.constants import evaluate
 from apical.graphs.diagnostics import CircuitError
-from apical.graphs.expression import (
+from apical.graphs.expressions.constants import evaluate
+from apical.graphs.expressions.tree import (
     Binary,
     Call,
     Compare,
@@ -351,7 +351,7 @@ def test_a_prime_of_the_table_stays_and_of_a_file_is_worked_out():
 
 def _at(expression, value: float) -> float:
     """The value of an expression of x alone."""
-    from apical.graphs.expression import transform
+    from apical.graphs.expressions.tree import transform
 
     number = transform(expression, lambda n: Number(value) if n == X else None)
     found = evaluate(number, lambda name: 0.0)

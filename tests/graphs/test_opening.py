@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from apical.graphs.budget import VARIABLE
 from apical.graphs.diagnostics import CircuitError
 from apical.graphs.load import load, load_text
+from apical.graphs.reading.budget import VARIABLE
 from apical.traces import Traces
 
 HEAD = "apical: 1\nname: x\n"

@@ -7,7 +7,24 @@ import time
 import pytest
 from hypothesis import example, given, settings, strategies as st
 
-from apical.graphs.expression import (
+from apical.graphs.expressions.parser import (
+    Family,
+    LearnEntry,
+    Loop,
+    ParseProblem,
+    RecordEntry,
+    Statement,
+    parse_expression,
+    parse_family,
+    parse_learn,
+    parse_order,
+    parse_record,
+    parse_reference,
+    parse_signature,
+    parse_statement,
+)
+from apical.graphs.expressions.text import text
+from apical.graphs.expressions.tree import (
     Binary,
     Call,
     Compare,
@@ -31,23 +48,6 @@ from apical.graphs.expression import (
     WeightOf,
     walk,
 )
-from apical.graphs.parse import (
-    Family,
-    LearnEntry,
-    Loop,
-    ParseProblem,
-    RecordEntry,
-    Statement,
-    parse_expression,
-    parse_family,
-    parse_learn,
-    parse_order,
-    parse_record,
-    parse_reference,
-    parse_signature,
-    parse_statement,
-)
-from apical.graphs.writing import text
 
 PARSERS = [
     parse_expression,

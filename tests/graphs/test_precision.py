@@ -9,7 +9,7 @@ import pytest
 
 import apical
 from apical.graphs.load import bundled
-from apical.graphs.precision import PrecisionWarning, hazards, lost
+from apical.graphs.lowering.precision import PrecisionWarning, hazards, lost
 
 
 def start(name, variants=(), **overrides):

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from apical.graphs.diagnostics import CircuitError, Place
-from apical.graphs.nodes import Mapping, Scalar, Sequence, nodes
-from apical.graphs.read import line_text, read
+from apical.graphs.reading.nodes import Mapping, Scalar, Sequence, nodes
+from apical.graphs.reading.reader import line_text, read
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "yaml_models").glob("*.yaml"))
 

@@ -8,7 +8,7 @@ import pytest
 
 import apical
 from apical.graphs.load import bundled, variants_of
-from apical.graphs.show import show
+from apical.graphs.reports.show import show
 
 
 @pytest.mark.parametrize("name", bundled())

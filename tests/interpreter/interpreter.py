@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from apical.graphs import expression as tree
 from apical.graphs.circuit import Record
-from apical.graphs.constants import evaluate
+from apical.graphs.expressions import tree
+from apical.graphs.expressions.constants import evaluate
 from apical.traces.recording import name_of
 
 from . import draws

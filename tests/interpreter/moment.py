@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from apical.graphs import expression as tree
+from apical.graphs.expressions import tree
 
 from .functions import ELEMENTWISE, OPERATORS, PRIMES, REDUCTIONS, softmax
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from apical.graphs import expression as tree
 from apical.graphs.circuit import Update
+from apical.graphs.expressions import tree
 
 from .plasticity import over_samples, updated
 

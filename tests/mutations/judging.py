@@ -14,7 +14,7 @@ import numpy as np
 import apical
 from apical.graphs.diagnostics import CircuitError, Diagnostic
 from apical.graphs.load import bundled, load_text
-from apical.graphs.printing import comparable
+from apical.graphs.reports.yaml_text import comparable
 
 from .mutations import Mutation, Mutator
 

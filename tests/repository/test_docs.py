@@ -12,8 +12,8 @@ import pytest
 
 import apical
 from apical.graphs.load import bundled
-from apical.graphs.schema import PHASE, POPULATION, SYNAPSE, TOP
-from apical.graphs.show import show
+from apical.graphs.reading.keys import PHASE, POPULATION, SYNAPSE, TOP
+from apical.graphs.reports.show import show
 from apical.graphs.variants import check_variants
 
 ROOT = Path(__file__).resolve().parents[2]

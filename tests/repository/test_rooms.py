@@ -1,6 +1,7 @@
 """Which room may import which, read from the source."""
 
 import ast
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,40 @@ MAY_IMPORT = {
     "yaml_models": {"yaml_models"},
     "cli": {"cli", "models", "engines", "traces", "graphs", "compartments", "yaml_models"},
 }
+# Inside two rooms, which sub-room may import which; "" are the files that stand in the room itself.
+INSIDE = {
+    "graphs": {
+        "expressions": {"expressions"},
+        "reading": {"reading", "expressions", ""},
+        "binding": {"binding", "reading", "expressions", ""},
+        "lowering": {"lowering", "expressions", ""},
+        "reports": {"reports", "binding", "lowering", "reading", "expressions", ""},
+        "": {"", "binding", "lowering", "reading", "expressions"},
+    },
+    "engines": {
+        "numpy": {"numpy", ""},
+        "numba": {"numba", ""},
+        "torch": {"torch", ""},
+        "simulation": {"simulation", ""},
+        "": {""},
+    },
+}
+# Doors: lazy imports in one-line methods of a value, the only arrows that run upward.
+DOORS = {
+    ("graphs/circuit.py", "graphs/network.py"),  # Circuit.graph
+    ("graphs/circuit.py", "graphs/reports/audit.py"),  # Circuit.audit()
+    ("graphs/circuit.py", "graphs/reports/findings.py"),  # its type
+    ("graphs/circuit.py", "graphs/reports/show.py"),  # str(circuit), HTML
+    ("graphs/program.py", "graphs/reports/listing.py"),  # str(program)
+    ("traces/traces.py", "traces/archive.py"),  # to_netcdf, to_npz
+    ("traces/traces.py", "traces/table.py"),  # to_csv
+    ("traces/traces.py", "traces/plot.py"),  # plot
+    ("engines/engine.py", "engines/numpy/engine.py"),  # the registry: each engine
+    ("engines/engine.py", "engines/numba/engine.py"),  # is imported when
+    ("engines/engine.py", "engines/torch/engine.py"),  # it is first asked for
+    ("engines/divergence.py", "engines/numpy/engine.py"),  # the referee finds the step
+}
+MOST_MODULES, MOST_LINES = 24, 470
 FILES = sorted(p for room in MAY_IMPORT for p in (ROOT / room).rglob("*.py"))
 ROOT_FILES = [ROOT / name for name in ("__init__.py", "__main__.py")]
 MODELS = {"pc", "corinfomax", "pem", "seqil", "hopfield", "sacramento", "urbanczik", "upem"}
@@ -59,9 +94,9 @@ def test_numba_and_torch_appear_in_engines_alone(path):
 
 @pytest.mark.parametrize("path", FILES, ids=identity)
 def test_files_are_opened_by_the_reader_alone(path):
-    """Only `graphs/read.py` knows YAML."""
+    """Only `graphs/reading/reader.py` knows YAML."""
     found = {module.split(".")[0] for level, module, _, _ in imports(path) if level == 0}
-    assert "yaml" not in found or identity(path) == "graphs/read.py"
+    assert "yaml" not in found or identity(path) == "graphs/reading/reader.py"
     assert not found & {"pickle", "sympy", "cloudpickle", "dill"}
 
 
@@ -98,3 +133,68 @@ def test_nothing_outside_models_is_named_after_a_model(path):
 def test_no_file_is_called_utils(root):
     vague = {"utils", "helpers", "common", "base", "misc"}
     assert not [p for p in FILES if p.stem in vague]
+
+
+# --- sub-rooms, circles, doors -------------------------------------------------------------------
+
+
+def imported(path: Path):
+    """The files of the package that a file imports, lazily or for its types, too."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.ImportFrom) or not node.level:
+            continue
+        folder = path.parents[node.level - 1]
+        place = folder.joinpath(*(node.module or "").split("."))
+        for name in (alias.name for alias in node.names):
+            for found in (place / f"{name}.py", place.with_suffix(".py"), place / "__init__.py"):
+                if found.is_file():
+                    yield found
+                    break
+
+
+@pytest.fixture(scope="module")
+def arrows():
+    return {identity(p): {identity(q) for q in imported(p)} for p in FILES}
+
+
+def sub_room(path: str) -> str:
+    parts = path.split("/")
+    return parts[1] if len(parts) > 2 else ""
+
+
+def test_no_file_imports_itself_in_a_circle(arrows):
+    """Lazy and type-checking imports are counted, doors apart."""
+    without = {
+        a: {b for b in found if b != a and (a, b) not in DOORS} for a, found in arrows.items()
+    }
+    try:
+        list(TopologicalSorter(without).static_order())
+    except CycleError as error:
+        pytest.fail("a circle of imports: " + " <- ".join(error.args[1]))
+
+
+def test_every_door_is_used(arrows):
+    assert not {(a, b) for a, b in DOORS if b not in arrows[a]}
+
+
+def test_a_sub_room_imports_only_from_those_it_may(arrows):
+    wrong = []
+    for a, found in arrows.items():
+        room = a.split("/")[0]
+        for b in found:
+            if b.split("/")[0] != room or room not in INSIDE or (a, b) in DOORS:
+                continue
+            if b.endswith("__init__.py") or a.endswith("__init__.py"):
+                continue
+            if sub_room(b) not in INSIDE[room][sub_room(a)]:
+                wrong.append((a, b))
+    assert not wrong
+
+
+def test_no_room_is_crowded_and_no_file_long():
+    for folder in {p.parent for p in FILES}:
+        modules = [p for p in folder.glob("*.py") if p.name != "__init__.py"]
+        assert len(modules) <= MOST_MODULES, f"{identity(folder)}: {len(modules)} modules"
+    long = {identity(p): len(p.read_text("utf-8").splitlines()) for p in FILES}
+    assert not {p: n for p, n in long.items() if n > MOST_LINES}

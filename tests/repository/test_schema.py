@@ -9,10 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from apical.cli import app
-from apical.graphs.json_schema import json_schema, text
-from apical.graphs.nodes import Mapping, Scalar, Sequence
-from apical.graphs.read import read
-from apical.graphs.schema import PHASE, POPULATION, SYNAPSE, TOP
+from apical.graphs.reading.json_schema import json_schema, text
+from apical.graphs.reading.keys import PHASE, POPULATION, SYNAPSE, TOP
+from apical.graphs.reading.nodes import Mapping, Scalar, Sequence
+from apical.graphs.reading.reader import read
 
 FOLDERS = ("yaml_models", "compartments", "benchmarks/circuits")
 

@@ -14,7 +14,7 @@ from apical.graphs.circuit import (
     Synapse,
     Update,
 )
-from apical.graphs.expression import Number, Variable
+from apical.graphs.expressions.tree import Number, Variable
 from apical.traces.recording import RecordingError, is_due, name_of, recordings
 
 ZERO = Number(0.0)

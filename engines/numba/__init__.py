@@ -1,0 +1,1 @@
+"""The numba engine: one generated module per Program."""

@@ -1,0 +1,137 @@
+"""Where each buffer of a Program stands in the generated module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from ...graphs.program import Block, Draw, Instruction, Product, Program, Rank, Store
+
+COUNTERS = ("#presentation", "#sample", "#epoch", "#slot", "#before", "#turn")
+UNROLLED = 8  # numbers of units up to this are literals in the generated code
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where each buffer stands in the generated code.
+
+    Unit variables are unit-major, one flat array (units * batch); rows, per-sample numbers and
+    matrices as they are; all scalars in one float64 array S. For one sample at a time (`single`)
+    there are no loops over samples.
+    """
+
+    program: Program
+    bits: int
+    single: bool
+    arrays: tuple[str, ...]  # buffers that are arrays; the k-th is called a{k}
+    scalars: tuple[str, ...]  # buffers in S
+    extended: frozenset[str]  # unit buffers with one more unit that is always 1
+    draws: tuple[str, ...]  # names of random streams, rows of K
+    sizes: tuple[int, ...]  # numbers of units, entries of Z
+    viewed: tuple[str, ...]  # unit buffers that enter matrix products: x{k} is (unit, sample)
+    products: tuple[str, ...]  # matrices whose rules average over samples: g{k} is scratch
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """k of a{k}, by the name of the buffer."""
+        return {name: k for k, name in enumerate(self.arrays)}
+
+    @cached_property
+    def place(self) -> dict[str, int]:
+        """Where in S a scalar stands."""
+        return {name: k for k, name in enumerate(self.scalars)}
+
+    @cached_property
+    def sources(self) -> list[str]:
+        """The buffer that each record is filled from; any one for a record that stays empty."""
+        code = [i for p in self.program.phases for i in p.instructions]
+        found = {i.slot: i.source for i in code if isinstance(i, Store)}
+        any_one = next(iter((*found.values(), *self.arrays)))
+        return [found.get(slot, any_one) for slot in range(len(self.program.slots))]
+
+    def units(self, name: str) -> int:
+        """Units of a buffer in memory, the constant one included."""
+        return self.program.buffers[name].size + (name in self.extended)
+
+    def kind(self, name: str) -> str:
+        """What a buffer has numbers for: "unit", "row", "sample", "scalar" or "matrix"."""
+        return str(self.program.buffers[name].shape[0])
+
+    def matrix(self, name: str) -> tuple[int, int]:
+        """Rows and columns of a matrix."""
+        rows, columns = self.program.buffers[name].shape[1:]
+        return int(rows), int(columns)
+
+    def filled(self, r: Rank) -> int:
+        """The columns of a matrix that the terms of a rule fill: all but that of a bias unit."""
+        return self.program.buffers[r.terms[0].pre].size if r.terms else self.matrix(r.target)[1]
+
+    @cached_property
+    def changes(self) -> dict[str, tuple[int, int]]:
+        """The shapes of the scratch arrays for what rules add to matrices."""
+        code = [i for p in self.program.phases for i in p.instructions]
+        ranks = [i for i in code if isinstance(i, Rank) and i.terms]
+        return {r.target: (self.matrix(r.target)[0], self.filled(r)) for r in ranks}
+
+    @property
+    def streams(self) -> list[str]:
+        """The buffers that samples are copied to."""
+        return [n for n in self.arrays if self.program.buffers[n].kind == "stream"]
+
+    @property
+    def arguments(self) -> list[str]:
+        """The names of the arguments of `run`, in order."""
+        return [
+            "start", "stop", "reset", "counters", "B", "S", "S0", "K", "N", "Z", "act", "order",
+            "out", "stopped",
+            *(("records", "sources", "M") if self.program.slots else ()),
+            *(f"d{self.index[n]}" for n in self.streams),
+            *(f"a{k}" for k in range(len(self.arrays))),
+            *(f"x{self.index[n]}" for n in self.viewed if not self.single),
+            *(f"g{self.index[n]}" for n in self.products if not self.single),
+        ]  # fmt: skip
+
+
+def layout(program: Program, bits: int, single: bool) -> Layout:
+    """The layout of a program, for float64 or float32, for one sample at a time or many."""
+    code = [i for p in program.phases for i in p.instructions]
+    local = set().union(set(), *(i.local for i in code if isinstance(i, Block)))
+    kinds = {name: str(b.shape[0]) for name, b in program.buffers.items()}
+    sizes = {int(n) for b in program.buffers.values() for n in (*b.shape[1:], b.size)}
+    return Layout(
+        program=program,
+        bits=bits,
+        single=single,
+        arrays=tuple(n for n, k in kinds.items() if k != "scalar" and n not in local),
+        scalars=tuple(n for n, k in kinds.items() if k == "scalar"),
+        extended=_extended(program, code),
+        viewed=_viewed(code),
+        products=tuple(dict.fromkeys(i.target for i in code if isinstance(i, Rank) and i.terms)),
+        draws=tuple(dict.fromkeys(i.name for i in code if isinstance(i, Draw))),
+        sizes=tuple(sorted(sizes | {n + 1 for n in sizes})),
+    )
+
+
+def _extended(program: Program, code: list[Instruction]) -> frozenset[str]:
+    """Presynaptic buffers with a unit for the bias."""
+    found: set[str] = set()
+    for i in code:
+        if isinstance(i, Product):
+            columns = program.buffers[i.weight].shape[2]
+            if i.bias and not i.transposed:
+                found.add(i.source)
+            if i.transposed and columns == program.buffers[i.target].size + 1:
+                found.add(i.target)
+    return frozenset(found)
+
+
+def _viewed(code: list[Instruction]) -> tuple[str, ...]:
+    """Buffers on either side of a matrix product."""
+    found: dict[str, None] = {}
+    for i in code:
+        if isinstance(i, Product):
+            found |= {i.source: None, i.target: None}
+        if isinstance(i, Rank):
+            for term in i.terms:
+                found |= {term.post: None, term.pre: None}
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""The numpy engine, the referee: it walks the table."""

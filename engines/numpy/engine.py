@@ -1,0 +1,370 @@
+"""The numpy engine: walks the table, one array operation at a time. Slow, obvious, the referee."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...graphs.expressions.tree import Expr, Load, Transmitted, Weight
+from ...graphs.program import (
+    CLOCK,
+    PERSISTENT,
+    BatchReduce,
+    Block,
+    Branch,
+    Draw,
+    Instruction,
+    Loop,
+    Map,
+    MatrixReduce,
+    Output,
+    Pair,
+    PhaseProgram,
+    Product,
+    Program,
+    Rank,
+    Reduce,
+    RowReduce,
+    Spread,
+    Stop,
+    Store,
+)
+from .. import philox
+from ..arithmetic import value
+from ..draws import moved, shared_draw
+from ..host import HostMemory
+from ..presentation import Arrays, Failure, Presentations, row_map
+
+_REDUCE = {
+    "sum": np.sum,
+    "mean": np.mean,
+    "max": np.max,
+    "norm": lambda x, axis, keepdims=False: np.sqrt(
+        np.sum(np.square(x), axis=axis, keepdims=keepdims)
+    ),
+}
+
+
+class NumpyExecutable(HostMemory):
+    """A Program that numpy walks. All replicas and samples advance together.
+
+    `check_steps`: whether to look after every step, and at what was learnt, too.
+    """
+
+    def __init__(self, program: Program, dtype: np.dtype, check_steps: bool = False):
+        self.program = program
+        self.dtype = dtype
+        self.check_steps = check_steps
+        self.finite = (*program.finite, *program.learnt) if check_steps else program.finite
+        self.rows = [row_map(program, slot) for slot in range(len(program.slots))]
+
+    def run(self, memory: Arrays, work: Presentations, start: int, stop: int) -> Failure | None:
+        """Presents batches `start` to `stop`."""
+        with np.errstate(all="ignore"):
+            for number in range(start, stop):
+                failure = _Presentation(self, memory, work, number).run()
+                if failure is not None:
+                    return failure
+        return None
+
+
+class _Presentation:
+    """One presentation of one batch."""
+
+    def __init__(self, parent: NumpyExecutable, memory: Arrays, work: Presentations, number: int):
+        self.parent, self.memory, self.work, self.number = parent, memory, work, number
+        self.program = parent.program
+        self.order = work.order[:, number]
+        self.replicas, self.batch = self.order.shape
+        self.active = np.ones((self.replicas, self.batch, 1), dtype=bool)
+        self.arrays: Arrays = {}
+        self._prepare()
+
+    def _prepare(self) -> None:
+        work, dtype = self.work, self.parent.dtype
+        lead = {"unit": (self.replicas, self.batch), "sample": (self.replicas, self.batch)}
+        for name, buffer in self.program.buffers.items():
+            kind = str(buffer.shape[0])
+            if buffer.kind == "stream":
+                self.arrays[name] = work.streams[name[1:]][self.order].astype(dtype, copy=False)
+            elif buffer.kind == "parameter" and buffer.shape[0] == "scalar":
+                self.arrays[name] = self.memory[name].copy()
+            elif name in self.program.traces and not work.carry:
+                self.arrays[name] = np.zeros_like(self.memory[name])
+            elif buffer.kind in PERSISTENT or buffer.kind == "parameter" or self._carried(name):
+                self.arrays[name] = self.memory[name]
+            elif kind in lead:
+                shape = (*lead[kind], buffer.size)
+                self.arrays[name] = np.zeros(shape, dtype=dtype)
+            elif kind == "row":
+                self.arrays[name] = np.zeros((self.replicas, 1, buffer.size), dtype=dtype)
+            elif kind == "matrix":
+                self.arrays[name] = np.zeros(
+                    (self.replicas, *map(int, buffer.shape[1:])), dtype=dtype
+                )
+            else:
+                self.arrays[name] = np.zeros((self.replicas, 1, 1), dtype=np.float64)
+        for name, start in work.initial.items():
+            if name in self.arrays and not (work.carry and self.number):
+                chosen = (
+                    start[:, self.order[0]]
+                    if start.shape[0] == 1
+                    else np.stack([s[o] for s, o in zip(start, self.order, strict=True)])
+                )
+                self.arrays[name] = np.broadcast_to(chosen, self.arrays[name].shape).astype(dtype)
+        for name, count in work.counters(self.number).items():
+            if name in self.arrays:
+                self.arrays[name] = np.full((self.replicas, 1, 1), float(count))
+
+    def _carried(self, name: str) -> bool:
+        """Whether a state, or the clock, goes on where the last presentation left it."""
+        if not self.work.carry or name not in self.memory:
+            return False
+        if name in CLOCK:
+            return True
+        state = self.program.buffers[name].kind == "state"
+        return state and self.memory[name].shape[:2] == self.order.shape
+
+    def run(self) -> Failure | None:
+        for phase in self.program.phases:
+            failure = self._phase(phase)
+            if failure is not None:
+                return failure
+        for name, buffer in self.program.buffers.items():
+            if buffer.kind == "state" or buffer.kind in PERSISTENT or name in CLOCK:
+                self.memory[name] = self.arrays[name]
+        return None
+
+    def _phase(self, phase: PhaseProgram) -> Failure | None:
+        self._do(phase.enter)
+        if phase.loop is not None:
+            self.active[:] = True
+            for step in range(phase.loop.steps):
+                self._count(step)
+                self.stopping = (phase.name, step)
+                self._step(phase.loop)
+                if self.parent.check_steps and not self._finite():
+                    return self._failed(phase, step + 1)
+                if not self.active.any():
+                    break
+            self.active[:] = True
+            for step in range(phase.loop.steps if phase.loop.again else 0):
+                self._count(step)
+                self._do(phase.loop.again)
+            self._count(phase.loop.steps - 1)
+        if not self._finite():
+            return self._failed(phase, None)
+        self._do(phase.leave)
+        if self.parent.check_steps and not self._finite():
+            return self._failed(phase, None)
+        return None
+
+    def _count(self, step: int) -> None:
+        self.arrays["#step"] = np.full((self.replicas, 1, 1), float(step))
+
+    def _step(self, loop: Loop) -> None:
+        """One step; a replica whose samples have all stopped stays as it is, but for the clock."""
+        running = self.active.any(axis=1, keepdims=True)
+        written = set() if running.all() else set().union(*(i.writes for i in loop.body))
+        held = {name: self.arrays[name] for name in written if name[0] != "#"}
+        self._do(loop.body)
+        for name, old in held.items():
+            self.arrays[name] = np.where(running, self.arrays[name], old)
+
+    def _finite(self) -> bool:
+        return all(np.isfinite(self.arrays[name]).all() for name in self.parent.finite)
+
+    def _failed(self, phase: PhaseProgram, step: int | None) -> Failure:
+        bad = [~np.isfinite(self.arrays[n]).all(axis=(1, 2)) for n in self.parent.finite]
+        replica = int(np.argmax(np.any(bad, axis=0)))
+        for name in self.parent.finite:
+            self.memory[name] = self.arrays[name]
+        return Failure(replica, self.number, phase.name, step)
+
+    # --- instructions --------------------------------------------------------------------------
+
+    def _load(self, node: Load) -> np.ndarray:
+        array = self.arrays[node.buffer]
+        if node.axis == "post":
+            return array.reshape(self.replicas, -1, 1)
+        return array
+
+    def _value(self, expr: Expr) -> Any:
+        return value(expr, self._load)
+
+    def _do(self, code: tuple[Instruction, ...]) -> None:
+        for instruction in code:
+            self._perform(instruction)
+
+    def _perform(self, instruction: Instruction) -> None:
+        match instruction:
+            case Block(maps=maps):
+                for m in maps:
+                    self._map(m)
+            case Map():
+                self._map(instruction)
+            case Reduce(target=target, op=op, value=expr, size=size):
+                units = np.broadcast_to(self._value(expr), (self.replicas, self.batch, size))
+                self.arrays[target] = _REDUCE[op](units, axis=-1, keepdims=True)
+            case BatchReduce(target=target, value=expr, average=average):
+                shape, size = self.arrays[target].shape, self.program.buffers[target].size
+                units = np.broadcast_to(self._value(expr), (self.replicas, self.batch, size))
+                reduced = (np.mean if average else np.sum)(units, axis=1)
+                self.arrays[target] = reduced.reshape(shape).astype(self.parent.dtype)
+            case Product():
+                self._product(instruction)
+            case Pair():
+                self._pair(instruction)
+            case Spread():
+                self._spread(instruction)
+            case RowReduce():
+                self._row_reduce(instruction)
+            case Rank():
+                self._rank(instruction)
+            case MatrixReduce(target=target, value=expr):
+                mean = np.mean(self._value(expr), axis=(1, 2), keepdims=True)
+                self.arrays[target] = mean.astype(np.float64)
+            case Draw():
+                self._draw(instruction)
+            case Branch(condition=condition, body=body):
+                self._branch(condition, body)
+            case Store(slot=slot, source=source, row=row):
+                self._store(slot, source, int(np.ravel(self._value(row))[0]))
+            case Output(source=source):
+                assert self.work.output is not None
+                self.work.output[:, self.number] = self.arrays[source].swapaxes(1, 2)
+            case Stop(condition=condition):
+                self._stop(condition)
+
+    def _map(self, m: Map) -> None:
+        old = self.arrays[m.target]
+        new = np.broadcast_to(
+            self._value(m.value), np.broadcast_shapes(old.shape, np.shape(self._value(m.value)))
+        )
+        if m.masked:
+            new = np.where(self.active, new, old)
+        self.arrays[m.target] = np.array(new, dtype=old.dtype)
+
+    def _product(self, p: Product) -> None:
+        weight, source = self.arrays[p.weight], self.arrays[p.source]
+        if p.bias and not p.transposed:
+            product = source @ weight[:, :, :-1].swapaxes(1, 2) + weight[:, None, :, -1]
+        elif p.transposed:
+            columns = self.arrays[p.target].shape[-1]
+            product = source @ weight[:, :, :columns]
+        else:
+            product = source @ weight.swapaxes(1, 2)
+        self.arrays[p.target] = product
+
+    def _pair(self, p: Pair) -> None:
+        """Axes (replica, sample, post, pre); what the bias unit brings stands beside them."""
+        weight = self.arrays[p.weight]
+        weight = weight.swapaxes(1, 2) if p.transposed else weight
+        posts, pres = (self.arrays[n].shape[-1] for n in (p.target, p.source))
+        source = self.arrays[p.source][:, :, None, :]
+        values = self._paired(p.value, weight[:, None, :posts, :pres], source)
+        values = np.broadcast_to(values, (self.replicas, self.batch, posts, pres))
+        if p.off_diagonal:
+            values = np.where(np.eye(posts, dtype=bool), -np.inf if p.op == "max" else 0, values)
+        if p.bias is not None:
+            bias = self._paired(p.bias, weight[:, None, :posts, pres:], None)
+            beside = np.broadcast_to(bias, (self.replicas, self.batch, posts, 1))
+            values = np.concatenate([values, beside], axis=-1)
+        self.arrays[p.target] = _REDUCE[p.op](values, axis=-1).astype(self.parent.dtype)
+
+    def _paired(self, expr: Expr, weight: np.ndarray, source: np.ndarray | None) -> Any:
+        def leaf(node: Expr) -> np.ndarray:
+            if isinstance(node, Weight):
+                return weight
+            assert isinstance(node, Transmitted) and source is not None
+            return source
+
+        def load(node: Load) -> np.ndarray:
+            array = self.arrays[node.buffer]
+            if self.program.buffers[node.buffer].shape[0] == "matrix":
+                return array[:, None]
+            return array[:, :, None, :] if node.axis == "pre" else array[..., None]
+
+        return value(expr, load, leaf)
+
+    def _spread(self, s: Spread) -> None:
+        source, (posts, pres) = self.arrays[s.source], s.shape
+        if s.axis == "both":
+            source = source[:, None]
+        elif s.axis == "post":
+            source = source[..., :, None]
+        else:
+            ones = np.ones((*source.shape[:-1], int(s.bias)), dtype=source.dtype)
+            source = np.concatenate([source, ones], axis=-1)[..., None, :]
+        pairs = np.broadcast_to(source, (self.replicas, self.batch, posts, pres))
+        self.arrays[s.target] = pairs.reshape(self.replicas, self.batch, posts * pres)
+
+    def _row_reduce(self, r: RowReduce) -> None:
+        values = np.broadcast_to(self._value(r.value), (self.replicas, *r.shape))
+        if r.off_diagonal:
+            hollow = -np.inf if r.op == "max" else 0
+            values = np.where(np.eye(r.shape[0], dtype=bool), hollow, values)
+        reduced = _REDUCE[r.op](values, axis=-1)
+        self.arrays[r.target] = reduced[:, None].astype(self.parent.dtype)
+
+    def _rank(self, r: Rank) -> None:
+        target = self.arrays[r.target]
+        base = target if r.base is None else self._value(r.base)
+        new = np.array(np.broadcast_to(base, target.shape), dtype=target.dtype)
+        scale = 1.0 / self.batch if r.average else 1.0
+        for term in r.terms:
+            coefficient = np.asarray(self._value(term.coefficient) * scale, dtype=target.dtype)
+            post = self.arrays[term.post] * coefficient
+            pre = self.arrays[term.pre]
+            columns = pre.shape[-1]
+            scaled = pre * self.arrays[term.scale] if term.scale else pre
+            product = post.swapaxes(1, 2) @ scaled
+            if term.symmetric:
+                product = (product + product.swapaxes(1, 2)) / 2
+            new[:, :, :columns] += product
+        if r.bias:
+            new[:, :, -1] += self.arrays[r.bias][:, 0]
+        if r.off_diagonal:
+            index = np.arange(min(new.shape[1:]))
+            new[:, index, index] = 0
+        self.arrays[r.target] = new
+
+    def _branch(self, condition: Expr, body: tuple[Instruction, ...]) -> None:
+        """The body, in the replicas where the condition holds."""
+        holds = np.broadcast_to(self._value(condition) != 0, (self.replicas, 1, 1))
+        if not holds.any():
+            return
+        written = set().union(set(), *(i.writes for i in body))
+        before = {name: self.arrays[name].copy() for name in written if not holds.all()}
+        self._do(body)
+        for name, old in before.items():
+            self.arrays[name] = np.where(holds, self.arrays[name], old)
+
+    def _draw(self, d: Draw) -> None:
+        first, target = self.arrays["#slot"], self.program.buffers[d.target]
+        step = self._value(d.step)
+        if target.shape[0] == "scalar":
+            number = shared_draw(d.kind, d.name, self.work.seeds, step.flat[0], first.flat[0])
+            arguments = [self._value(a) for a in d.arguments]
+            self.arrays[d.target] = moved(d.kind, number[:, None, None], arguments)
+            return
+        slots = np.uint64(first.flat[0]) + np.arange(self.batch, dtype=np.uint64)[:, None]
+        units = np.arange(target.size, dtype=np.uint64)
+        words = philox.counter(units, np.uint64(step.flat[0]), slots)
+        drawn = [philox.normal(seed, d.name, *words) for seed in self.work.seeds]
+        self.arrays[d.target] = np.stack(drawn).astype(self.parent.dtype)
+
+    def _store(self, slot: int, source: str, row: int) -> None:
+        place = self.parent.rows[slot][row]
+        if place < 0:
+            return
+        values = np.where(self.active, self.arrays[source], np.nan)
+        self.work.records[slot][:, self.number, place] = values.swapaxes(1, 2)
+
+    def _stop(self, condition: Expr) -> None:
+        met = np.broadcast_to(self._value(condition) != 0, self.active.shape) & self.active
+        phase, step = self.stopping
+        stopped = self.work.stopped[phase][:, self.number]
+        stopped[met[..., 0]] = step + 1
+        self.active &= ~met

@@ -1,0 +1,1 @@
+"""The Simulator and what stands around it."""

@@ -1,0 +1,150 @@
+"""The arrays that a circuit needs of a checkpoint: their names, shapes and dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import NoReturn
+
+import numpy as np
+
+from ...graphs.lower import lower
+from ...graphs.program import CLOCK, Buffer, Program
+from ...traces.checkpoint import FORMER, Checkpoint
+from .core import Core
+
+FLOAT64 = np.dtype(np.float64)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An array: its dtype, and its axes after the replica; None: any number of samples."""
+
+    dtype: np.dtype
+    axes: tuple[int | None, ...]
+
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Whether an array of this shape is one, the replicas left out."""
+        if len(shape) != len(self.axes) + 1:
+            return False
+        pairs = zip(self.axes, shape[1:], strict=True)
+        return all(n == m or (n is None and m > 0) for n, m in pairs)
+
+    def __str__(self) -> str:
+        axes = ", ".join("samples" if n is None else str(n) for n in self.axes)
+        return f"{self.dtype} (replicas, {axes})"
+
+
+def check_arrays(file: Checkpoint, made: Core) -> None:
+    """Whether a file holds what a simulator needs, and nothing else.
+
+    Raises:
+        CheckpointError: An array that is missing, unknown, of another shape or dtype, or not
+            finite.
+    """
+    always = _always(made)
+    programs = _programs(made)
+    sometimes = _sometimes(programs, made.dtype)
+    if file.format == FORMER:
+        sometimes["#t"] = Wanted(FLOAT64, (1, 1))  # there also where nothing reads `t`
+    for name in always:
+        if name not in file.arrays:
+            file.refuse(f"array {name!r}", f"missing; {made.circuit.name} needs it")
+    for name, array in file.arrays.items():
+        wanted = always.get(name) or sometimes.get(name)
+        if wanted is None:
+            _refuse_unknown(file, name, [*always, *sometimes], made)
+        if array.dtype != wanted.dtype or not wanted.fits(array.shape):
+            got = f"{array.dtype} {array.shape}"
+            file.refuse(f"array {name!r}", f"expected {wanted}, got {got}")
+        if not np.isfinite(array).all():
+            number = array[~np.isfinite(array)][0]
+            file.refuse(f"array {name!r}", f"expected finite numbers, got {number}")
+    _check_diagonals(file, made)
+    _check_together(file, programs, made)
+
+
+def _always(made: Core) -> dict[str, Wanted]:
+    """Weights, slow variables and synaptic traces."""
+    found: dict[str, Wanted] = {}
+    for name, synapse in made.circuit.synapses.items():
+        axes = synapse.shape if len(synapse.shape) == 2 else (1, *synapse.shape)
+        wanted = Wanted(made.dtype, axes)
+        if synapse.weight is None:
+            found[name] = wanted
+        found |= {f"{name}.{trace.variable}": wanted for trace in synapse.trace}
+    for population in made.circuit.populations.values():
+        wanted = Wanted(made.dtype, (1, population.size))
+        found |= {f"{population.name}.{variable}": wanted for variable in population.slow}
+    return found
+
+
+def _programs(made: Core) -> list[Program]:
+    names = frozenset(one.name for one in made.compensated)
+    return [
+        lower(made.circuit, protocol, learn=True, compensate=names)
+        for protocol in made.circuit.protocols
+    ]
+
+
+def _sometimes(programs: list[Program], dtype: np.dtype) -> dict[str, Wanted]:
+    """States, counters and what optimizers keep: there once something has run."""
+    found: dict[str, Wanted] = {}
+    for program in programs:
+        for name, buffer in program.buffers.items():
+            if buffer.kind in ("state", "optimizer") or name in CLOCK:
+                found[name] = Wanted(FLOAT64 if _scalar(buffer) else dtype, _axes(buffer))
+    return found
+
+
+def _scalar(buffer: Buffer) -> bool:
+    return buffer.shape[0] == "scalar"
+
+
+def _axes(buffer: Buffer) -> tuple[int | None, ...]:
+    sizes = tuple(int(n) for n in buffer.shape[1:])
+    leads: Mapping[str, tuple[int | None, ...]] = {
+        "scalar": (1, 1),
+        "sample": (None, 1),
+        "unit": (None, *sizes),
+        "row": (1, *sizes),
+    }
+    return leads.get(str(buffer.shape[0]), sizes)
+
+
+def _refuse_unknown(file: Checkpoint, name: str, known: list[str], made: Core) -> NoReturn:
+    near = get_close_matches(name, known, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    file.refuse(f"array {name!r}", f"{made.circuit.name} has nothing of this name{hint}")
+
+
+def _check_diagonals(file: Checkpoint, made: Core) -> None:
+    for name, synapse in made.circuit.synapses.items():
+        if synapse.connect == "all_but_self" and synapse.weight is None:
+            if np.any(np.diagonal(file.arrays[name], axis1=1, axis2=2)):
+                file.refuse(f"array {name!r}", "connects all but self: its diagonal must be 0")
+
+
+def _check_together(file: Checkpoint, programs: list[Program], made: Core) -> None:
+    """What one presentation makes is there as a whole, and for as many samples."""
+    have, states = set(file.arrays), []
+    for program in programs:
+        states.append({n for n, b in program.buffers.items() if b.kind == "state"})
+    common = (
+        set.intersection(*states) if states else set()
+    )  # a protocol may have more, of the samples it was given
+    some = have & common
+    lacking = sorted(common - have) if some else []
+    if lacking:
+        file.refuse(f"array {lacking[0]!r}", f"missing, while {sorted(some)[0]!r} is there")
+    batches = {file.arrays[name].shape[1] for name in some}
+    if len(batches) > 1:
+        file.refuse("states", f"are of different numbers of samples: {sorted(batches)}")
+    going = made.counters.going
+    if going is not None and batches and batches != {going.slots}:
+        file.refuse("draws", f"{going.slots} slots go on, the states have {batches.pop()} samples")
+    whole = [set(p.starts) for p in programs if p.starts and set(p.starts) <= have]
+    begun = have & set().union(*(set(p.starts) for p in programs))
+    for name in sorted(begun - set().union(*whole)):
+        file.refuse(f"array {name!r}", "stands there without the other states of its optimizers")

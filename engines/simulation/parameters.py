@@ -1,0 +1,121 @@
+"""The parameters of the replicas: what was given, and what derives from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ...graphs.circuit import Circuit
+from ..presentation import Arrays
+from .given import numbers
+from .starts import parameter_values
+from .views import ArrayView
+
+
+class Parameters:
+    """Parameter values of each replica; `given` holds those that are not as in the file.
+
+    Raises:
+        ValueError: No such parameter, a structural one, or a value of a wrong shape.
+    """
+
+    def __init__(self, circuit: Circuit, replicas: int):
+        self.circuit, self.replicas = circuit, replicas
+        self.given: list[dict[str, Any]] = [{} for _ in range(replicas)]
+
+    def __copy__(self) -> Parameters:
+        made = Parameters(self.circuit, self.replicas)
+        made.given = [dict(own) for own in self.given]
+        return made
+
+    def give(self, name: str, given: Any) -> None:
+        """Sets a parameter, or all members of a family, in all replicas."""
+        circuit = self.circuit
+        if _is_list(circuit, name):
+            members = [name]  # its entries follow
+        else:
+            members = [m for m in circuit.parameters if name in (m, m.partition("[")[0])]
+        if not members:
+            known = ", ".join(circuit.parameters)
+            raise ValueError(f"no parameter {name!r}; there are: {known}")
+        if _is_list(circuit, name.partition("[")[0]) and "[" in name:
+            base = name.partition("[")[0]
+            raise ValueError(f"parameter {name!r} is an entry of a list: give the whole {base!r}")
+        for member in members:
+            entry = circuit.parameters[member]
+            if entry.structural:
+                raise ValueError(
+                    f"parameter {member!r} is structural (it reaches sizes, steps or indices): "
+                    f"give it to apical.load(..., {name}=...)"
+                )
+            length = len(entry.value) if isinstance(entry.value, tuple) else 0
+            for replica in range(self.replicas):
+                self.given[replica][member] = _one(member, given, length, replica, self.replicas)
+
+    def arrays(self, dtype: np.dtype) -> Arrays:
+        """All parameters as an engine wants them: "$name" -> (replica, 1, length)."""
+        tables = [parameter_values(self.circuit, given) for given in self.given]
+        found: Arrays = {}
+        for name, entry in self.circuit.parameters.items():
+            rows = [np.asarray(t[name], dtype=np.float64).reshape(1, -1) for t in tables]
+            wide = np.float64 if not isinstance(entry.value, tuple) else dtype
+            found[f"${name}"] = np.stack(rows).astype(wide)
+        return found
+
+    def values(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+        """The value of every parameter, a list of values where replicas differ; and those lists.
+
+        The lists are arrays (replica,) or (replica, entry).
+        """
+        tables = [parameter_values(self.circuit, given) for given in self.given]
+        found: dict[str, Any] = dict(tables[0])
+        own: dict[str, np.ndarray] = {}
+        for name in found:
+            if any(table[name] != tables[0][name] for table in tables):
+                own[name] = np.array([table[name] for table in tables], dtype=np.float64)
+                found[name] = own[name].tolist()
+        return found, own
+
+
+def _is_list(circuit: Circuit, name: str) -> bool:
+    """Whether a parameter is a list in the file."""
+    return name in circuit.parameters and isinstance(circuit.parameters[name].value, tuple)
+
+
+def _one(name: str, given: Any, length: int, replica: int, replicas: int) -> Any:
+    """What one replica gets of a given parameter value."""
+    array = numbers(f"parameter {name!r}", given, np.dtype(np.float64))
+    if length:
+        if array.shape == (length,):
+            return tuple(array.tolist())
+        if array.shape == (replicas, length):
+            return tuple(array[replica].tolist())
+    elif array.ndim == 0:
+        return float(array)
+    elif array.shape == (replicas,):
+        return float(array[replica])
+    expected = (
+        f"a list of {length}" if length else f"a number, or one for each of {replicas} replicas"
+    )
+    raise ValueError(f"parameter {name!r}: expected {expected}, got shape {array.shape}")
+
+
+class ParameterView(ArrayView):
+    """Parameters by member name; writing one updates those that derive from it."""
+
+    def __init__(self, parameters: Parameters, memory: Arrays, dtype: np.dtype):
+        super().__init__("parameter", self._now)
+        self._parameters, self._memory, self._dtype = parameters, memory, dtype
+
+    def _now(self) -> Arrays:
+        return {n[1:]: a[:, 0] for n, a in self._memory.items() if n.startswith("$")}
+
+    def __getitem__(self, name: str) -> Any:
+        array = self._find(name)
+        plain = array[:, 0] if array.shape[1] == 1 else array
+        return plain[0] if len(plain) == 1 else plain
+
+    def __setitem__(self, name: str, new: Any) -> None:
+        self._parameters.give(name, new)
+        self._memory.update(self._parameters.arrays(self._dtype))

@@ -1,0 +1,39 @@
+"""Warnings about weights that no longer are what their synapse is checked for."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+
+from ...compartments.properties import PROPERTIES
+from ...graphs.circuit import Circuit
+
+
+class WeightWarning(UserWarning):
+    """The weights of a synapse lost the property that its `check` names."""
+
+
+def warn_of_lost_properties(
+    circuit: Circuit, weights: Mapping[str, np.ndarray], when: str, known: set[str]
+) -> set[str]:
+    """Warns of synapses whose `check` fails now and that are not `known` to fail; all that fail.
+
+    `weights` maps synapses to (replica, post, pre); a message ends in `when`.
+    """
+    failing = set()
+    for name, synapse in circuit.synapses.items():
+        if synapse.check is None:
+            continue
+        lost = PROPERTIES[synapse.check].lost(weights[name])
+        if not lost:
+            continue
+        failing.add(name)
+        if name not in known:
+            replica, found = next(iter(lost.items()))
+            which = f" in {len(lost)} of {len(weights[name])} replicas, first in {replica}"
+            where = which if len(weights[name]) > 1 else ""
+            said = f"{name} is not {synapse.check.replace('_', ' ')} {when}{where}: {found}"
+            warnings.warn(said, WeightWarning, stacklevel=4)
+    return failing

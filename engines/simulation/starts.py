@@ -1,0 +1,206 @@
+"""The start of weights, slow variables, parameters and optimizer states of one replica."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...compartments.connectivity import CONNECTIVITY, weight_mask
+from ...compartments.initialisers import INITIALISERS, draw
+from ...graphs.circuit import Circuit, Synapse
+from ...graphs.expressions.constants import Value, evaluate
+from ...graphs.expressions.tree import Call, Expr, Load, Parameter, WeightOf, transform
+from ...graphs.lowering.precision import PrecisionWarning, SmallSum, hazards, small_sums
+from ...graphs.program import Program
+from .. import memory
+from ..arithmetic import value
+from ..philox import Stream
+
+LOG = logging.getLogger("apical")
+
+
+def parameter_values(circuit: Circuit, given: Mapping[str, Any]) -> dict[str, Value]:
+    """Every parameter of one replica: those given, and those that derive from them."""
+    found: dict[str, Value] = {}
+
+    def of(name: str) -> Value:
+        if name not in found:
+            entry = circuit.parameters[name]
+            if name in given:
+                found[name] = given[name]
+            elif isinstance(entry.expression, tuple):
+                found[name] = tuple(float(evaluate(e, of)) for e in entry.expression)  # type: ignore[arg-type]
+            else:
+                found[name] = evaluate(entry.expression, of)
+        return found[name]
+
+    return {name: of(name) for name in circuit.parameters}
+
+
+def draw_arrays(
+    circuit: Circuit, seeds: Sequence[int], given: Sequence[Mapping[str, Any]]
+) -> list[dict[str, np.ndarray]]:
+    """For each replica its weights and slow variables, by name."""
+    found = []
+    for seed, own in zip(seeds, given, strict=True):
+        values = parameter_values(circuit, own)
+        found.append(initial_weights(circuit, values, seed) | initial_slow(circuit, values))
+    return found
+
+
+def lay_out(
+    circuit: Circuit, drawn: Sequence[Mapping[str, np.ndarray]], dtype: np.dtype
+) -> dict[str, np.ndarray]:
+    """What replicas start with as an engine wants it: (replica, post, pre), (replica, 1, unit)."""
+    found: dict[str, np.ndarray] = {}
+    for name in drawn[0]:
+        stacked = memory.copied([own[name] for own in drawn], dtype)
+        found[name] = stacked[:, None, :] if stacked.ndim == 2 else stacked
+    for synapse in circuit.synapses.values():
+        for trace in synapse.trace:
+            shape = found[synapse.name].shape
+            found[f"{synapse.name}.{trace.variable}"] = memory.zeros(shape, dtype)
+    return found
+
+
+def optimizer_states(
+    program: Program, held: Mapping[str, np.ndarray], replicas: int, dtype: np.dtype
+) -> dict[str, np.ndarray]:
+    """What the optimizers of a Program start with, where it is not held yet."""
+    found: dict[str, np.ndarray] = {}
+    for name, start in program.starts.items():
+        if name in held:
+            continue
+        shape = program.buffers[name].shape
+        size = {"scalar": (1, 1), "row": (1, *shape[1:]), "matrix": shape[1:]}[str(shape[0])]
+        number = value(start, lambda node: held[node.buffer])
+        full = np.broadcast_to(number, (replicas, *map(int, size)))
+        found[name] = memory.copied(full, np.float64 if shape[0] == "scalar" else dtype)
+    return found
+
+
+def initial_weights(
+    circuit: Circuit, parameters: Mapping[str, Value], seed: int
+) -> dict[str, np.ndarray]:
+    """The weight arrays of one replica, drawn from the streams (seed, name of the synapse)."""
+    done: dict[str, np.ndarray] = {}
+
+    def weight(name: str) -> np.ndarray:
+        if name not in done:
+            done[name] = _initial(circuit.synapses[name], circuit, parameters, seed, weight)
+        return done[name]
+
+    return {name: weight(name) for name, s in circuit.synapses.items() if s.weight is None}
+
+
+def _initial(
+    synapse: Synapse,
+    circuit: Circuit,
+    parameters: Mapping[str, Value],
+    seed: int,
+    weight: Callable[[str], np.ndarray],
+) -> np.ndarray:
+    stream = Stream(seed, synapse.name)
+    n_pre = circuit.populations[synapse.source[0]].size
+    n_post = circuit.populations[synapse.target[0]].size
+    init = synapse.init
+
+    def leaf(node: Expr) -> Any:
+        if isinstance(node, WeightOf):
+            bias = circuit.synapses[node.synapse].bias and not synapse.bias
+            return weight(node.synapse)[:, :-1] if bias else weight(node.synapse)
+        if isinstance(node, Parameter):
+            number = parameters[node.name]
+            if isinstance(number, tuple):
+                row = np.asarray(number)
+                return row[:, None] if node.side == "post" and len(synapse.shape) == 2 else row
+            return number
+        raise TypeError(f"{synapse.name}: `init` cannot read {node!r}")
+
+    arrays: dict[str, np.ndarray] = {}
+
+    def drawn(node: Expr) -> Expr | None:
+        if isinstance(node, Call) and (
+            node.function in INITIALISERS or node.function in ("transpose", "copy")
+        ):
+            name = f"%{len(arrays)}"
+            if node.function in INITIALISERS:
+                arguments = [float(value(drawn_all(a), load, leaf)) for a in node.arguments]
+                arrays[name] = draw(node.function, arguments, synapse.shape, n_pre, n_post, stream)
+            else:
+                inner = np.asarray(value(drawn_all(node.arguments[0]), load, leaf))
+                arrays[name] = inner.T if node.function == "transpose" else inner
+            return Load(name)
+        return None
+
+    def drawn_all(expr: Expr) -> Expr:
+        return transform(expr, drawn)
+
+    def load(node: Load) -> np.ndarray:
+        return arrays[node.buffer]
+
+    if init is None:
+        default = CONNECTIVITY[synapse.connect].init
+        if default in INITIALISERS:
+            start: Any = draw(str(default), (), synapse.shape, n_pre, n_post, stream)
+        else:
+            start = float(default)
+    else:
+        start = value(drawn_all(init), load, leaf)
+    result = np.array(np.broadcast_to(np.asarray(start, dtype=np.float64), synapse.shape))
+    mask = weight_mask(synapse.connect, n_post, n_pre)
+    return result if mask is None else result * mask
+
+
+def warn_of_precision(
+    circuit: Circuit, weights: Mapping[str, np.ndarray], given: Mapping[str, Any], dtype: str
+) -> None:
+    """Warns of rules whose changes floats of this width would swallow (see `graphs.precision`)."""
+    if dtype == "float64":
+        return
+    for hazard in hazards(circuit, weights, parameter_values(circuit, given), dtype):
+        warnings.warn(str(hazard), PrecisionWarning, stacklevel=4)
+
+
+def sums_kept(
+    circuit: Circuit,
+    starts: Sequence[Mapping[str, np.ndarray]],
+    given: Sequence[Mapping[str, Any]],
+    dtype: str,
+) -> tuple[SmallSum, ...]:
+    """The weights and slow variables that are compensated, since one replica asks for it.
+
+    Each is noted in the log "apical".
+    """
+    found: dict[str, SmallSum] = {}
+    for arrays, own in zip(starts, given, strict=True):
+        for one in small_sums(circuit, arrays, parameter_values(circuit, own), dtype):
+            found.setdefault(one.name, one)
+    for one in found.values():
+        LOG.info("%s", one)
+    return tuple(found.values())
+
+
+def initial_slow(circuit: Circuit, parameters: Mapping[str, Value]) -> dict[str, np.ndarray]:
+    """The slow variables of one replica: one number per unit."""
+    found: dict[str, np.ndarray] = {}
+    for population in circuit.populations.values():
+        for name, expression in population.slow.items():
+            start = value(expression, _no_buffer, lambda n: _constant(n, parameters))
+            row = np.asarray(start, dtype=np.float64)
+            found[f"{population.name}.{name}"] = np.array(np.broadcast_to(row, (population.size,)))
+    return found
+
+
+def _no_buffer(node: Load) -> Any:
+    raise TypeError(f"a start value cannot read {node.buffer}")
+
+
+def _constant(node: Expr, parameters: Mapping[str, Value]) -> Any:
+    if isinstance(node, Parameter):
+        return np.asarray(parameters[node.name])
+    raise TypeError(f"a start value cannot read {node!r}")

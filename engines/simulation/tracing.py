@@ -1,0 +1,112 @@
+"""From the records of an engine to labelled traces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ...graphs.circuit import Circuit
+from ...graphs.program import Program, Slot
+from ...traces.budget import check_budget
+from ...traces.traces import Traces
+from ..presentation import Presentations
+
+
+def sample_times(done: Sequence[Presentations], rows: Sequence[int]) -> np.ndarray:
+    """Time of some rows: (step,), or with `sample`, or `replica` too, where they differ in it."""
+    if not done:
+        return np.zeros(len(rows))
+    parts = [work.keeper.rows(0, work.count)[:, :, rows] for work in done if work.keeper]
+    times = parts[0][:, :1]
+    if any(np.any(part != times) for part in parts):
+        spread = [_spread(part, work) for part, work in zip(parts, done, strict=True)]
+        times = np.concatenate(spread, axis=1)
+    if np.any(times != times[:1]):
+        return times
+    return times[0, 0] if times.shape[1] == 1 else times[0]
+
+
+def _spread(times: np.ndarray, work: Presentations) -> np.ndarray:
+    """(replica, sample, row) from (replica, 1 or presentation, row)."""
+    shape = (len(times), work.count, times.shape[2])
+    return np.repeat(np.broadcast_to(times, shape), work.batch, axis=1)
+
+
+def traced(
+    circuit: Circuit,
+    program: Program,
+    done: Sequence[Presentations],
+    facts: Mapping[str, Any],
+    parameters: Mapping[str, np.ndarray],
+) -> Traces:
+    """The records of presentations as traces; NaN at the rows that a record did not take.
+
+    parameters: those in which replicas differ.
+    """
+    rows = sorted({row for slot in program.slots for row in slot.rows}) or list(range(program.rows))
+    names = [(p.name, s) for p in program.phases for s in range(p.steps + 1)]
+    arrays: dict[str, np.ndarray] = {}
+    for number, slot in enumerate(program.slots):
+        found = _joined(slot, [work.records[number] for work in done], rows)
+        if slot.name in arrays:  # asked for by several lines: each row that one of them takes
+            found = np.where(np.isnan(found), arrays[slot.name], found)
+        arrays[slot.name] = found
+    return Traces(
+        arrays,
+        phase=[names[r][0] for r in rows],
+        phase_step=[names[r][1] for r in rows],
+        time=sample_times(done, rows),
+        time_unit=circuit.time_unit,
+        sample=list(range(sum(work.count * work.batch for work in done))),
+        replica=list(range(len(done[0].seeds) if done else 1)),
+        manifest=facts,
+        parameters=parameters,
+    )
+
+
+def _joined(slot: Slot, records: list[np.ndarray], rows: list[int]) -> np.ndarray:
+    """(replica, sample, row, unit) of one record, or (replica, sample, row) of a number."""
+    joined = np.concatenate([_by_sample(record) for record in records], axis=1)
+    if len(slot.rows) != len(rows):
+        position = {row: i for i, row in enumerate(rows)}
+        wide = np.full((*joined.shape[:2], len(rows), joined.shape[3]), np.nan, joined.dtype)
+        wide[:, :, [position[r] for r in slot.rows]] = joined
+        joined = wide
+    return joined if slot.shape[0] == "unit" else joined[..., 0]
+
+
+def _by_sample(record: np.ndarray) -> np.ndarray:
+    """(replica, presentation, row, unit, batch) -> (replica, sample, row, unit)."""
+    moved = record.transpose(0, 1, 4, 2, 3)
+    return moved.reshape(moved.shape[0], -1, *moved.shape[3:])
+
+
+def check_recording(
+    program: Program, samples: int, replicas: int, dtype: np.dtype, budget: int
+) -> None:
+    """Whether the records of a run fit into a budget of bytes.
+
+    Raises:
+        BudgetError: They do not.
+    """
+    units = {s.name: int(s.shape[1]) if s.shape[0] == "unit" else 1 for s in program.slots}
+    if units:
+        check_budget(
+            units,
+            rows=program.rows,
+            samples=samples,
+            replicas=replicas,
+            itemsize=dtype.itemsize,
+            budget=budget,
+        )
+
+
+def stops(done: Sequence[Presentations]) -> dict[str, np.ndarray]:
+    """phase -> steps until each sample met its stop rule, (replica, sample); -1 at the limit."""
+    names = done[0].stopped if done else {}
+    replicas = len(done[0].seeds) if done else 1
+    return {
+        n: np.concatenate([w.stopped[n].reshape(replicas, -1) for w in done], axis=1) for n in names
+    }

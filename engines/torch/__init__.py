@@ -1,0 +1,1 @@
+"""The torch engine: a Program as calls on static tensors."""

@@ -1,0 +1,112 @@
+"""Philox 4x32-10 on tensors: the same bits as `philox`, in int64 arithmetic with masks.
+
+A 32 by 32 bit product wraps around in int64 but keeps its 64 bits; a shift to the right is followed
+by a mask, which removes the copies of the sign. Every tensor is made beforehand, so that drawing
+allocates nothing and can be captured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+
+import torch
+
+from .. import philox
+from .elementwise import Tape, Tensor
+
+LOW = 0xFFFFFFFF
+
+
+MULTIPLIER_0, MULTIPLIER_1 = int(philox.MULTIPLIER_0), int(philox.MULTIPLIER_1)
+
+
+def keys(seeds: Sequence[int], name: str, device: torch.device) -> list[tuple[Tensor, Tensor]]:
+    """The two key words of each round, (replica, 1, 1)."""
+    words = [philox.key_of(seed, name) for seed in seeds]
+    rounds = []
+    for number in range(10):
+        pair = []
+        for side, weyl in ((0, int(philox.WEYL_0)), (1, int(philox.WEYL_1))):
+            column = [(w[side] + number * weyl) & LOW for w in words]
+            pair.append(torch.tensor(column, dtype=torch.int64, device=device).reshape(-1, 1, 1))
+        rounds.append((pair[0], pair[1]))
+    return rounds
+
+
+def counter_words(step: Tensor, sample: Tensor, tape: Tape) -> tuple[Tensor, Tensor, Tensor]:
+    """c1, c2, c3 of `philox.counter`; step (replica, 1, 1), sample (replica, batch, 1)."""
+    low, high = torch.zeros_like(step), torch.zeros_like(step)
+    first, rest = torch.zeros_like(sample), torch.zeros_like(sample)
+    tape += [
+        partial(torch.bitwise_and, step, LOW, out=low),
+        partial(torch.bitwise_right_shift, step, 32, out=high),
+        partial(high.bitwise_left_shift_, 16),
+        partial(torch.bitwise_and, sample, LOW, out=first),
+        partial(torch.bitwise_right_shift, sample, 32, out=rest),
+        partial(rest.bitwise_or_, high),
+    ]
+    return low, first, rest
+
+
+class Generator:
+    """Writes the calls that fill four tensors of words from counters.
+
+    Args:
+        shape: (replica, batch, units).
+        counters: The four counter words, broadcastable to the shape, int64 below 2^32.
+    """
+
+    def __init__(self, shape: tuple[int, ...], counters: Sequence[Tensor], device: torch.device):
+        def new() -> Tensor:
+            return torch.zeros(shape, dtype=torch.int64, device=device)
+
+        self.counters = counters
+        self.words = [new() for _ in range(4)]
+        self.high, self.low = new(), new()
+        self.spare = [new(), new()]
+
+    def write(self, tape: Tape, rounds: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Ten rounds, in place."""
+        c = self.words
+        for word, counter in zip(c, self.counters, strict=True):
+            tape.append(partial(word.copy_, counter))
+        for k0, k1 in rounds:
+            product = self.spare
+            tape.append(partial(torch.mul, c[0], MULTIPLIER_0, out=product[0]))
+            tape.append(partial(torch.mul, c[2], MULTIPLIER_1, out=product[1]))
+            for target, other, whole, key in ((0, 1, product[1], k0), (2, 3, product[0], k1)):
+                tape.append(partial(torch.bitwise_right_shift, whole, 32, out=self.high))
+                tape.append(partial(self.high.bitwise_and_, LOW))
+                tape.append(partial(self.high.bitwise_xor_, c[other]))
+                tape.append(partial(torch.bitwise_xor, self.high, key, out=c[target]))
+            tape.append(partial(torch.bitwise_and, product[1], LOW, out=c[1]))
+            tape.append(partial(torch.bitwise_and, product[0], LOW, out=c[3]))
+
+    def _unit_interval(self, tape: Tape, high: Tensor, low: Tensor, out: Tensor) -> None:
+        tape.append(partial(torch.bitwise_right_shift, high, 5, out=self.high))
+        tape.append(partial(torch.bitwise_left_shift, self.high, 26, out=self.high))
+        tape.append(partial(torch.bitwise_right_shift, low, 6, out=self.low))
+        tape.append(partial(self.high.bitwise_or_, self.low))
+        tape.append(partial(out.copy_, self.high))
+        tape.append(partial(out.mul_, 2.0**-53))
+
+    def write_normal(
+        self, tape: Tape, rounds: Sequence[tuple[Tensor, Tensor]], target: Tensor
+    ) -> None:
+        """Target := sqrt(-2 log(1 - u)) cos(2 pi v)."""
+        self.write(tape, rounds)
+        u, v = (torch.zeros(target.shape, dtype=torch.float64, device=target.device) for _ in "uv")
+        self._unit_interval(tape, self.words[0], self.words[1], u)
+        self._unit_interval(tape, self.words[2], self.words[3], v)
+        tape += [
+            partial(torch.neg, u, out=u),
+            partial(torch.log1p, u, out=u),
+            partial(u.mul_, -2.0),
+            partial(torch.sqrt, u, out=u),
+            partial(v.mul_, 2.0 * math.pi),
+            partial(torch.cos, v, out=v),
+            partial(u.mul_, v),
+            partial(target.copy_, u),
+        ]

@@ -1,0 +1,1 @@
+"""Binding: what each name of a file means; families become members."""

@@ -1,0 +1,211 @@
+"""Cells: the statements of a kind of neuron, heirs expanded, not yet resolved for a population."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping as Dictionary
+from dataclasses import dataclass, field
+
+from ..expressions.parser import Statement, parse_expression, parse_statement
+from ..expressions.tree import Expr, RateReference, Reference, walk
+from ..reading.keys import CELL_WORDS, texts
+from ..reading.merge import merge_cell
+from ..reading.nodes import Mapping, Scalar, Sequence
+from ..reading.problems import Problems, Skip
+
+RESERVED = ("input", "w", "pre", "post")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A statement where it stands; `compartment` is None outside compartments."""
+
+    scalar: Scalar
+    statement: Statement
+    compartment: str | None = None
+
+
+@dataclass
+class Cell:
+    """A kind of neuron. `kinds`: variable -> state, algebraic, slow, or assigned (after_step)."""
+
+    name: str
+    compartments: tuple[str, ...] = ()
+    equations: list[Line] = field(default_factory=list)
+    after_step: list[Line] = field(default_factory=list)
+    rules: list[Line] = field(default_factory=list)
+    slow: dict[str, tuple[Scalar, Expr]] = field(default_factory=dict)
+    domain: list[tuple[Scalar, Scalar, Scalar]] = field(default_factory=list)  # name, low, high
+    kinds: dict[str, str] = field(default_factory=dict)
+    broken: bool = False  # a line cannot be read, so that not all variables are known
+
+    def mentioned(self) -> set[str]:
+        """Every name that a statement of the cell has."""
+        found: set[str] = set()
+        for line in (*self.equations, *self.after_step, *self.rules):
+            found |= set(_names(line.statement.right))
+        return found
+
+
+def _names(expr: Expr) -> Iterator[str]:
+    for node in walk(expr):
+        if isinstance(node, Reference | RateReference):
+            yield node.name
+
+
+def expanded(
+    name: Scalar,
+    cells: Dictionary[str, Mapping],
+    library: Dictionary[str, Mapping],
+    problems: Problems,
+    chain: tuple[str, ...] = (),
+) -> Mapping:
+    """The text of a cell of the file or the library, with what it inherits (`is`)."""
+    in_file = name.text in cells and name.text not in chain[-1:]
+    if not in_file and name.text not in library:
+        if name.text in chain:
+            problems.fail(name.place, f"the cell '{name.text}' inherits from itself")
+        problems.unknown(name.place, "there is no cell", name.text, [*cells, *library])
+        raise Skip
+    cell = cells[name.text] if in_file else library[name.text]
+    if chain.count(name.text) > 1 or (name.text in chain and in_file):
+        problems.fail(name.place, "cells inherit in a circle: " + " -> ".join((*chain, name.text)))
+    parent = cell.get("is")
+    if not isinstance(parent, Scalar):
+        return cell
+    lower = expanded(parent, cells, library, problems, (*chain, name.text))
+    own = Mapping(tuple((k, n) for k, n in cell.entries if k.text != "is"), cell.place)
+    return merge_cell(lower, own, problems)
+
+
+def cell_of(name: str, text: Mapping, problems: Problems) -> Cell:
+    """The statements of an expanded cell, checked for what is true of every population of it."""
+    cell = Cell(name)
+    compartments: list[str] = []
+    for key, node in text.entries:
+        if key.text in CELL_WORDS:
+            continue
+        if not key.text.isidentifier():
+            problems.add(key.place, f"'{key.text}' is no name for a compartment")
+            continue
+        compartments.append(key.text)
+        for scalar in texts(node):
+            with problems.guard():
+                _equation(cell, key, scalar, problems)
+    cell.compartments = tuple(compartments)
+    _slow(cell, text, problems)
+    for scalar in texts(text.get("after_step")):
+        with problems.guard():
+            _after_step(cell, scalar, problems)
+    _domain(cell, text, problems)
+    for scalar in texts(text.get("rules")):
+        with problems.guard():
+            _rule(cell, scalar, problems)
+    return cell
+
+
+def _line(cell: Cell, scalar: Scalar, compartment: str | None, problems: Problems) -> Line:
+    """A statement, read; where it cannot be, the cell has a variable that nobody knows."""
+    try:
+        line = Line(scalar, problems.parsed(scalar, parse_statement), compartment)
+        _check_target(line, problems)
+    except Skip:
+        cell.broken = True
+        raise
+    return line
+
+
+def _equation(cell: Cell, compartment: Scalar, scalar: Scalar, problems: Problems) -> None:
+    line = _line(cell, scalar, compartment.text, problems)
+    kind, name = line.statement.kind, line.statement.target.name
+    if name in cell.kinds:
+        problems.fail(scalar.place, f"the variable '{name}' has two equations in this cell")
+    cell.kinds[name] = kind if kind == "state" else "algebraic"
+    if kind not in ("state", "algebraic"):
+        problems.fail(
+            scalar.place,
+            f"an update (`{kind}`) stands in the compartment '{compartment.text}'",
+            expected="`x = E` or `dx/dt = E`; updates stand under `after_step` or `rules`",
+        )
+    if line.statement.loop is not None:
+        problems.fail(scalar.place, "an equation of a cell has no `for`")
+    cell.equations.append(line)
+
+
+def _slow(cell: Cell, text: Mapping, problems: Problems) -> None:
+    section = text.get("slow")
+    for key, node in section.entries if isinstance(section, Mapping) else ():
+        with problems.guard():
+            if not isinstance(node, Scalar):
+                raise Skip
+            if key.text in cell.kinds:
+                problems.fail(key.place, f"the slow variable '{key.text}' has an equation as well")
+            cell.kinds[key.text] = "slow"
+            cell.slow[key.text] = (node, problems.parsed(node, parse_expression))
+
+
+def _after_step(cell: Cell, scalar: Scalar, problems: Problems) -> None:
+    line = _line(cell, scalar, None, problems)
+    name = line.statement.target.name
+    kind = cell.kinds.setdefault(name, "assigned")
+    _must_update(line, "after_step", problems)
+    if kind == "algebraic":
+        problems.fail(
+            scalar.place, f"'{name}' has the equation `{name} = ...`; after_step cannot change it"
+        )
+    if kind == "slow":
+        problems.fail(scalar.place, f"'{name}' is a slow variable; it changes under `rules`")
+    cell.after_step.append(line)
+
+
+def _rule(cell: Cell, scalar: Scalar, problems: Problems) -> None:
+    line = _line(cell, scalar, None, problems)
+    name = line.statement.target.name
+    _must_update(line, "rules", problems)
+    if cell.kinds.get(name) != "slow":
+        problems.unknown(scalar.place, "there is no slow variable", name, cell.slow)
+        raise Skip
+    cell.rules.append(line)
+
+
+def _must_update(line: Line, where: str, problems: Problems) -> None:
+    if line.statement.kind == "algebraic":
+        problems.fail(
+            line.scalar.place,
+            f"a line of `{where}` is an update",
+            expected="`x := E`, `x += E` or `x -= E`",
+            suggestion=line.scalar.text.replace("=", ":=", 1),
+        )
+    if line.statement.kind == "state":
+        problems.fail(
+            line.scalar.place,
+            f"a line of `{where}` is an update",
+            expected="`x := E`, `x += E` or `x -= E`; `dx/dt` stands in a compartment",
+        )
+
+
+def _domain(cell: Cell, text: Mapping, problems: Problems) -> None:
+    section = text.get("domain")
+    for key, node in section.entries if isinstance(section, Mapping) else ():
+        bounds = texts(node)
+        if not isinstance(node, Sequence) or len(bounds) != 2:
+            problems.add(node.place, "a domain is two numbers", expected=f"{key.text}: [0, 1]")
+        elif cell.kinds.get(key.text) not in ("state", "assigned"):
+            states = [n for n, kind in cell.kinds.items() if kind in ("state", "assigned")]
+            problems.unknown(
+                key.place, "a domain is of a state; there is no state", key.text, states
+            )
+        else:
+            cell.domain.append((key, bounds[0], bounds[1]))
+
+
+def _check_target(line: Line, problems: Problems) -> None:
+    """The left side of a statement of a cell is a bare name."""
+    target = line.statement.target
+    start = target.span[0] if target.span else 0
+    place = line.scalar.place_at(start)
+    if target.index is not None or target.attributes or target.phase:
+        problems.fail(
+            place, "the left side of a statement of a cell is a variable of that cell, a bare name"
+        )
+    if target.name in RESERVED:
+        problems.fail(place, f"'{target.name}' is a word of the language, no name for a variable")

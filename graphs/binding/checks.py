@@ -1,0 +1,139 @@
+"""Checks of a whole file: ports, phases that have ended, sets, what nobody uses."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping as Dictionary
+
+from ..circuit import Protocol
+from ..reading.nodes import Mapping, Node, Scalar, Sequence
+from .declared import Latch
+from .names import Names
+
+
+def check_ports(names: Names) -> None:
+    """Every named port that a cell reads is reached by a synapse, and the other way round."""
+    reached = {(s.target.name, s.compartment, s.port) for s in names.synapses.values()}
+    read = {(r.population, r.compartment, r.port) for r in names.inputs}
+    for one in names.inputs:
+        if one.port is not None and (one.population, one.compartment, one.port) not in reached:
+            ports = [p for m, c, p in reached if (m, c) == (one.population, one.compartment) and p]
+            start = one.node.span[0] if one.node.span else 0
+            names.problems.add(
+                one.scalar.place_at(start),
+                f"no synapse reaches the port '{one.port}' of '{one.population}.{one.compartment}'",
+                expected=f"a synapse with `to: {one.population}.{one.compartment}.{one.port}`"
+                + (f"; those there are: {', '.join(sorted(ports))}" if ports else ""),
+            )
+    for link in names.synapses.values():
+        if (link.target.name, link.compartment, link.port) not in read:
+            place = (link.entry.key("to") or link.key).place
+            node = link.entry.get("to")
+            if isinstance(node, Scalar):
+                place = node.place
+            word = "input" if link.port is None else f"input.{link.port}"
+            names.problems.add(
+                place,
+                f"no equation of '{link.target.name}.{link.compartment}' reads `{word}`, "
+                f"which '{link.name}' brings",
+            )
+
+
+def check_latches(names: Names, protocols: Dictionary[str, Protocol]) -> None:
+    """`x@p` is read only when p has ended."""
+    for latch in names.latches:
+        for protocol in protocols.values():
+            wrong = _too_early(latch, protocol)
+            if wrong is not None:
+                place = latch.scalar.place_at(latch.offset)
+                names.problems.add(
+                    place,
+                    f"`@{latch.phase}` is read in the phase '{wrong}' of '{protocol.name}', where "
+                    f"'{latch.phase}' has not ended",
+                )
+                break
+
+
+def _too_early(latch: Latch, protocol: Protocol) -> str | None:
+    """The phase of a protocol in which a latch is read before it has a value, if any."""
+    ended: set[str] = set()
+    rule = latch.reader in ("synapse", "slow")
+    for phase in protocol.phases:
+        steps = phase.steps is not None or phase.duration is not None
+        if latch.reader == "equation" and steps and latch.phase not in ended:
+            return phase.name
+        each = {_item(i.name, i.variable) for i, _ in phase.learn_each_step}
+        if rule and latch.name in each and latch.phase not in ended:
+            return phase.name
+        ended.add(phase.name)
+        learnt = {_item(i.name, i.variable) for group in phase.learn for i in group}
+        if rule and latch.name in learnt and latch.phase not in ended:
+            return phase.name
+    return None
+
+
+def _item(name: str, variable: str | None) -> str:
+    return name if variable is None else f"{name}.{variable}"
+
+
+def check_sets(names: Names) -> None:
+    """What a phase sets is not fixed at lowering."""
+    for name, scalar in names.set_places.items():
+        if name in names.parameters.structural:
+            names.problems.add(
+                scalar.place,
+                f"'{name}' is fixed before the run: a size, an index or a step count needs it",
+                expected="a parameter that only equations, rules, `dt` or `until` read",
+            )
+
+
+def check_unused(root: Mapping, names: Names) -> None:
+    """Warn of parameters and streams that no text of the file names, in any variant."""
+    used = _names_used(root)
+    for base in names.parameters.bases():
+        if base not in used:
+            key = names.parameters.key(base)
+            names.problems.add(key.place, f"the parameter '{base}' is not used", warning=True)
+    data = root.get("data")
+    for key, _ in data.entries if isinstance(data, Mapping) else ():
+        if key.text not in used:
+            names.problems.add(key.place, f"the stream '{key.text}' is not used", warning=True)
+
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+PROSE = ("name", "title", "cite", "time_unit", "extends")
+DECLARES = ("parameters", "data", "functions")
+
+
+def _names_used(root: Mapping) -> set[str]:
+    """Every word in the texts of a file, but for those that only declare."""
+    found: set[str] = set()
+    for key, node in root.entries:
+        if key.text in PROSE:
+            continue
+        if key.text == "variants" and isinstance(node, Mapping):
+            for _, variant in node.entries:
+                if isinstance(variant, Mapping):
+                    found |= _names_used(variant)
+        elif key.text in DECLARES and isinstance(node, Mapping):
+            for name, value in node.entries:
+                found |= set(NAME.findall(name.text)[1:])
+                own = NAME.findall(name.text)[:1]
+                found |= set(_words((value,))) - (set(own) if key.text == "parameters" else set())
+        else:
+            found |= set(_words((node,)))
+            if key.text == "predicts" and isinstance(node, Mapping):
+                found |= set(node.keys())
+    return found
+
+
+def _words(nodes: Iterable[Node]) -> Iterator[str]:
+    for node in nodes:
+        if isinstance(node, Scalar):
+            yield from NAME.findall(node.text)
+        elif isinstance(node, Sequence):
+            yield from _words(node.items)
+        else:
+            for key, value in node.entries:
+                yield from NAME.findall(key.text)[1:]
+                yield from _words((value,))

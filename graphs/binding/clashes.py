@@ -1,0 +1,111 @@
+"""Clashes: names that stand for two things, and names that are none.
+
+What a file declares, populations, synapses, energies and streams, is one name space: `W.x` can then
+mean one thing only, in a record, a state and a file of traces.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping as Dictionary
+
+from ..circuit import Synapse
+from ..reading.keys import texts
+from ..reading.nodes import Mapping, Scalar
+from ..reading.problems import Problems, base_name
+from .cells import RESERVED
+from .names import Names
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
+KINDS = {  # section -> what is declared there
+    "data": "a stream",
+    "populations": "a population",
+    "synapses": "a synapse",
+    "energy": "an energy",
+}
+PLAIN = {  # sections whose keys are bare names, without an index
+    "energy": "an energy",
+    "predicts": "a prediction",
+    "protocols": "a protocol",
+}
+AXES = ("replica", "sample", "step", "phase", "phase_step", "time", "manifest")  # of traces
+FILTERED = ("s", "p")  # the states of a `filter`
+
+
+def check_names(root: Mapping, problems: Problems) -> None:
+    """Write down names that are declared twice, are words of the language, or are no names."""
+    first: dict[str, tuple[str, Scalar]] = {}
+    for section, kind in KINDS.items():
+        for key in _keys(root, section):
+            _one_meaning(key, kind, first, problems)
+    for section, kind in PLAIN.items():
+        for key in _keys(root, section):
+            _is_name(key, kind, problems)
+    protocols = root.get("protocols")
+    for _, protocol in protocols.entries if isinstance(protocols, Mapping) else ():
+        for key, _ in protocol.entries if isinstance(protocol, Mapping) else ():
+            _is_name(key, "a phase", problems)
+    for key in _keys(root, "energy"):
+        if key.text in AXES:
+            problems.add(
+                key.place,
+                f"an energy cannot be called '{key.text}', the name of an axis of the traces",
+                suggestion=problems.corrected(key.place, key.text, f"{key.text}_energy"),
+            )
+
+
+def check_traces(synapses: Dictionary[str, Synapse], names: Names) -> None:
+    """Write down traces that are called as the states of their synapse's filter, or `w`."""
+    for synapse in synapses.values():
+        scalars = texts(names.synapses[synapse.name].entry.get("trace"))
+        for scalar, trace in zip(scalars, synapse.trace, strict=True):
+            name = trace.variable
+            if name in RESERVED:
+                message = f"'{name}' is a word of the language, no name for a trace"
+            elif synapse.filter is not None and name in FILTERED:
+                message = f"a trace cannot be called '{name}': the `filter` has the states s and p"
+            else:
+                continue
+            names.problems.add(scalar.place, message, expected="another name, such as m")
+
+
+def _keys(root: Mapping, section: str) -> Iterator[Scalar]:
+    node = root.get(section)
+    yield from (key for key, _ in node.entries) if isinstance(node, Mapping) else ()
+
+
+def _one_meaning(
+    key: Scalar, kind: str, first: dict[str, tuple[str, Scalar]], problems: Problems
+) -> None:
+    name = base_name(key)
+    if name in RESERVED:
+        problems.add(key.place, f"'{name}' is a word of the language, no name for {kind}")
+        return
+    other, where = first.setdefault(name, (kind, key))
+    if other == kind:
+        return  # members of one family
+    file = "" if where.place.path == key.place.path else f" of {where.place.path}"
+    better = f"{name}_{kind.split()[-1]}"
+    problems.add(
+        key.place,
+        f"'{name}' is {kind} here and {other} on line {where.place.line}{file}: populations, "
+        "synapses, energies and streams share one name space",
+        expected="a name of its own for each",
+        suggestion=problems.corrected(key.place, name, better),
+    )
+
+
+def _is_name(key: Scalar, kind: str, problems: Problems) -> None:
+    if NAME.fullmatch(key.text):
+        return
+    problems.add(
+        key.place,
+        f"'{key.text}' is no name for {kind}",
+        expected="letters, digits and _, a letter first",
+        suggestion=_better(key, problems),
+    )
+
+
+def _better(key: Scalar, problems: Problems) -> str | None:
+    made = re.sub(r"\W+", "_", key.text, flags=re.ASCII).strip("_")
+    return problems.corrected(key.place, key.text, made) if NAME.fullmatch(made) else None

@@ -1,0 +1,69 @@
+"""What is known of each thing that a file declares, while the file is loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..expressions.tree import Expr, Reference, WeightOf
+from ..reading.nodes import Mapping, Scalar
+from .cells import Cell
+
+
+@dataclass
+class Member:
+    """One member of a population while a file is loaded."""
+
+    name: str
+    base: str
+    index: int | None
+    key: Scalar
+    size: int
+    cell: Cell
+    kinds: dict[str, str]  # of its variables, also those that only a protocol assigns
+    own: dict[str, Expr] = field(default_factory=dict)
+    own_texts: dict[str, Scalar] = field(default_factory=dict)  # of those that are one number
+
+
+@dataclass
+class Link:
+    """One member of a synapse family while a file is loaded; `shape` leaves a bias column out."""
+
+    name: str
+    base: str
+    index: int | None
+    key: Scalar
+    entry: Mapping
+    bound: dict[str, int]
+    source: Member
+    variable: str
+    target: Member
+    compartment: str
+    port: str | None
+    connect: str
+    bias: bool
+    shape: tuple[int, ...]
+    plastic: bool = False
+    event: bool = True  # has rules that `learn` calls for
+    weights: list[WeightOf] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Latch:
+    """One `@phase` as written: where, which phase, and who reads it (`reader`, `name`)."""
+
+    scalar: Scalar
+    offset: int
+    phase: str
+    reader: str  # equation | synapse | slow
+    name: str
+
+
+@dataclass(frozen=True)
+class InputRead:
+    """One `input` or `input.port` as written, in a compartment of a population."""
+
+    scalar: Scalar
+    node: Reference
+    population: str
+    compartment: str
+    port: str | None

@@ -1,0 +1,208 @@
+"""Populations: cells in number, each family expanded to its members."""
+
+from __future__ import annotations
+
+from ..circuit import Equation, Population, Update
+from ..expressions.constants import NotConstantError, evaluate
+from ..expressions.parser import parse_expression, parse_family
+from ..expressions.tree import Call, Expr, Parameter, Variable
+from ..reading.budget import PART
+from ..reading.keys import POPULATION, required, texts
+from ..reading.nodes import Mapping, Scalar, Sequence
+from ..reading.problems import Problems, Skip, base_name
+from .cells import Cell, Line, cell_of, expanded
+from .constant_scope import ConstantScope
+from .declared import Member
+from .families import expand
+from .names import Names
+from .resolve import resolve
+from .scopes import CellScope
+from .units import check_units
+
+
+class Cells:
+    """The cells of a file and of the library, each read when a population first asks for it."""
+
+    def __init__(self, section: Mapping | None, library: dict[str, Mapping], problems: Problems):
+        entries = section.entries if section is not None else ()
+        self._cells = {k.text: n for k, n in entries if isinstance(n, Mapping)}
+        self._library, self._problems = library, problems
+        self._known: dict[str, Cell | None] = {}
+
+    def get(self, name: Scalar) -> Cell:
+        """The cell of a name; what is wrong with it is written down once."""
+        if name.text not in self._known:
+            self._known[name.text] = None
+            text = expanded(name, self._cells, self._library, self._problems)
+            self._known[name.text] = cell_of(name.text, text, self._problems)
+        cell = self._known[name.text]
+        if cell is None:
+            self._problems.echo()
+        return cell
+
+    def check(self) -> None:
+        """Read also the cells that no population is made of."""
+        for name, node in self._cells.items():
+            with self._problems.guard():
+                self.get(Scalar(name, name, node.place))
+
+
+def declare(section: Mapping, cells: Cells, names: Names) -> None:
+    """Fill `names.populations` and `names.families`."""
+    for key, node in section.entries:
+        with names.problems.guard(names.broken, base_name(key)):
+            family = names.problems.parsed(key, parse_family)
+            members = names.families.setdefault(family.name, {})
+            if not isinstance(node, Mapping) or not required(node, POPULATION, key, names.problems):
+                raise Skip
+            indexed = family.index is not None or family.member is not None
+            every = expand(names, key, family) if indexed else {None: {}}
+            if members and (None in members) == indexed:
+                names.problems.fail(
+                    key.place, f"the population '{family.name}' is declared with and without index"
+                )
+            names.problems.spend(PART * len(every), key.place)
+            for index, bound in every.items():
+                with names.problems.guard(names.broken, family.name):
+                    _member(key, node, family.name, index, bound, cells, names)
+
+
+def _member(
+    key: Scalar,
+    entry: Mapping,
+    base: str,
+    index: int | None,
+    bound: dict[str, int],
+    cells: Cells,
+    names: Names,
+) -> None:
+    name = base if index is None else f"{base}[{index}]"
+    if name in names.populations:
+        names.problems.fail(key.place, f"the population '{name}' is declared twice")
+    kind, size = entry.get("cell"), entry.get("size")
+    if not isinstance(kind, Scalar) or not isinstance(size, Scalar):
+        raise Skip
+    cell = cells.get(kind)
+    units = names.integer(size, bound, "the size of a population")
+    member = Member(name, base, index, key, units, cell, dict(cell.kinds))
+    section = entry.get("parameters")
+    if isinstance(section, Mapping):
+        _own_parameters(member, section, bound, names)
+    names.populations[name] = member
+    names.families[base][index] = name
+
+
+def _own_parameters(member: Member, section: Mapping, bound: dict[str, int], names: Names) -> None:
+    for key, node in section.entries:
+        with names.problems.guard():
+            if key.text in member.kinds:
+                names.problems.fail(key.place, f"'{key.text}' is a variable of the cell as well")
+            if isinstance(node, Sequence):
+                values = texts(node)
+                if len(values) != member.size:
+                    names.problems.fail(
+                        node.place,
+                        f"'{key.text}' has {len(values)} values for {member.size} units",
+                    )
+                full = f"{member.name}.{key.text}"
+                expressions = tuple(names.constant(s, bound, "a parameter")[0] for s in values)
+                names.parameters.add(full, expressions)
+                member.own[key.text] = Parameter(full)
+            elif isinstance(node, Scalar):
+                scope = ConstantScope(names, node, bound, "a parameter of a population")
+                expr = resolve(names.problems.parsed(node, parse_expression), scope)
+                check_units(expr, member, scope)
+                member.own[key.text] = expr
+                member.own_texts[key.text] = node
+
+
+def finish(names: Names) -> dict[str, Population]:
+    """Every population with its equations resolved, in file order."""
+    return {name: _finished(member, names) for name, member in names.populations.items()}
+
+
+def _finished(member: Member, names: Names) -> Population:
+    cell = member.cell
+    equations: list[Equation] = []
+    for line in cell.equations:
+        with names.problems.guard():
+            equations.append(_equation(line, member, names))
+    updates = [*_updates(cell.after_step, member, names), *_domains(member, names)]
+    slow: dict[str, Expr] = {}
+    for name, (scalar, expr) in cell.slow.items():
+        with names.problems.guard():
+            scope = CellScope(names, scalar, member)
+            slow[name] = resolve(expr, scope)
+            _only_constants(slow[name], scope)
+    return Population(
+        name=member.name,
+        base=member.base,
+        index=member.index,
+        size=member.size,
+        cell=cell.name,
+        compartments=cell.compartments,
+        equations=tuple(equations),
+        after_step=tuple(updates),
+        slow=slow,
+        rules=tuple(_updates(cell.rules, member, names, slow=True)),
+        states=tuple(n for n, kind in member.kinds.items() if kind in ("state", "assigned")),
+    )
+
+
+def _equation(line: Line, member: Member, names: Names) -> Equation:
+    statement = line.statement
+    scope = CellScope(names, line.scalar, member, line.compartment, statement.kind == "state")
+    names.reading(line.scalar, statement.right, "equation", member.name)
+    names.equation_places[member.name, statement.target.name] = line.scalar
+    right = resolve(statement.right, scope)
+    check_units(right, member, scope)
+    tau = None
+    if statement.tau is not None:
+        tau = resolve(statement.tau, CellScope(names, line.scalar, member, line.compartment))
+        check_units(tau, member, scope)
+    return Equation(statement.target.name, right, statement.kind, tau, line.compartment)
+
+
+def _updates(lines: list[Line], member: Member, names: Names, slow: bool = False) -> list[Update]:
+    found: list[Update] = []
+    for line in lines:
+        with names.problems.guard():
+            scope = CellScope(names, line.scalar, member)
+            reader, name = ("equation", member.name)
+            if slow:
+                reader, name = "slow", f"{member.name}.{line.statement.target.name}"
+            names.reading(line.scalar, line.statement.right, reader, name)
+            right = resolve(line.statement.right, scope)
+            check_units(right, member, scope)
+            found.append(Update(line.statement.target.name, line.statement.kind, right))
+    return found
+
+
+def _domains(member: Member, names: Names) -> list[Update]:
+    """`domain: y: [a, b]` is `after_step: y := clip(y, a, b)`."""
+    found: list[Update] = []
+    for key, low, high in member.cell.domain:
+        with names.problems.guard():
+            bounds = tuple(
+                resolve(names.problems.parsed(s, parse_expression), CellScope(names, s, member))
+                for s in (low, high)
+            )
+            variable = Variable(member.name, key.text)
+            found.append(Update(key.text, ":=", Call("clip", (variable, *bounds))))
+    return found
+
+
+def _only_constants(expr: Expr, scope: CellScope) -> None:
+    """The start of a slow variable is made of numbers and parameters."""
+    try:
+        evaluate(expr, lambda name: _scalar(scope.names.parameters.value(name)))
+    except NotConstantError as error:
+        start = error.node.span[0] if error.node.span else 0
+        scope.names.problems.add(
+            scope.scalar.place_at(min(start, len(scope.scalar.text))),
+            "the start of a slow variable is a constant",
+        )
+
+
+def _scalar(value: float | tuple[float, ...]) -> float:
+    return value[0] if isinstance(value, tuple) else value

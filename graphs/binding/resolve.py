@@ -1,0 +1,148 @@
+"""Resolving: names as written become leaves that say what is meant; user functions are inlined.
+
+A `Scope` is what a piece of text may name. Look-up is innermost first: bound index, what the scope
+itself has (a cell's variables, `pre` and `post`, ...), parameters, streams, built-ins.
+"""
+
+from __future__ import annotations
+
+import math
+
+from ...compartments.functions import DERIVATIVES, FUNCTIONS
+from ..expressions.tree import (
+    Call,
+    Counter,
+    Expr,
+    Noise,
+    Number,
+    Range,
+    RateReference,
+    Reference,
+    Stream,
+    transform,
+)
+from ..reading.budget import NODE, TEXT
+from .names import NOTHING, Scope
+
+COUNTERS = ("t", "dt", "step", "presentation", "sample", "epoch")
+
+
+def resolve(expr: Expr, scope: Scope) -> Expr:
+    """The expression with every name resolved in a scope and every user function inlined."""
+    spend, place = scope.names.problems.spend, scope.scalar.place
+    spend(TEXT, place)
+
+    def each(node: Expr) -> Expr | None:
+        spend(NODE, place)
+        if isinstance(node, Reference):
+            return _reference(node, scope)
+        if isinstance(node, RateReference):
+            return scope.rate(node)
+        if isinstance(node, Call):
+            return _call(node, scope)
+        if isinstance(node, Range):
+            scope.fail(node, "a range stands only in an index inside `sum` and `mean`")
+            return NOTHING
+        return None
+
+    return transform(expr, each)
+
+
+def spelled(reference: Reference) -> str:
+    """A reference without its index, for messages."""
+    index = "[...]" if reference.index is not None else ""
+    phase = f"@{reference.phase}" if reference.phase else ""
+    return ".".join((reference.name + index, *reference.attributes)) + phase
+
+
+def _bare(reference: Reference) -> bool:
+    return reference.index is None and not reference.attributes and reference.phase is None
+
+
+def _reference(node: Reference, scope: Scope) -> Expr:
+    if _bare(node) and node.name in scope.indices:
+        return Number(float(scope.indices[node.name]), span=node.span)
+    own = scope.own(node)
+    if own is not None:
+        return own
+    names = scope.names
+    if names.parameters.has(node.name):
+        return names.parameters.refer(node, scope)
+    if node.name in names.streams:
+        return _stream(node, scope)
+    if _bare(node):
+        if node.name in COUNTERS:
+            if not scope.counters:
+                scope.fail(node, f"'{node.name}' changes during a run; {scope.where} is a constant")
+                return NOTHING
+            return Counter(node.name, span=node.span)
+        if node.name == "pi":
+            return Number(math.pi, span=node.span)
+        if node.name == "xi":
+            if not scope.noise:
+                scope.fail(node, "noise `xi` stands only on the right of a `d/dt` equation")
+                return NOTHING
+            return Noise(span=node.span)
+    known = [*scope.own_names(), *scope.indices, *names.parameters.bases()]
+    known += [
+        *(names.streams if scope.streams else ()),
+        *(COUNTERS if scope.counters else ()),
+        "pi",
+    ]
+    scope.unknown(node, f"{scope.where} does not know the name", node.name, known)
+    return NOTHING
+
+
+def _stream(node: Reference, scope: Scope) -> Expr:
+    if not scope.streams:
+        scope.fail(node, f"{scope.where} cannot read the stream '{node.name}'")
+        return NOTHING
+    if not _bare(node):
+        scope.fail(node, f"the stream '{node.name}' has no parts and no @phase")
+        return NOTHING
+    return Stream(node.name, span=node.span)
+
+
+def _call(node: Call, scope: Scope) -> Expr:
+    special = scope.call(node)
+    if special is not None:
+        return special
+    names = scope.names
+    if node.function == "len":
+        return names.parameters.length(node, scope)
+    arguments = tuple(resolve(a, scope) for a in node.arguments)
+    call = Call(node.function, arguments, node.primed, span=node.span)
+    if names.functions.has(node.function):
+        return names.functions.inline(call, scope)
+    if node.function in scope.calls and not node.primed:
+        return call if arity_holds(call, scope.calls[node.function], scope) else NOTHING
+    if node.function in FUNCTIONS:
+        if not arity_holds(call, FUNCTIONS[node.function].arity, scope):
+            return NOTHING
+        if node.primed and node.function not in DERIVATIVES:
+            scope.fail(node, f"'{node.function}' has no derivative")
+            return NOTHING
+        return call
+    known = [*names.functions.names(), *scope.calls, *FUNCTIONS]
+    what = "there is no function"
+    if names.parameters.has(node.function):
+        what = "this is a parameter, not a function:"
+    scope.unknown(node, what, node.function, known)
+    return NOTHING
+
+
+def arity_holds(
+    call: Call, arity: tuple[int, int], scope: Scope, signature: str | None = None
+) -> bool:
+    """Whether a call has as many arguments as its function takes; written down if not."""
+    few, most = arity
+    if few <= len(call.arguments) <= most:
+        return True
+    count = f"{few}" if few == most else f"{few} to {most}"
+    scope.fail(
+        call,
+        f"'{call.function}' takes {count} argument{'s' if count != '1' else ''}, "
+        f"not {len(call.arguments)}",
+        expected=signature,
+    )
+    return False

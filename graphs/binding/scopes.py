@@ -1,0 +1,368 @@
+"""What each kind of text may name: equations of a cell, rules, weights, protocols, energies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from ...compartments.initialisers import INITIALISERS
+from ..expressions.tree import (
+    Call,
+    Expr,
+    Input,
+    Number,
+    Parameter,
+    Range,
+    Rate,
+    RateReference,
+    Reference,
+    Residual,
+    Trace,
+    Transmitted,
+    Variable,
+    Weight,
+    WeightOf,
+    transform,
+)
+from ..reading.problems import Skip, nearest
+from .declared import InputRead
+from .names import NOTHING, Names, Scope
+
+if TYPE_CHECKING:
+    from ..reading.nodes import Scalar
+    from .declared import Member
+
+DRAWS = {"random_sign": (0, 0), "uniform": (2, 2), "normal": (2, 2)}
+
+
+def variable_of(
+    node: Reference, name: str, member: Member, scope: Scope, side: str | None = None
+) -> Expr | None:
+    """The variable or the parameter `name` of a population member; None if it has neither."""
+    if name in member.kinds:
+        _check_phase(node, scope)
+        return Variable(member.name, name, node.phase, side, span=node.span)
+    if name in member.own:
+        if node.phase:
+            scope.fail(node, f"'{name}' is a parameter, it has no @phase")
+        own = member.own[name]
+        return own if side is None else _sided(own, side, scope)
+    return None
+
+
+def _sided(expr: Expr, side: str, scope: Scope) -> Expr:
+    """A population's parameter in a rule: a list is one value per unit of that side."""
+    parameters = scope.names.parameters
+
+    def each(node: Expr) -> Expr | None:
+        if isinstance(node, Parameter) and isinstance(parameters.value(node.name), tuple):
+            return Parameter(node.name, side)
+        return None
+
+    return transform(expr, each)
+
+
+def _check_phase(node: Reference, scope: Scope) -> None:
+    if node.phase is not None and node.phase not in scope.names.phases:
+        start, stop = node.span or (0, 0)
+        at = scope.scalar.text.rfind("@", start, stop) + 1
+        place = scope.scalar.place_at(max(at, start))
+        scope.names.problems.unknown(place, "there is no phase", node.phase, scope.names.phases)
+
+
+class CellScope(Scope):
+    """Equations, `after_step`, `rules` of a cell, and the right sides of `begin` and `clamp`."""
+
+    lists = "unit"
+    streams = True
+
+    def __init__(
+        self,
+        names: Names,
+        scalar: Scalar,
+        member: Member,
+        compartment: str | None = None,
+        noise: bool = False,
+        outside: bool = False,
+        indices: Mapping[str, int] | None = None,
+    ):
+        super().__init__(names, scalar, indices)
+        self.member = member
+        self.compartment = compartment
+        self.noise = noise
+        self.outside = outside
+        self.where = f"the cell '{member.cell.name}'"
+
+    def own_names(self) -> Iterable[str]:
+        """Variables and parameters of the population."""
+        return (*self.member.kinds, *self.member.own, "input")
+
+    def own(self, node: Reference) -> Expr | None:
+        """A variable, a parameter of the population, `input`."""
+        if node.name == "input":
+            return self._input(node)
+        found = variable_of(node, node.name, self.member, self)
+        if found is not None:
+            if node.attributes or node.index is not None:
+                self.fail(node, f"'{node.name}' is one variable, it has no parts and no members")
+            return found
+        if self.member.cell.broken and not self.names.parameters.has(node.name):
+            self.names.problems.count += 1
+            return NOTHING
+        if node.name in ("w", "pre", "post"):
+            self.fail(node, f"'{node.name}' stands only in the text of a synapse")
+            return NOTHING
+        if node.name in self.names.families and node.attributes:
+            if self.outside:
+                return qualified(node, self)
+            self.fail(
+                node,
+                "a cell cannot read another population",
+                expected="a synapse that brings it here, read as `input` or `input.port`",
+            )
+            return NOTHING
+        return None
+
+    def _input(self, node: Reference) -> Expr:
+        if self.compartment is None:
+            self.fail(
+                node,
+                "`input` stands outside a compartment",
+                expected="a variable of a compartment: `total = input` there, `total` here",
+            )
+            return NOTHING
+        if len(node.attributes) > 1 or node.index is not None or node.phase:
+            self.fail(node, "`input` is written `input` or `input.port`")
+            return NOTHING
+        port = node.attributes[0] if node.attributes else None
+        read = InputRead(self.scalar, node, self.member.name, self.compartment, port)
+        self.names.inputs.append(read)
+        return Input(self.member.name, self.compartment, port, span=node.span)
+
+    def rate(self, node: RateReference) -> Expr:
+        """The derivative of a state of this cell."""
+        kind = self.member.kinds.get(node.name)
+        if kind != "state":
+            states = [n for n, k in self.member.kinds.items() if k == "state"]
+            self.unknown(node, "there is no `d/dt` equation of", node.name, states)
+            return NOTHING
+        return Rate(self.member.name, node.name, span=node.span)
+
+
+class RuleScope(Scope):
+    """Rule, trace and current of a synapse: `w`, `pre`, `pre.x`, `post.x`, its traces."""
+
+    where = "a rule"
+
+    def __init__(
+        self,
+        names: Names,
+        scalar: Scalar,
+        indices: Mapping[str, int],
+        source: Member,
+        target: Member,
+        traces: Iterable[str],
+        where: str,
+    ):
+        super().__init__(names, scalar, indices)
+        self.source, self.target, self.traces, self.where = source, target, tuple(traces), where
+
+    def own_names(self) -> Iterable[str]:
+        """What a rule may name."""
+        return ("w", "pre", "post", *self.traces)
+
+    def own(self, node: Reference) -> Expr | None:
+        """`w`, `pre`, `pre.x`, `post.x` or a trace."""
+        if node.name in ("pre", "post") and node.index is None and len(node.attributes) == 1:
+            return self._side(node)
+        if node.name in ("w", "pre", "post", *self.traces):
+            if node.name == "post" or node.attributes or node.index is not None or node.phase:
+                better = {"pre": "`pre`, `pre.x` or `pre.x@phase`", "post": "`post.x`"}
+                self.fail(
+                    node,
+                    f"'{node.name}' cannot be written like this",
+                    expected=better.get(node.name, f"`{node.name}` alone"),
+                )
+                return NOTHING
+            if node.name == "w":
+                return Weight(span=node.span)
+            return Transmitted(span=node.span) if node.name == "pre" else Trace(node.name)
+        for side, member in (("post", self.target), ("pre", self.source)):
+            if node.name in member.kinds and not self.names.parameters.has(node.name):
+                place = self.scalar.place_at(node.span[0] if node.span else 0)
+                self.fail(
+                    node,
+                    f"{self.where} is written for one synapse: say whose '{node.name}' it is",
+                    expected=f"`{side}.{node.name}`",
+                    suggestion=self.names.problems.corrected(
+                        place, node.name, f"{side}.{node.name}"
+                    ),
+                )
+                return NOTHING
+        if node.name in self.names.families and not self.names.parameters.has(node.name):
+            self.fail(
+                node,
+                f"{self.where} can name only its own two ends",
+                expected="`w`, `pre`, `pre.x`, `post.x`, its traces and parameters",
+            )
+            return NOTHING
+        return None
+
+    def _side(self, node: Reference) -> Expr:
+        member = self.source if node.name == "pre" else self.target
+        name = node.attributes[0]
+        found = variable_of(node, name, member, self, node.name)
+        if found is not None:
+            return found
+        if member.cell.broken:
+            self.names.problems.count += 1
+            return NOTHING
+        start = (node.span[0] if node.span else 0) + len(node.name) + 1
+        self.names.problems.unknown(
+            self.scalar.place_at(start),
+            f"the population '{member.name}' has no variable",
+            name,
+            [*member.kinds, *member.own],
+        )
+        return NOTHING
+
+
+class WeightScope(Scope):
+    """`init` and `weight`: other synapses, parameters of both ends, and initialisers."""
+
+    counters = False
+
+    def __init__(
+        self,
+        names: Names,
+        scalar: Scalar,
+        indices: Mapping[str, int],
+        source: Member,
+        target: Member,
+        live: bool,
+    ):
+        super().__init__(names, scalar, indices)
+        self.source, self.target, self.live = source, target, live
+        self.where = "`weight`" if live else "`init`"
+        calls: dict[str, tuple[int, int]] = {"transpose": (1, 1), "copy": (1, 1)}
+        for name, initialiser in () if live else INITIALISERS.items():
+            calls[name] = (len(initialiser.arguments), len(initialiser.arguments))
+        self.calls = calls
+
+    def own_names(self) -> Iterable[str]:
+        """Synapses and initialisers."""
+        words = () if self.live else (*INITIALISERS, "n_pre", "n_post")
+        return (*self.names.synapse_families, *words)
+
+    def own(self, node: Reference) -> Expr | None:
+        """A synapse, an initialiser, a unit count, a parameter of an end."""
+        if self.names.parameters.has(node.name):
+            return None
+        if node.name in ("pre", "post") and len(node.attributes) == 1:
+            member = self.source if node.name == "pre" else self.target
+            name = node.attributes[0]
+            if name in member.own and not node.phase:
+                return _sided(member.own[name], node.name, self)
+            start = (node.span[0] if node.span else 0) + len(node.name) + 1
+            self.names.problems.unknown(
+                self.scalar.place_at(start),
+                f"{self.where} is made once, of constants; '{member.name}' has no parameter",
+                name,
+                member.own,
+            )
+            return NOTHING
+        if node.name in self.names.synapse_families and not node.attributes and not node.phase:
+            try:
+                found = self.names.synapse_members(node, self)
+            except Skip:
+                return NOTHING
+            if node.index is None and None not in self.names.synapse_families[node.name]:
+                self.fail(node, f"'{node.name}' is a family of synapses; say which: {node.name}[k]")
+                return NOTHING
+            return WeightOf(found[0].name, span=node.span)
+        if not self.live and node.index is None and not node.attributes:
+            if node.name in ("n_pre", "n_post"):
+                member = self.source if node.name == "n_pre" else self.target
+                return Number(float(member.size), span=node.span)
+            if node.name in INITIALISERS:
+                count = INITIALISERS[node.name].arguments
+                if count:
+                    self.fail(node, f"'{node.name}' needs {', '.join(count)} in brackets")
+                    return NOTHING
+                return Call(node.name, (), span=node.span)
+        return None
+
+
+class ProtocolScope(Scope):
+    """What a protocol names: parameters, counters, draws, and variables by their population."""
+
+    def __init__(
+        self,
+        names: Names,
+        scalar: Scalar,
+        indices: Mapping[str, int] | None = None,
+        where: str = "a protocol",
+        draws: bool = False,
+        stop: bool = False,
+    ):
+        super().__init__(names, scalar, indices)
+        self.where, self.stop = where, stop
+        self.calls = dict(DRAWS) if draws else {"change": (1, 1)} if stop else {}
+
+    def own_names(self) -> Iterable[str]:
+        """Populations, where variables may be named."""
+        return (*self.names.families, "residual") if self.stop else ()
+
+    def own(self, node: Reference) -> Expr | None:
+        """In a stop rule: a variable, `residual`."""
+        if self.names.parameters.has(node.name):
+            return None
+        if self.stop and node.name == "residual" and not node.attributes:
+            return Residual(span=node.span)
+        if node.name in self.names.families and node.attributes:
+            if self.stop:
+                return qualified(node, self)
+            self.fail(node, f"{self.where} cannot read a variable")
+            return NOTHING
+        return None
+
+
+def qualified(node: Reference, scope: Scope) -> Expr:
+    """`population[k].variable`, as a leaf."""
+    if isinstance(node.index, Range):
+        scope.fail(node, "a range stands only in an index inside `sum` and `mean` of an energy")
+        return NOTHING
+    try:
+        member = scope.names.population(node, scope)
+        return member_variable(node, member, scope)
+    except Skip:
+        return NOTHING
+
+
+def member_variable(node: Reference, member: Member, scope: Scope) -> Expr:
+    """The variable that `population.variable` names, the population being known."""
+    if len(node.attributes) != 1:
+        scope.fail(
+            node,
+            f"'{node.name}' is a population; which variable of it?",
+            expected=f"{member.name}." + next(iter(member.kinds), "x"),
+        )
+        raise Skip
+    found = variable_of(node, node.attributes[0], member, scope)
+    if found is None:
+        problems = scope.names.problems
+        if member.cell.broken:
+            problems.echo()
+        name = node.attributes[0]
+        start, stop = node.span or (0, len(scope.scalar.text))
+        at = scope.scalar.text.find("." + name, start, stop)
+        place = scope.scalar.place_at(at + 1 if at >= 0 else start)
+        near = nearest(name, member.kinds)
+        problems.add(
+            place,
+            f"the population '{member.name}' has no variable '{name}'",
+            expected=", ".join(member.kinds) or "nothing: its cell has no variables",
+            suggestion=problems.corrected(place, name, near) if near else None,
+        )
+        raise Skip
+    return found

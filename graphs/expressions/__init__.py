@@ -1,0 +1,1 @@
+"""Expressions: grammar, parser, trees, derivatives, and back to text."""

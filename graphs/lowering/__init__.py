@@ -1,0 +1,1 @@
+"""Lowering: from a Circuit and a protocol to a Program."""

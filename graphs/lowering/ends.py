@@ -1,0 +1,180 @@
+"""Both ends of a synapse and its weight, as buffers that meet in a matrix.
+
+A variable of `post` lies along the rows of the matrix, one of `pre` along its columns. A bias unit
+is one more presynaptic unit that sends 1, and has nothing else.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..circuit import Synapse
+from ..expressions.derivative import expand_primes, simplify
+from ..expressions.tree import (
+    Binary,
+    Call,
+    Expr,
+    Load,
+    Number,
+    Parameter,
+    Transmitted,
+    Unary,
+    Variable,
+    Weight,
+    WeightOf,
+    transform,
+    walk,
+)
+from ..program import Instruction, Map, Rank
+from .evaluation import Evaluator
+from .refusal import LoweringError
+
+OVER_UNITS = ("sum", "mean", "max", "norm", "softmax")
+Operand = tuple[str, bool, Expr | None]  # buffer, whether transposed, factor
+
+
+class Ends:
+    """What a synapse reads at its ends, and the array that holds its weight."""
+
+    def __init__(self, at: Evaluator):
+        self.at = at
+        for synapse in at.circuit.synapses.values():
+            if synapse.weight is not None:
+                self._promise(synapse)
+
+    def _promise(self, synapse: Synapse) -> None:
+        name = live_weight(synapse.name)
+        self.at.makers[name] = lambda: self._live(synapse, name)
+
+    def spread(self, synapse: Synapse) -> tuple[tuple[Map, ...], str]:
+        """What a synapse transmits as one number per unit and sample, and what makes it so."""
+        at, source = self.at, self.at.sent(synapse)
+        if at.buffers[source].shape[0] == "unit":
+            return (), source
+        size = at.population(synapse.source[0]).size
+        name = at.buffer(f"pre({synapse.name})", "algebraic", "unit", size)
+        return (Map(name, Load(source)),), name
+
+    # --- the two ends --------------------------------------------------------------------------
+
+    def pairwise(self, expr: Expr, synapse: Synapse) -> Expr:
+        """An expression of a synapse over buffers; each end's lie along their axis of the matrix.
+
+        Weight and Transmitted stay; sums over the connections are taken to be gone.
+        """
+        at = self.at
+
+        def each(node: Expr) -> Expr | None:
+            match node:
+                case Call(function=function, arguments=(_,)) if function in OVER_UNITS:
+                    return self._along(at.translate(node, synapse), _side(node))
+                case Variable(side=side) | Parameter(side=side) if side:
+                    return self._along(at.translate(node, synapse), side)
+            return None
+
+        return at.translate(transform(simplify(expand_primes(expr)), each), synapse)
+
+    def _along(self, expr: Expr, side: str | None) -> Expr:
+        """An expression over buffers of one end, laid along that end's axis."""
+
+        def each(node: Expr) -> Expr | None:
+            if isinstance(node, Load) and self.at.buffers[node.buffer].shape[0] in ("unit", "row"):
+                return replace(node, axis=side)
+            return None
+
+        return transform(expr, each)
+
+    def at_bias(self, expr: Expr, synapse: Synapse) -> Expr:
+        """An expression of a synapse at the bias unit, which has only what it sends: 1.
+
+        Raises:
+            LoweringError: It names what a bias unit does not have.
+        """
+        population, sent = synapse.source
+
+        def each(node: Expr) -> Expr | None:
+            match node:
+                case Call(function=function, arguments=(_,)) if function in OVER_UNITS:
+                    return node
+                case Transmitted():
+                    return Number(1.0)
+                case Variable(side="pre", name=name) if name == sent:
+                    return Number(1.0)
+                case Variable(side="pre", name=name) | Parameter(side="pre", name=name):
+                    raise LoweringError(
+                        f"{synapse.name}: `bias: true` and pre.{name.rpartition('.')[2]} do not go "
+                        f"together: the bias unit has only what it sends, 1; name what the synapse "
+                        f"sends ({population}.{sent}, `pre`), or learn a bias of the postsynaptic "
+                        f"cell (a slow variable)"
+                    )
+            return None
+
+        return simplify(transform(simplify(expand_primes(expr)), each))
+
+    # --- weights -------------------------------------------------------------------------------
+
+    def matrix(self, synapse: Synapse) -> Operand:
+        """The buffer that holds the weight, whether it is transposed, and a factor or None."""
+        if synapse.weight is None:
+            return self.at.weight(synapse), False, None
+        found = self._plain(synapse.weight)
+        if found is not None:
+            return found
+        shape = ("matrix", *synapse.shape)
+        return self.at.buffer(live_weight(synapse.name), "algebraic", *shape), False, None
+
+    def _plain(self, expr: Expr) -> Operand | None:
+        match expr:
+            case WeightOf(synapse=name):
+                return self.matrix(self.at.circuit.synapses[name])
+            case Call(function="copy", arguments=(inner,)):
+                return self._plain(inner)
+            case Call(function="transpose", arguments=(inner,)):
+                found = self._plain(inner)
+                return found and (found[0], not found[1], found[2])
+            case Unary(operand=inner):
+                found = self._plain(inner)
+                return found and (found[0], found[1], simplify(Unary("-", found[2] or Number(1.0))))
+            case Binary(op="*", left=left, right=right):
+                for scalar, matrix in ((left, right), (right, left)):
+                    found = self._plain(matrix)
+                    if found and not any(isinstance(n, WeightOf) for n in walk(scalar)):
+                        gain = self.at.translate(scalar)
+                        return found[0], found[1], Binary("*", gain, found[2]) if found[2] else gain
+        return None
+
+    def _live(self, synapse: Synapse, name: str) -> tuple[Instruction, ...]:
+        """The instructions that fill the array of a live weight that is no other synapse's."""
+        assert synapse.weight is not None
+        if any(isinstance(n, WeightOf) for n in walk(synapse.weight)):
+            raise LoweringError(
+                f"{synapse.name}: `weight` must be a number, or another synapse's weight or its "
+                f"transpose, times a number"
+            )
+        hollow = synapse.connect == "all_but_self"
+        return (Rank(name, self.at.translate(synapse.weight), off_diagonal=hollow),)
+
+
+def times_weight(factor: Expr, expr: Expr) -> Expr:
+    """An expression in which the weight is a factor times what its array holds."""
+    return transform(expr, lambda n: Binary("*", factor, n) if isinstance(n, Weight) else None)
+
+
+def live_weight(synapse: str) -> str:
+    """The name of the buffer of a live weight."""
+    return f"w({synapse})"
+
+
+def _side(expr: Expr) -> str | None:
+    """The one end of a synapse that an expression reads.
+
+    Raises:
+        LoweringError: It reads both.
+    """
+    sides = {n.side for n in walk(expr) if isinstance(n, Variable | Parameter) and n.side}
+    if len(sides) > 1:
+        raise LoweringError(
+            "a sum over a population reads variables of that population only, not of both ends of "
+            "a synapse; with `w` or `pre` inside, it runs over the connections of a cell"
+        )
+    return sides.pop() if sides else None

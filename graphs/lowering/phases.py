@@ -1,0 +1,276 @@
+"""The lowering of one phase: enter, the loop over steps with its turns, and leave."""
+
+from __future__ import annotations
+
+import collections
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ..circuit import Phase, Record
+from ..expressions.derivative import simplify
+from ..expressions.tree import Call, Expr, Load, Noise, Number, transform, walk
+from ..program import EACH, Branch, Draw, Instruction, Loop, Map, Output, PhaseProgram, Stop
+from .evaluation import Evaluator, View, stream_name
+from .plasticity import RuleCompiler
+from .refusal import LoweringError
+from .stepping import Stepping
+from .stopping import StopRule
+from .storing import Storing
+from .timing import STEP, Clock, plus, reads_time
+
+DRAWS = ("random_sign", "uniform", "normal")
+
+
+class _Dry(NamedTuple):
+    """What lowering a body gave."""
+
+    code: tuple[Instruction, ...]
+    asked: list[str]
+    valid: set[str]
+
+
+class PhaseLowering:
+    """Lowers the phases of one protocol in order; what one leaves current the next may use."""
+
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        rules: RuleCompiler,
+        records: tuple[Record, ...],
+        latches: set[tuple[str, str, str]],
+        learn: bool,
+        number: Callable[[Expr], float],
+    ):
+        self.at = evaluator
+        self.rules = rules
+        self.storing = Storing(evaluator, records)
+        self.latches = latches
+        self.learn = learn
+        self.number = number
+        self.timed = reads_time(evaluator.circuit)
+        equations = [e for p in evaluator.circuit.populations.values() for e in p.equations]
+        self.noisy = any(isinstance(n, Noise) for e in equations for n in walk(e.right))
+        self.first_row = 0
+
+    def lower(self, phase: Phase, keep_end: bool, output: str | None) -> PhaseProgram:
+        """One phase as a `PhaseProgram`; `keep_end`: a later phase starts from its end."""
+        self.phase = phase
+        steps = self._enter()
+        self.stepping = Stepping(self.at, self.rules, phase, self.clock, self.learn)
+        self.storing.store(phase, self.first_row, Number(0.0), fixed=True)
+        loop = self._loop(steps) if steps else None
+        enter = self._entered if loop else self.at.take()
+        if loop:
+            self._count()
+        self._leave(keep_end, output)
+        first, self.first_row = self.first_row, self.first_row + steps + 1
+        return PhaseProgram(phase.name, enter, loop, self.at.take(), first, self.clock.dt)
+
+    # --- enter ---------------------------------------------------------------------------------
+
+    def _enter(self) -> int:
+        """What happens before the first step; the number of steps."""
+        phase, at = self.phase, self.at
+        if phase.start_from is not None:
+            self._restore(phase.start_from)
+        clamps = dict(at.view.clamps)
+        for variable in phase.release:
+            clamps.pop((variable.population, variable.name), None)
+        for variable, value in phase.clamp:
+            clamps[variable.population, variable.name] = value
+        zeros = set(at.view.zeros)
+        for name, value in phase.set:
+            zeros.discard(name)
+            if simplify(value) == Number(0.0):
+                zeros.add(name)
+        at.look(View(clamps, frozenset(zeros), phase.name))
+        for name, value in phase.set:
+            self._set(name, value)
+        steps = self._steps()
+        self.clock = Clock(at, self._dt(), self.timed, phase.until is not None)
+        if steps:
+            self.clock.enter()
+            if self.noisy:
+                at.assign("#step", Number(0.0))  # for a derivative that `begin` or a record reads
+        for population, variable in clamps:
+            at.need(at.variable(population, variable))
+        for variable, value in phase.begin:
+            target = at.variable(variable.population, variable.name)
+            size = at.population(variable.population).size
+            at.assign(target, at.fitted(at.translate(value), size))
+        return steps
+
+    def _restore(self, earlier: str) -> None:
+        if earlier not in self.at.ended:
+            raise LoweringError(
+                f"`from: {earlier}`: that phase has not ended before {self.phase.name}"
+            )
+        for state in self.at.buffers.copy().values():
+            saved = f"{state.name}@end {earlier}"
+            if saved in self.at.buffers:
+                self.at.assign(state.name, Load(saved))
+
+    def _set(self, name: str, value: Expr) -> None:
+        places: list[object] = []
+
+        def draw(node: Expr) -> Expr | None:
+            if not (isinstance(node, Call) and node.function in DRAWS):
+                return None
+            if node.span not in places:
+                places.append(node.span)
+            place = f"{self.phase.name}.{name}"
+            stream = stream_name(node.function, place, places.index(node.span))
+            if stream in drawn:
+                return Load(stream)
+            drawn.add(stream)
+            arguments = tuple(self.at.translate(transform(a, draw)) for a in node.arguments)
+            self.at.emit(Draw(stream, node.function, stream, Load("#turn"), arguments))
+            return Load(self.at.scalar(stream, "scratch"))
+
+        drawn: set[str] = set()
+        for counter in ("#slot", "#turn"):
+            self.at.scalar(counter)
+        slot = self.at.scalar(f"${name}", "parameter")
+        self.at.assign(slot, self.at.translate(transform(value, draw)))
+
+    def _steps(self) -> int:
+        phase = self.phase
+        if phase.duration is not None:
+            if phase.dt is None:
+                raise LoweringError(f"phase {phase.name!r}: `for` needs `dt`")
+            return round(self.number(phase.duration) / self.number(phase.dt))
+        if phase.steps is None:
+            return 0
+        steps = self.number(phase.steps)
+        if steps != int(steps) or steps < 0:
+            raise LoweringError(
+                f"phase {phase.name!r}: steps must be a whole number, got {steps:g}"
+            )
+        return int(steps)
+
+    def _dt(self) -> Expr:
+        return self.at.translate(self.phase.dt) if self.phase.dt is not None else Number(1.0)
+
+    # --- the loop ------------------------------------------------------------------------------
+
+    def _loop(self, steps: int) -> Loop:
+        at, clock = self.at, self.clock
+
+        def body() -> None:
+            at.write("#step")
+            clock.begin_step()
+            self._step()
+
+        moved = self._written(body)
+        at.need(*self._invariants(body, moved))
+        at.need(*self._carried(body))
+        self._entered = at.take()
+        entry = set(at.valid)
+        while True:
+            at.valid = set(entry)
+            body()
+            code, end = at.take(), set(at.valid)
+            if entry <= end:
+                break
+            entry &= end
+        clock.again()
+        return Loop(steps, code, self.phase.until is not None, at.take())
+
+    def _count(self) -> None:
+        """After the loop: the clock and the number of steps so far."""
+        self.clock.leave()
+        if self.noisy:
+            before = Load(self.at.scalar("#before"))  # what draws may be clamped until now
+            self.at.assign("#before", plus(before, plus(STEP, Number(1.0))))
+
+    def _written(self, body: Callable[[], None]) -> set[str]:
+        """The sources that the loop writes."""
+        code = self._dry(body, set()).code
+        made = {w for i in code for w in i.writes}
+        return {w for w in made if not self.at.recipe(w)} | {"#step"}
+
+    def _invariants(self, body: Callable[[], None], moved: set[str]) -> list[str]:
+        """What the loop reads that depends on nothing it writes: made once, before it."""
+        still = {v for v in self.at.valid if not (self.at.reach(v) & moved)}
+        return self._dry(body, still, moved).asked
+
+    def _carried(self, body: Callable[[], None]) -> list[str]:
+        """What a step makes at its start and again at its end: for the first it is made before."""
+        entry = set(self.at.valid)
+        dry = self._dry(body, entry)
+        made = collections.Counter(w for i in dry.code for w in i.writes)
+        return sorted(v for v in dry.valid - entry if made[v] > 1 and self.at.recipe(v))
+
+    def _dry(
+        self, body: Callable[[], None], entry: set[str], assumed: set[str] | None = None
+    ) -> _Dry:
+        """What the body emits, asks for and leaves valid where `entry` is; nothing is kept."""
+        at = self.at
+        emitted, valid, count = at.emitted, at.valid, self.rules._count
+        at.emitted, at.asked, at.assumed, at.valid = [], [], assumed, set(entry)
+        body()
+        dry = _Dry(tuple(at.emitted), at.asked, at.valid)
+        at.emitted, at.valid, at.assumed, self.rules._count = emitted, valid, None, count
+        return dry
+
+    def _step(self) -> None:
+        at, phase = self.at, self.phase
+        kept = self._read_kept()
+        test = StopRule(at, self.stepping, phase.until).prepare() if phase.until else None
+        turns = phase.order if phase.order is not None else (tuple(at.circuit.populations),)
+        self.stepping.check(turns)
+        for number, turn in enumerate(turns):
+            self.stepping.take(turn, last=number == len(turns) - 1)
+        for apply in kept:
+            apply()
+        self.clock.end_step()
+        self.storing.store(phase, self.first_row, plus(STEP, Number(1.0)))
+        if test is not None:
+            at.emit(Stop(at.reading(test())))
+
+    # --- rules that act each step --------------------------------------------------------------
+
+    def _read_kept(self) -> list[Callable[[], None]]:
+        if not self.learn or not self.phase.plasticity:
+            return []
+        kept = []
+        for item, when in self.phase.learn_each_step:
+            condition = None if when is None else self.at.reading(self.at.translate(when))
+            apply = self.rules.read(item, keep=True)
+            kept.append(apply if condition is None else self._branched(condition, apply))
+        return kept
+
+    def _branched(self, condition: Expr, apply: Callable[[], None]) -> Callable[[], None]:
+        def inside() -> None:
+            before, self.at.emitted = self.at.emitted, []
+            apply()
+            body, self.at.emitted = tuple(self.at.emitted), before
+            self.at.emit(Branch(condition, body))
+
+        return inside
+
+    # --- leaving -------------------------------------------------------------------------------
+
+    def _leave(self, keep_end: bool, output: str | None) -> None:
+        at, name = self.at, self.phase.name
+        for population, variable, phase in sorted(self.latches):
+            if phase == name:
+                source = at.variable(population, variable)
+                at.need(source)
+                at.emit(Map(at.latch(population, variable, phase), Load(source)))
+        if keep_end:
+            for buffer in list(at.buffers.values()):
+                if buffer.kind == "state" and not buffer.name.endswith(EACH):
+                    saved = at.buffer(f"{buffer.name}@end {name}", "latch", *buffer.shape)
+                    at.emit(Map(saved, Load(buffer.name)))
+        at.ended.add(name)
+        if output is not None:
+            output = at.sampled(output)
+            at.need(output)
+            at.emit(Output(output))
+        if not self.learn:
+            return
+        for group in self.phase.learn:
+            applied = [self.rules.read(item) for item in group]
+            for apply in applied:
+                apply()

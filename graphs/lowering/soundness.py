@@ -1,0 +1,190 @@
+"""Soundness: whether every instruction of a Program finds the numbers that it reads.
+
+An engine reads element i of what a loop over n units names, and does not look whether there is one.
+This is the one place that does: what passes here runs on every engine, and nothing else does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..expressions.tree import Expr, Load, Transmitted, Weight, walk
+from ..program import (  # fmt: skip
+    BatchReduce,
+    Block,
+    Branch,
+    Buffer,
+    Draw,
+    Instruction,
+    Map,
+    MatrixReduce,
+    Output,
+    Pair,
+    PhaseProgram,
+    Product,
+    Rank,
+    Reduce,
+    RowReduce,
+    Spread,
+    Stop,
+    Store,
+)
+from .refusal import LoweringError
+
+Shape = tuple[str | int, ...]
+
+# What a loop over a kind of buffer may read; of units and rows as many as it has.
+READABLE = {
+    "unit": {"unit", "row", "sample", "scalar"},
+    "row": {"row", "scalar"},
+    "sample": {"sample", "scalar"},
+    "scalar": {"scalar"},
+}
+
+
+def check_soundness(phases: tuple[PhaseProgram, ...], buffers: Mapping[str, Buffer]) -> None:
+    """Refuses phases in which an instruction reads what is not there.
+
+    Raises:
+        LoweringError: It names the instruction's target, what it reads, and both shapes.
+    """
+    check = _Check(buffers)
+    for phase in phases:
+        for instruction in phase.instructions:
+            check.instruction(instruction)
+
+
+class _Check:
+    def __init__(self, buffers: Mapping[str, Buffer]):
+        self.buffers = buffers
+
+    def shape(self, name: str) -> Shape:
+        return self.buffers[name].shape
+
+    def fail(self, target: str, read: str, expected: str) -> None:
+        shape = " ".join(map(str, self.shape(read)))
+        raise LoweringError(f"{target} reads {read}, which is {shape}, where {expected} is meant")
+
+    def sized(self, target: str, name: str, kind: str, size: int) -> None:
+        """A buffer of one kind and size."""
+        if self.shape(name) != (kind, size):
+            self.fail(target, name, f"{kind} {size}")
+
+    def elementwise(self, target: str, value: Expr, shape: Shape) -> None:
+        """What one loop over `shape` reads."""
+        for node in walk(value):
+            if not isinstance(node, Load):
+                continue
+            kind, *sizes = self.shape(node.buffer)
+            if kind not in READABLE[str(shape[0])]:
+                self.fail(target, node.buffer, f"a number for each {shape[0]}")
+            if kind in ("unit", "row") and sizes != [shape[1]]:
+                self.fail(target, node.buffer, f"{kind} {shape[1]}")
+
+    def on_matrix(self, target: str, value: Expr, posts: int, pres: int) -> None:
+        """What a loop over connections reads: matrices, rows along an axis, scalars."""
+        for node in walk(value):
+            if not isinstance(node, Load):
+                continue
+            kind = self.shape(node.buffer)[0]
+            if kind == "row":
+                self.sized(target, node.buffer, "row", pres if node.axis == "pre" else posts)
+            elif kind == "matrix" and self.shape(node.buffer) != ("matrix", posts, pres):
+                self.fail(target, node.buffer, f"matrix {posts} {pres}")
+            elif kind not in ("matrix", "scalar"):
+                self.fail(target, node.buffer, "a number for each connection")
+
+    def instruction(self, i: Instruction) -> None:
+        match i:
+            case Map(target=target, value=value):
+                self.elementwise(target, value, self.shape(target))
+            case Block(shape=shape, maps=maps):
+                for one in maps:
+                    if self.shape(one.target) != shape:
+                        self.fail("a loop", one.target, " ".join(map(str, shape)))
+                    self.elementwise(one.target, one.value, shape)
+            case Reduce(target=target, value=value, size=size):
+                self.elementwise(target, value, ("unit", size))
+                self._exactly(target, ("sample",))
+            case BatchReduce(target=target, value=value):
+                self.elementwise(target, value, ("unit", self.buffers[target].size))
+            case Spread():
+                self._spread(i)
+            case Product():
+                self._product(i)
+            case Pair():
+                self._pair(i)
+            case RowReduce(target=target, value=value, shape=(posts, pres)):
+                self.on_matrix(target, value, posts, pres)
+                self._exactly(target, ("row", posts))
+            case Rank():
+                self._rank(i)
+            case Branch(condition=condition):
+                self.elementwise("a condition", condition, ("scalar",))
+            case Stop(condition=condition):
+                self.elementwise("a stop rule", condition, ("sample",))
+            case Draw(target=target, arguments=arguments):
+                for argument in arguments:
+                    self.elementwise(target, argument, ("scalar",))
+            case Store(source=source) | Output(source=source):
+                if self.shape(source)[0] not in ("unit", "sample"):
+                    self.fail("a record", source, "a number for each sample")
+            case MatrixReduce():
+                pass
+
+    def _exactly(self, target: str, shape: Shape) -> None:
+        if self.shape(target) != shape:
+            self.fail("an instruction", target, " ".join(map(str, shape)))
+
+    def _spread(self, s: Spread) -> None:
+        posts, pres = s.shape
+        self._exactly(s.target, ("unit", posts * pres))
+        if s.axis == "both":
+            self._exactly(s.source, ("matrix", posts, pres))
+            return
+        kind, size = str(self.shape(s.source)[0]), {"post": posts, "pre": pres - s.bias}[s.axis]
+        self.sized(s.target, s.source, kind if kind in ("unit", "row") else "unit", size)
+
+    def _product(self, p: Product) -> None:
+        _, rows, columns = self.shape(p.weight)
+        into, out = (rows, columns) if p.transposed else (columns, rows)
+        if p.transposed:  # the column of a bias unit receives nothing
+            out = min(int(out), self.buffers[p.target].size)
+            if int(columns) - out > 1:
+                self.fail(p.target, p.weight, f"{out} columns")
+        self.sized(p.target, p.source, "unit", int(into) - (p.bias and not p.transposed))
+        self._exactly(p.target, ("unit", out))
+
+    def _pair(self, p: Pair) -> None:
+        posts, pres = self.buffers[p.target].size, self.buffers[p.source].size
+        _, rows, columns = self.shape(p.weight)
+        rows, columns = (columns, rows) if p.transposed else (rows, columns)
+        if int(rows) < posts or int(columns) < pres + (p.bias is not None):
+            self.fail(p.target, p.weight, f"at least {posts} by {pres}")
+        self._exactly(p.source, ("unit", pres))
+        self._exactly(p.target, ("unit", posts))
+        for node in (*walk(p.value), *(walk(p.bias) if p.bias is not None else ())):
+            if isinstance(node, Load) and self.shape(node.buffer)[0] in ("unit", "row"):
+                kind = str(self.shape(node.buffer)[0])
+                self.sized(p.target, node.buffer, kind, pres if node.axis == "pre" else posts)
+        if p.bias is not None and any(isinstance(n, Transmitted) for n in walk(p.bias)):
+            self.fail(p.target, p.source, "the bias unit, which sends 1,")
+
+    def _rank(self, r: Rank) -> None:
+        _, rows, columns = self.shape(r.target)
+        posts, pres = int(rows), int(columns)
+        if r.base is not None:
+            self.on_matrix(r.target, r.base, posts, pres)
+            if any(isinstance(n, Weight | Transmitted) for n in walk(r.base)):
+                raise LoweringError(f"{r.target} reads a weight that is not known")
+        filled = {self.buffers[t.pre].size for t in r.terms}
+        if len(filled) > 1 or any(pres - n not in (0, 1) for n in filled):
+            raise LoweringError(f"{r.target}: terms of {sorted(filled)} columns for {pres}")
+        for term in r.terms:
+            self.sized(r.target, term.post, "unit", posts)
+            self.sized(r.target, term.pre, "unit", self.buffers[term.pre].size)
+            self.elementwise(r.target, term.coefficient, ("scalar",))
+            if term.scale is not None:
+                self._exactly(term.scale, ("sample",))
+        if r.bias is not None:
+            self.sized(r.target, r.bias, "row", posts)

@@ -1,0 +1,167 @@
+"""The clock of a protocol: origin + n dt, n counted since dt last changed, never a sum.
+
+    t = origin + (n + step + c) dt        in a step; c is the offset of a stage of the method
+
+Where a phase has another dt than the one before, its time starts anew: origin := t, n := 0. Where
+dt depends on `step`, that is looked at in every step; a dt that changes all the time is then a sum
+of its values, each rounded once, since no closed form exists. n, origin and dt go on from phase to
+phase and, where a presentation is carried on, from presentation to presentation.
+
+A phase takes all its steps, whether its samples stop before or not: no sample's time depends on
+its neighbours in the batch. Nothing of this is emitted where no text of the circuit reads `t`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..circuit import Circuit, Equation
+from ..expressions.derivative import simplify
+from ..expressions.tree import Binary, Call, Compare, Counter, Expr, Load, Number, walk
+from ..program import CLOCK
+from .evaluation import Evaluator
+
+STEP, TIME, DT = Load("#step"), Load("#t"), Load("#dt")
+ORIGIN, COUNT, NEXT, SAME = Load("#origin"), Load("#n"), Load("#next"), Load("#same")
+
+
+def plus(left: Expr, right: Expr) -> Expr:
+    """Left + right, simplified."""
+    return simplify(Binary("+", left, right))
+
+
+def times(left: Expr, right: Expr) -> Expr:
+    """Left * right, simplified."""
+    return simplify(Binary("*", left, right))
+
+
+def reads_time(circuit: Circuit) -> bool:
+    """Whether some text of the circuit reads `t`."""
+    return any(node == Counter("t") for e in _expressions(circuit) for node in walk(e))
+
+
+def _expressions(circuit: Circuit) -> Iterator[Expr]:
+    for population in circuit.populations.values():
+        for equation in population.equations:
+            yield from (equation.right, *((equation.tau,) if equation.tau else ()))
+        yield from (u.right for u in (*population.after_step, *population.rules))
+    for synapse in circuit.synapses.values():
+        yield from (e for e in (synapse.weight, synapse.current) if e is not None)
+        yield from synapse.filter or ()
+        yield from synapse.optimizer.arguments if synapse.optimizer else ()
+        for line in (*synapse.rule, *synapse.trace):
+            yield line.right
+            if isinstance(line, Equation) and line.tau is not None:
+                yield line.tau
+    yield from circuit.energies.values()
+    for protocol in circuit.protocols.values():
+        for phase in protocol.phases:
+            yield from (e for _, e in (*phase.clamp, *phase.set, *phase.begin))
+            yield from (e for e in (phase.dt, phase.until) if e is not None)
+            yield from (when for _, when in phase.learn_each_step if when is not None)
+
+
+def declare(at: Evaluator) -> None:
+    """Declares what outlives a presentation."""
+    for name in CLOCK:
+        at.scalar(name)
+
+
+class Clock:
+    """The clock of one phase.
+
+    Args:
+        at: Where instructions are emitted.
+        dt: The length of a step, over buffers.
+        kept: Whether something of the circuit reads `t`; else only dt is made.
+        stops: Whether the samples of the phase may stop before its end.
+    """
+
+    def __init__(self, at: Evaluator, dt: Expr, kept: bool, stops: bool):
+        self.at, self.dt, self.kept, self.stops = at, dt, kept, stops
+        self.varying = any(n == STEP for n in walk(dt))
+
+    @property
+    def _again(self) -> bool:
+        """Whether steps have to be counted once more, after samples stopped."""
+        return self.kept and self.varying and self.stops
+
+    def now(self, offset: float = 0.0) -> Expr:
+        """The time in this step, at an offset in units of dt."""
+        count = COUNT if self.varying else plus(COUNT, STEP)
+        return Call("clock", (ORIGIN, plus(count, Number(offset)), DT))
+
+    def enter(self) -> None:
+        """On entering the phase, before `begin`."""
+        for name in ("#step", "#dt"):
+            self.at.scalar(name)
+        if self._again:
+            for name in CLOCK:
+                self.at.assign(self._start(name), Load(name))
+        if not self.varying:
+            self._change()
+
+    def _start(self, name: str) -> str:
+        return self.at.scalar(f"{name}~start")
+
+    def begin_step(self) -> None:
+        """At the start of a step."""
+        if self.varying:
+            self._change()
+
+    def move(self, offset: float) -> None:
+        """To the time of a stage."""
+        if self.kept:
+            self.at.assign("#t", self.now(offset))
+
+    def end_step(self) -> None:
+        """At the end of a step, before what is recorded."""
+        if not self.kept:
+            return
+        if self.varying:
+            self.at.assign("#n", plus(COUNT, Number(1.0)))
+        self.at.assign("#t", self.now(0.0 if self.varying else 1.0))
+
+    def again(self) -> None:
+        """One step of the clock alone, from the start of the phase where the step is the first."""
+        if not self._again:
+            return
+        first = Compare("==", STEP, Number(0.0))
+        for name in CLOCK:
+            start = Load(self._start(name))
+            self.at.assign(name, _either(first, start, Load(name)))
+        self._change()
+        self.end_step()
+
+    def leave(self) -> None:
+        """After all steps; `#step` is the last one's, also where samples stopped before."""
+        if self.stops:
+            self.at.write("#step")
+        if self.varying:
+            if self.stops:
+                self.at.assign("#dt", self.dt)  # `again` left it so, where `t` is kept
+            return
+        if not self.kept:
+            return
+        self.at.assign("#n", plus(COUNT, plus(STEP, Number(1.0))))
+        if self.stops:
+            self.at.assign("#t", Call("clock", (ORIGIN, COUNT, DT)))
+
+    def _change(self) -> None:
+        """The dt that holds from now on; another one than before starts a new count."""
+        at = self.at
+        if not self.kept:
+            at.assign("#dt", self.dt)
+            return
+        for name in ("#next", "#same"):
+            at.scalar(name)
+        at.assign("#next", self.dt)
+        at.assign("#same", Compare("==", NEXT, DT))
+        at.assign("#origin", _either(SAME, ORIGIN, TIME))
+        at.assign("#n", Binary("*", SAME, COUNT))
+        at.assign("#dt", NEXT)
+
+
+def _either(holds: Expr, yes: Expr, no: Expr) -> Expr:
+    """One of two numbers; `holds` is 1 or 0."""
+    return Call("either", (holds, yes, no))

@@ -1,0 +1,76 @@
+"""Consequences: what is told of names when keys and kinds of values are wrong as well.
+
+A misspelt key in one synapse hides no misspelt name in another, so reading goes on; what may only
+follow from the misspelt key is left out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ..diagnostics import Diagnostic, Place
+from .nodes import Mapping, Node, Scalar, Sequence
+from .problems import base_name
+
+# Sections of which one entry can be wrong while the rest of the file keeps its meaning.
+SECTIONS = ("populations", "synapses", "protocols", "energy", "predicts")
+
+
+@dataclass
+class Wrong:
+    """The entries that are wrong: the lines they stand on, and their names."""
+
+    lines: set[tuple[str, int]] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
+
+    def causes(self, diagnostic: Diagnostic) -> bool:
+        """Whether a diagnostic may only follow from what is wrong in these entries."""
+        if _line(diagnostic.place) in self.lines:
+            return True
+        words = set(re.findall(r"\w+", f"{diagnostic.message} {diagnostic.line_text}"))
+        return bool(words & self.names)
+
+
+def wrong_entries(root: Mapping, errors: Iterable[Diagnostic]) -> Wrong | None:
+    """The entries that errors stand in; None if one stands where the whole file depends on it."""
+    wrong, left = Wrong(), {_line(error.place) for error in errors}
+    for key, entry in _entries(root):
+        lines = {_line(scalar.place) for scalar in (key, *_scalars(entry))}
+        if lines & left:
+            wrong.lines |= lines
+            wrong.names.add(base_name(key))
+            left -= lines
+    return None if left else wrong
+
+
+def _entries(root: Mapping) -> Iterator[tuple[Scalar, Node]]:
+    for section, node in root.entries:
+        if not isinstance(node, Mapping):
+            continue
+        if section.text == "variants":
+            for _, variant in node.entries:
+                if isinstance(variant, Mapping):
+                    yield from _entries(variant)
+        elif section.text == "protocols":
+            for key, protocol in node.entries:
+                yield from protocol.entries if isinstance(protocol, Mapping) else [(key, protocol)]
+        elif section.text in SECTIONS:
+            yield from node.entries
+
+
+def _scalars(node: Node) -> Iterator[Scalar]:
+    if isinstance(node, Scalar):
+        yield node
+    elif isinstance(node, Sequence):
+        for item in node.items:
+            yield from _scalars(item)
+    else:
+        for key, value in node.entries:
+            yield key
+            yield from _scalars(value)
+
+
+def _line(place: Place) -> tuple[str, int]:
+    return place.path, place.line

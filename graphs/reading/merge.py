@@ -1,0 +1,161 @@
+"""Merging: variants, `extends` and heirs (`is`) are partial texts laid over a whole one.
+
+Mappings merge by key; the equations of a cell by the variable on their left; all else is replaced
+whole; null removes. A key of the upper text that names an entry exactly means that entry, a bare
+name means all members of the family of that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from ..expressions.parser import ParseProblem, parse_statement
+from ..expressions.tree import Reference
+from .budget import LINE
+from .keys import CELL_WORDS, is_null, texts
+from .nodes import Mapping, Node, Scalar, Sequence
+from .problems import Added, Problems, nearest
+
+Entries = list[tuple[Scalar, Node]]
+
+
+def merge(
+    lower: Mapping, upper: Mapping, problems: Problems, where: tuple[str, ...] = ()
+) -> Mapping:
+    """`lower` with `upper` laid over it; `where` is the path of keys from the top of the file."""
+    if len(where) == 2 and where[0] == "cells":
+        return merge_cell(lower, upper, problems)
+    entries = list(lower.entries)
+    for key, node in upper.entries:
+        matches = _matches(entries, key.text, by_name=where == ("functions",))
+        if is_null(node):
+            if not matches:
+                _nothing(key, lower, problems)
+            entries = [e for i, e in enumerate(entries) if i not in matches]
+        elif not matches:
+            entries.append((key, _without_nulls(node, problems)))
+            _note(key, key.text, (k.text for k, _ in lower.entries), problems)
+        for i in matches if not is_null(node) else ():
+            old_key, old = entries[i]
+            if isinstance(old, Mapping) and isinstance(node, Mapping) and where != ("variants",):
+                node_now: Node = merge(old, node, problems, (*where, old_key.text))
+            else:
+                node_now = node
+            entries[i] = (key if where == ("functions",) else old_key, node_now)
+    return Mapping(tuple(entries), lower.place)
+
+
+def merge_cell(lower: Mapping, upper: Mapping, problems: Problems) -> Mapping:
+    """A cell with another laid over it: an equation stands for the one of the same variable."""
+    entries = list(lower.entries)
+    for key, node in upper.entries:
+        at = next((i for i, (k, _) in enumerate(entries) if k.text == key.text), None)
+        if is_null(node):
+            if at is None:
+                _nothing(key, lower, problems)
+            else:
+                del entries[at]
+        elif key.text in CELL_WORDS:
+            if at is None:
+                entries.append((key, node))
+            else:
+                old = entries[at][1]
+                both = isinstance(old, Mapping) and isinstance(node, Mapping)
+                entries[at] = (key, merge(old, node, problems, ("", "", "")) if both else node)  # type: ignore[arg-type]
+        else:
+            _lay_equations(entries, key, node, problems)
+    return Mapping(tuple(entries), lower.place)
+
+
+def left_variable(scalar: Scalar) -> str | None:
+    """The variable on the left of a statement, None if it cannot be read."""
+    return _left_variable(scalar.text)
+
+
+@lru_cache(maxsize=10_000)
+def _left_variable(text: str) -> str | None:
+    try:
+        target: Reference = parse_statement(text).target
+    except ParseProblem:
+        return None
+    return target.name
+
+
+def _lay_equations(entries: Entries, key: Scalar, node: Node, problems: Problems) -> None:
+    """Equations of one compartment over a cell; one that stood in another compartment moves."""
+    problems.spend(LINE * len(entries), key.place)
+    before = [s for name, old in entries if name.text not in CELL_WORDS for s in texts(old)]
+    problems.spend(LINE * len(before), key.place)
+    known = tuple(v for v in map(left_variable, before) if v is not None)
+    new: dict[str | None, Scalar] = {}
+    for i, scalar in enumerate(texts(node)):
+        variable = left_variable(scalar) or f"?{i}"
+        new[variable if variable not in new else f"?{i}"] = scalar  # a second one is found later
+    placed: set[str | None] = set()
+    for i, (name, old) in enumerate(entries):
+        if name.text in CELL_WORDS:
+            continue
+        kept: list[Node] = []
+        for scalar in texts(old):
+            variable = left_variable(scalar)
+            if variable not in new:
+                kept.append(scalar)
+            elif name.text == key.text:
+                kept.append(new[variable])
+                placed.add(variable)
+        entries[i] = (name, Sequence(tuple(kept), old.place))
+    rest = tuple(s for variable, s in new.items() if variable not in placed)
+    for variable, scalar in new.items():
+        if variable is not None and variable not in known:
+            _note(scalar, variable, known, problems)
+    at = next((i for i, (k, _) in enumerate(entries) if k.text == key.text), None)
+    if at is None:
+        entries.append((key, Sequence(rest, node.place)))
+    else:
+        old = entries[at][1]
+        entries[at] = (entries[at][0], Sequence((*texts(old), *rest), old.place))
+
+
+def _matches(entries: Entries, text: str, by_name: bool) -> list[int]:
+    """Indices of the entries that an upper key means."""
+    exact = [i for i, (key, _) in enumerate(entries) if _squeezed(key.text) == _squeezed(text)]
+    if exact:
+        return exact
+    if by_name:
+        name = text.partition("(")[0].strip()
+        return [i for i, (k, _) in enumerate(entries) if k.text.partition("(")[0].strip() == name]
+    return [i for i, (key, _) in enumerate(entries) if key.text.partition("[")[0].strip() == text]
+
+
+def _note(scalar: Scalar, name: str, known: Iterable[str], problems: Problems) -> None:
+    """Remember what was added: a misspelt name adds where it should have replaced."""
+    plain = (one.partition("[")[0].partition("(")[0].strip() for one in known)
+    name = name.partition("[")[0].partition("(")[0].strip()
+    problems.added.append(Added(scalar, name, tuple(dict.fromkeys(plain))))
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split())
+
+
+def _nothing(key: Scalar, lower: Mapping, problems: Problems) -> None:
+    near = nearest(key.text, lower.keys())
+    problems.add(
+        key.place,
+        f"there is no '{key.text}' to remove",
+        suggestion=problems.corrected(key.place, key.text, near) if near else None,
+    )
+
+
+def _without_nulls(node: Node, problems: Problems) -> Node:
+    """A node that is new: there is nothing in it to remove."""
+    if not isinstance(node, Mapping):
+        return node
+    kept: Entries = []
+    for key, value in node.entries:
+        if is_null(value):
+            problems.add(key.place, f"there is no '{key.text}' to remove")
+        else:
+            kept.append((key, _without_nulls(value, problems)))
+    return Mapping(tuple(kept), node.place)

@@ -1,0 +1,71 @@
+"""Nodes: what a file is read into: mappings, sequences and scalars that know their places."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from ..diagnostics import Place
+from .positions import Offsets
+
+
+@dataclass(frozen=True)
+class Scalar:
+    """A value: its text, what YAML 1.2 takes it for (a quoted one is always text), its place."""
+
+    text: str
+    value: str | int | float | bool | None
+    place: Place
+    quoted: bool = False
+    offsets: Offsets | None = field(default=None, compare=False, repr=False)
+
+    def place_at(self, offset: int) -> Place:
+        """The position in the file of the character `text[offset]`."""
+        return self.place if self.offsets is None else self.offsets.place(offset)
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """Entries in file order; no key stands twice."""
+
+    entries: tuple[tuple[Scalar, Node], ...]
+    place: Place
+
+    def get(self, key: str) -> Node | None:
+        """The value of a key, None if there is none."""
+        return next((node for name, node in self.entries if name.text == key), None)
+
+    def scalar(self, key: str) -> Scalar | None:
+        """The value of a key where it is a scalar."""
+        node = self.get(key)
+        return node if isinstance(node, Scalar) else None
+
+    def key(self, key: str) -> Scalar | None:
+        """The key itself, as it stands in the file."""
+        return next((name for name, _ in self.entries if name.text == key), None)
+
+    def keys(self) -> tuple[str, ...]:
+        """The texts of the keys, in file order."""
+        return tuple(name.text for name, _ in self.entries)
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Items in file order."""
+
+    items: tuple[Node, ...]
+    place: Place
+
+
+Node: TypeAlias = "Scalar | Mapping | Sequence"
+
+
+def nodes(node: Node) -> Iterator[Node]:
+    """A node and everything below it, in file order; keys are not among them."""
+    yield node
+    below = node.items if isinstance(node, Sequence) else ()
+    if isinstance(node, Mapping):
+        below = tuple(value for _, value in node.entries)
+    for child in below:
+        yield from nodes(child)

@@ -1,0 +1,456 @@
+"""The reader: text becomes a tree of mappings, sequences and scalars that know their places.
+
+The only file that knows YAML. A stranger's file is safe: tokens are scanned and nodes composed,
+nothing is ever constructed; tags, anchors and aliases are refused; size, depth and the number of
+parts are limited before anything recursive runs. Scalars are those of YAML 1.2: `1e-3` is a
+number, `1:30`, `no` and `yes` are text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..diagnostics import CircuitError, Diagnostic, Place
+from . import yaml_mistakes as traps
+from .nodes import Mapping, Node, Scalar, Sequence
+from .positions import Lines, Offsets
+
+MAX_SIZE = 200_000  # characters; the largest file that ships has 10,000
+MAX_LINE = 20_000
+MAX_DEPTH = 20  # mappings and sequences inside one another
+MAX_PARTS = 20_000  # keys, values and entries, also those that are left empty
+MAX_ATTEMPTS = 20  # how often reading starts again without the lines that are broken
+MAX_REPORTS = 50  # what is wrong beyond these is not looked for
+
+
+def line_text(text: str, line: int) -> str:
+    """Line `line` (from 1) of a text, without its end; "" if there is none or it is very long."""
+    lines = re.split(r"\r\n|\r|\n", text)
+    if not 1 <= line <= len(lines):
+        return ""
+    return lines[line - 1] if len(lines[line - 1]) <= 1000 else ""
+
+
+def read(text: str, path: str) -> Mapping:
+    """The mapping that a circuit file is; raises `CircuitError` with all that is wrong."""
+    return _Reading(text.removeprefix("\ufeff"), path).root()
+
+
+# --- scalars of YAML 1.2 -------------------------------------------------------------------------
+
+_INTEGER = re.compile(r"[-+]?[0-9]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_WORDS: dict[str, bool | float | None] = {
+    **dict.fromkeys(("null", "Null", "NULL", "~"), None),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+}
+
+
+def resolve(text: str) -> str | int | float | bool | None:
+    """What YAML 1.2 (core schema, decimal numbers) takes a plain scalar for."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if _INTEGER.fullmatch(text) and len(text) <= 300:
+        return int(text)
+    return float(text) if _FLOAT.fullmatch(text) else text
+
+
+# --- reading -------------------------------------------------------------------------------------
+
+_UNREADABLE = re.compile(
+    "[^\n\r\t -~\u00a0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+_FLOW_KEY = re.compile(r"[A-Za-z_]\w*")
+
+
+class _Reading:
+    """One file being read: its lines, and what was found wrong so far."""
+
+    def __init__(self, text: str, path: str):
+        self.path = path
+        self.original = text
+        self.found: list[Diagnostic] = []
+        self.lines: list[str] = []
+        self.refused: set[int] = set()  # lines with tokens that a circuit file cannot have
+
+    def root(self) -> Mapping:
+        """The whole file; every stage reports all it can before the next one runs."""
+        self.check_text()
+        node = self.composed()
+        root = self.convert(node) if node is not None else None
+        if root is not None and not isinstance(root, Mapping) and not self.found:
+            self.report(root.place, "a circuit file is a mapping of sections", "`apical: 1`")
+        elif root is None and not self.found:
+            self.report(Place(self.path, 1, 1), "the file is empty", "`apical: 1` and its sections")
+        if self.found:
+            raise self.error()
+        assert isinstance(root, Mapping)
+        return root
+
+    def report(
+        self, place: Place, message: str, expected: str | None = None, suggestion: str | None = None
+    ) -> None:
+        """Note one thing that is wrong."""
+        line = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
+        line = line.replace("\t", " ") if len(line) <= 1000 else ""
+        line = _UNREADABLE.sub("?", line)
+        diagnostic = Diagnostic(place, message, line, expected, None, suggestion)
+        if diagnostic not in self.found:
+            self.found.append(diagnostic)
+        if len(self.found) >= MAX_REPORTS:
+            raise self.error()
+
+    def report_trap(self, line: int, trap: traps.Trap) -> None:
+        """Note a trap on a line (from 0)."""
+        place = Place(self.path, line + 1, trap.column)
+        self.report(place, trap.message, trap.expected, trap.suggestion)
+
+    # --- the text as such
+
+    def check_text(self) -> None:
+        """Size, characters and tabs; raises where going on makes no sense."""
+        if len(self.original) > MAX_SIZE:
+            message = f"the file has {len(self.original)} characters, more than {MAX_SIZE}"
+            self.report(Place(self.path, 1, 1), message)
+            raise CircuitError(self.found)
+        self.lines = re.split(r"\r\n|\r|\n", self.original)
+        stop = False
+        for number, line in enumerate(self.lines):
+            stop = self.check_line(number, line) or stop
+        if stop:
+            raise CircuitError(self.found)
+
+    def check_line(self, number: int, line: str) -> bool:
+        """Whether reading must stop because of what stands on this line."""
+        if len(line) > MAX_LINE:
+            place = Place(self.path, number + 1, MAX_LINE + 1)
+            self.report(place, f"a line of {len(line)} characters (at most {MAX_LINE})")
+            return True
+        strange = _UNREADABLE.search(line)
+        if strange:
+            place = Place(self.path, number + 1, strange.start() + 1)
+            self.report(place, f"the character U+{ord(strange.group()):04X} cannot stand in a file")
+            return True
+        tab = traps.tabs(line)
+        if tab:
+            self.report_trap(number, tab)
+        return tab is not None and not tab.contained
+
+    # --- tokens and nodes, line by line without what is broken
+
+    def composed(self) -> Any:
+        """The root node; lines that YAML refuses are reported and left out, one after another."""
+        import yaml
+
+        lines = [line.replace("\t", " ") for line in self.lines]
+        attempts = max(2, min(MAX_ATTEMPTS, 300_000 // (len(self.original) + 1)))
+        left_out: set[int] = set()
+        for _ in range(attempts):
+            self.source = Lines("\n".join(lines), self.path)
+            try:
+                self.scan()
+                if not self.refused - left_out:
+                    return yaml.compose(self.source.text, Loader=yaml.BaseLoader)
+            except yaml.MarkedYAMLError as error:
+                self.report_error(error, left_out)
+            broken = self.refused - left_out
+            left_out |= broken
+            for line in broken:
+                lines[line] = self.without_value(lines, line)
+        raise self.error()
+
+    def error(self) -> CircuitError:
+        """All that was found, in file order."""
+        return CircuitError(sorted(self.found, key=lambda d: d.place))
+
+    def report_error(self, error: Any, left_out: set[int]) -> None:
+        """Note an error of YAML; raises `CircuitError` where the rest cannot be judged."""
+        line, trap = self.explain(error)
+        if line not in left_out:
+            self.report_trap(line, trap)
+        if not trap.contained or line in left_out:
+            raise self.error()
+        self.refused.add(line)
+
+    def without_value(self, lines: list[str], number: int) -> str:
+        """A line whose value is left out, so that the rest of the file can be judged."""
+        line = lines[number]
+        parts = traps.take_apart(line)
+        if parts.key is None and not parts.lead.strip():
+            return ""
+        below = next((b for b in lines[number + 1 :] if b.strip()), "")
+        deeper = len(below) - len(below.lstrip()) > len(line) - len(line.lstrip())
+        return parts.with_value("" if deeper else "0").rstrip()
+
+    def scan(self) -> None:
+        """Refuse what tokens tell; the lines of values that must be left out go to `refused`.
+
+        Raises yaml's own errors, and `CircuitError` at the limits.
+        """
+        from yaml import tokens as t
+
+        opening = (t.BlockMappingStartToken, t.BlockSequenceStartToken)
+        opening += (t.FlowMappingStartToken, t.FlowSequenceStartToken)
+        parts = (t.ScalarToken, t.ValueToken, t.BlockEntryToken, t.FlowEntryToken)
+        closing = (t.BlockEndToken, t.FlowMappingEndToken, t.FlowSequenceEndToken)
+        depth = count = 0
+        fatal = False
+        for token in self.tokens():
+            if isinstance(token, opening):
+                depth += 1
+                if depth > MAX_DEPTH:
+                    self.stop(token, f"more than {MAX_DEPTH} levels stand inside one another")
+            elif isinstance(token, closing):
+                depth -= 1
+            elif isinstance(token, parts):
+                count += 1
+                if count > MAX_PARTS:
+                    message = f"the file has more than {MAX_PARTS} keys, values and entries"
+                    self.stop(token, message)
+            else:
+                fatal = self.refuse(token, count) or fatal
+        if fatal:
+            raise self.error()
+
+    def tokens(self) -> Iterator[Any]:
+        """The tokens of the text; an escape that is no character ends reading."""
+        import yaml
+
+        try:
+            yield from yaml.scan(self.source.text, Loader=yaml.BaseLoader)
+        except (ValueError, OverflowError):  # of chr()
+            self.report_escape()
+            raise self.error() from None
+
+    def stop(self, token: Any, message: str) -> None:
+        """Report a limit and read no further."""
+        self.report(_place_of(token.start_mark, self.path), message)
+        raise self.error()
+
+    def refuse(self, token: Any, count: int) -> bool:
+        """Report a token that a circuit file cannot have; whether reading must stop after it."""
+        from yaml import tokens as t
+
+        if isinstance(token, (t.AliasToken, t.AnchorToken, t.TagToken)):
+            self.refuse_property(token)
+            return False
+        message = None
+        if isinstance(token, t.DirectiveToken):
+            message = "a circuit file has no directives (a line that begins with %)"
+        elif isinstance(token, t.DocumentEndToken) or (
+            isinstance(token, t.DocumentStartToken) and count
+        ):
+            message = "one file is one circuit: no second document"
+        elif isinstance(token, t.KeyToken) and token.end_mark.index > token.start_mark.index:
+            message = "a key is written `key: value`, without `?`"
+        if message is not None:
+            self.report(_place_of(token.start_mark, self.path), message)
+        return message is not None
+
+    def refuse_property(self, token: Any) -> None:
+        """Report an anchor, an alias or a tag."""
+        line = token.start_mark.line
+        trap = traps.wrong_first(traps.take_apart(self.lines[line]))
+        if trap is None:
+            kind = type(token).__name__.removesuffix("Token").lower()
+            message = f"a circuit file has no {kind} (& anchors, * aliases and ! tags are refused)"
+            trap = traps.Trap(token.start_mark.column + 1, message)
+        if line not in self.refused:
+            self.report_trap(line, trap)
+        self.refused.add(line)
+
+    def report_escape(self) -> None:
+        """An escape of eight digits that stand for no character."""
+        for number, line in enumerate(self.source.text.split("\n")):
+            found = re.search(r"\\U(?!000|0010)[0-9a-fA-F]{8}", line)
+            if found:
+                place = Place(self.path, number + 1, found.start() + 1)
+                return self.report(place, f"the escape {found.group()} is no character")
+        return self.report(Place(self.path, 1, 1), "an escape in quotation marks is no character")
+
+    def explain(self, error: Any) -> tuple[int, traps.Trap]:
+        """The line (from 0) that an error of YAML is about, and the trap that it is."""
+        marks = [m for m in (error.context_mark, error.problem_mark) if m is not None]
+        if not marks:
+            return 0, traps.Trap(1, f"this is no YAML: {error}", contained=False)
+        last = marks[-1]
+        seen = [min(m.line, len(self.lines) - 1) for m in marks]
+        if "flow" in (error.context or "") or "quoted" in (error.context or ""):
+            order = [seen[0], seen[-1]]
+        elif "simple key" in (error.context or ""):
+            order = [seen[0], seen[-1]]
+        else:
+            order = [seen[-1]]
+        for line in order:
+            above = self.above(line)
+            if above is not None and traps.missing_space(self.lines[above]):
+                trap = traps.missing_space(self.lines[above])
+                if trap is not None and "values are not allowed" in (error.problem or ""):
+                    return above, trap
+            trap = traps.trap_of(self.lines[line], "" if above is None else self.lines[above])
+            if trap is not None:
+                return line, trap
+        return self.without_colon(error, seen) or (seen[-1], self.unknown(error, last))
+
+    def without_colon(self, error: Any, seen: list[int]) -> tuple[int, traps.Trap] | None:
+        """The line where a colon is missing, if that is what YAML stumbles over."""
+        line: int | None = None
+        if "could not find expected ':'" in (error.problem or ""):
+            line = seen[0]
+        elif "not allowed here" in (error.problem or ""):
+            line = self.above(seen[-1])
+        trap = None if line is None else traps.no_colon(self.lines[line])
+        return None if line is None or trap is None else (line, trap)
+
+    def above(self, line: int) -> int | None:
+        """The nearest line above that is neither empty nor a comment."""
+        for number in range(line - 1, -1, -1):
+            stripped = self.lines[number].strip()
+            if stripped and not stripped.startswith("#"):
+                return number
+        return None
+
+    def unknown(self, error: Any, mark: Any) -> traps.Trap:
+        """An error that is none of the traps: mostly indentation."""
+        problem = error.problem or "this cannot be read"
+        column = min(mark.column, 1000) + 1
+        if "<block end>" in problem:
+            message = "the indentation of this line fits none above"
+            return traps.Trap(column, message, "blanks, two more per level", contained=False)
+        if "could not find expected ':'" in problem:
+            message = "a line above is no `key: value` and no `- item`"
+            return traps.Trap(column, message, "`key: value`", contained=False)
+        if "not allowed here" in problem:
+            message = "a key or an item cannot stand here"
+            return traps.Trap(
+                column, message, "one `key: value` or `- item` per line", contained=False
+            )
+        return traps.Trap(column, f"YAML cannot read this: {problem}", contained=False)
+
+    # --- nodes
+
+    def convert(self, node: Any, inside: str = "") -> Node:
+        """A composed node as one of ours; `inside` is the bracket of the flow style around it."""
+        from yaml import MappingNode, SequenceNode
+
+        place = _place_of(node.start_mark, self.path)
+        if isinstance(node, MappingNode):
+            return self.convert_mapping(node, place)
+        if isinstance(node, SequenceNode):
+            flow = "[" if node.flow_style else ""
+            items = tuple(self.convert(item, flow) for item in node.value)
+            for item in node.value:
+                self.check_empty(item, "this item", item.start_mark)
+            return Sequence(items, place)
+        return self.convert_scalar(node, place, inside)
+
+    def convert_mapping(self, node: Any, place: Place) -> Mapping:
+        """A mapping; duplicate, complex and merge keys are reported, and keys without value."""
+        entries: dict[str, tuple[Scalar, Node]] = {}
+        flow = "{" if node.flow_style else ""
+        cut = False
+        for key_node, value_node in node.value:
+            key = self.convert(key_node, flow)
+            if not isinstance(key, Scalar):
+                self.report(key.place, "a key is a name, not a list or a mapping")
+                continue
+            value = self.convert(value_node, flow)
+            if flow and (not _FLOW_KEY.fullmatch(key.text) or _is_empty(value_node)):
+                cut = cut or self.cut_in_flow(key, value_node)
+                continue
+            self.check_empty(value_node, f"`{key.text}`", key_node.start_mark)
+            self.check_key(key, entries)
+            entries.setdefault(key.text, (key, value))
+        return Mapping(tuple(entries.values()), place)
+
+    def check_key(self, key: Scalar, entries: dict[str, tuple[Scalar, Node]]) -> None:
+        """Refuse `<<`, empty keys and keys that stand already."""
+        if key.text == "<<" and not key.quoted:
+            self.report(key.place, "`<<` is refused: write the entries out, or use `is`")
+        elif not key.text.strip():
+            self.report(key.place, "a key is missing before the colon", "`key: value`")
+        elif key.text in entries:
+            first = entries[key.text][0].place.line
+            message = f"`{key.text}` stands here a second time; the first is on line {first}"
+            self.report(key.place, message, "one entry per key")
+
+    def check_empty(self, node: Any, what: str, mark: Any) -> None:
+        """Refuse an entry that has nothing behind its colon or dash."""
+        if _is_empty(node):
+            place = _place_of(mark, self.path)
+            self.report(place, f"{what} has no value", "a value, or `null` to remove an entry")
+
+    def cut_in_flow(self, key: Scalar, value_node: Any) -> bool:
+        """A key of `{}` that is no name, or has no value: mostly a bracket cut at its comma."""
+        if any(d.place.line == key.place.line for d in self.found):
+            return True
+        line = self.lines[key.place.line - 1]
+        trap = traps.flow_brackets(traps.take_apart(line))
+        if trap is not None:
+            self.report_trap(key.place.line - 1, trap)
+        elif traps.MISSING_SPACE.match(key.text):
+            colon = key.text.index(":") + 1
+            place = key.place_at(colon)
+            at = place.column - 1
+            message = f"a space is missing after the colon of `{key.text[:colon]}`"
+            self.report(place, message, "`key: value`", f"{line[:at]} {line[at:]}")
+        elif _is_empty(value_node):
+            self.report(key.place, f"`{key.text}` has no value", "`{key: value, key: value}`")
+        else:
+            self.report(key.place, f"the key `{key.text}` is no name", "block style for other keys")
+        return True
+
+    def convert_scalar(self, node: Any, place: Place, inside: str) -> Scalar:
+        """A scalar with its value; lost spaces and cut brackets are reported."""
+        plain = node.style is None
+        start, end = node.start_mark.index, node.end_mark.index
+        offsets = Offsets(self.source, node.value, start, end, node.style)
+        value = resolve(node.value) if plain else node.value
+        if isinstance(value, float) and value in (float("inf"), float("-inf")):
+            if "inf" not in node.value.lower():
+                self.report(place, f"the number {node.value[:40]} is too large")
+        strange = _UNREADABLE.search(node.value)
+        if strange:
+            self.report(place, f"the text contains the character U+{ord(strange.group()):04X}")
+        if plain:
+            self.check_plain(node, place, inside)
+        elif node.style in ("|", ">") and not node.value.strip():  # `>3` is a block to YAML
+            trap = traps.wrong_first(traps.take_apart(self.lines[place.line - 1]), block=True)
+            if trap is not None:
+                self.report_trap(place.line - 1, trap)
+        return Scalar(node.value, value, place, not plain, offsets)
+
+    def check_plain(self, node: Any, place: Place, inside: str) -> None:
+        """Refuse `tau:1` at the start of a line, and brackets that flow style has cut."""
+        if inside == "[" and not traps.balanced(node.value):
+            if not any(d.place.line == place.line for d in self.found):
+                trap = traps.flow_brackets(traps.take_apart(self.lines[place.line - 1]))
+                message = "brackets inside []: YAML cuts the value at its commas"
+                expected = "block style, one item per line"
+                self.report_trap(
+                    place.line - 1, trap or traps.Trap(place.column, message, expected)
+                )
+        if inside:
+            return
+        for number in range(node.start_mark.line, node.end_mark.line + 1):
+            line = self.lines[number]
+            if number == place.line - 1 and line[: place.column - 1].strip(" -"):
+                continue
+            trap = traps.missing_space(line)
+            if trap is not None:
+                self.report_trap(number, trap)
+
+
+def _place_of(mark: Any, path: str) -> Place:
+    return Place(path, mark.line + 1, mark.column + 1)
+
+
+def _is_empty(node: Any) -> bool:
+    """Whether nothing at all stands where a value should."""
+    return node.value == "" and node.style is None

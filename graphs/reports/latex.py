@@ -1,0 +1,253 @@
+r"""LaTeX: the equations and rules of a circuit as an `align*` environment, for a paper.
+
+Symbols: a variable of a cell stands without its population, `x`; of another one with it,
+`x_{\mathrm{layer}\,2}`; names that are Greek letters become them; what follows an underscore is a
+subscript; members of a family that read alike stand once, with the index k.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from math import pi
+
+from ..circuit import Circuit, Equation, Population, Synapse, Update
+from ..expressions.text import number_text, text
+from ..expressions.tree import (
+    Binary,
+    Call,
+    Compare,
+    Expr,
+    Input,
+    Noise,
+    Number,
+    Parameter,
+    Rate,
+    Residual,
+    Transmitted,
+    Unary,
+    Variable,
+    Weight,
+    WeightOf,
+)
+from .notation import GREEK, Line, grouped
+
+_COMPARE, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(6)
+_SIGNS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
+_FUNCTIONS = {"tanh", "exp", "log", "sin", "cos", "min", "max"}
+_FENCES = {"abs": r"\left|%s\right|", "norm": r"\left\lVert %s\right\rVert", "sqrt": r"\sqrt{%s}"}
+_SPELLED = {"gam": "gamma", "lam": "lambda", "eps": "varepsilon"}
+
+
+def latex(circuit: Circuit) -> str:
+    """Every equation, synapse and rule, in file order."""
+    rows = [*_populations(circuit), *_synapses(circuit), *_energies(circuit)]
+    body = " \\\\\n".join(f"  {row}" for row in rows)
+    return f"\\begin{{align*}}\n{body}\n\\end{{align*}}"
+
+
+def _populations(circuit: Circuit) -> Iterator[str]:
+    members = circuit.populations.values()
+    lines = [Line(p.base, p.index, "\n".join(_cell(circuit, p))) for p in members]
+    yield from _rows(lines)
+
+
+def _synapses(circuit: Circuit) -> Iterator[str]:
+    members = circuit.synapses.values()
+    lines = [Line(s.base, s.index, "\n".join(_rules(s))) for s in members]
+    yield from _rows(lines)
+
+
+def _energies(circuit: Circuit) -> Iterator[str]:
+    for name, expr in circuit.energies.items():
+        yield _bare(f"{symbol(name)} &= {_write(circuit, None, expr)}")
+
+
+def _rows(lines: list[Line]) -> Iterator[str]:
+    """The lines of each group; the first says which members they hold for."""
+    for group in grouped(lines):
+        first, last, several = group[0], group[-1], len(group) > 1
+        written = (first.generic if several else first.text).split("\n")
+        name = r"\text{" + first.base.replace("_", r"\_") + "}"
+        if several:
+            name += rf"_k,\ k = {first.index}, \dots, {last.index}"
+        elif first.index is not None:
+            name += f"_{{{first.index}}}"
+        for number, line in enumerate(line for line in written if line):
+            yield _bare(line) + (f" && {name}" if number == 0 else "")
+
+
+def _bare(written: str) -> str:
+    """Indices without their brackets."""
+    return re.sub(r"\[([-+0-9k]+)\]", r"\1", written)
+
+
+def _cell(circuit: Circuit, population: Population) -> Iterator[str]:
+    for one in population.equations:
+        yield _equation(circuit, population, one)
+    for one in (*population.after_step, *population.rules):
+        yield _update(circuit, population, one)
+
+
+def _rules(synapse: Synapse) -> Iterator[str]:
+    if synapse.weight is not None:
+        yield f"{symbol(synapse.name)} &= {_write(None, None, synapse.weight)}"
+    for one in (*synapse.trace, *synapse.rule):
+        if isinstance(one, Equation):
+            yield _equation(None, None, one)
+        else:
+            yield _update(None, None, one)
+
+
+def _equation(circuit: Circuit | None, population: Population | None, one: Equation) -> str:
+    left, right = symbol(one.variable), _write(circuit, population, one.right)
+    if one.kind != "state":
+        return f"{left} &= {right}"
+    tau = "" if one.tau is None else _write(circuit, population, one.tau, _PRODUCT) + r"\,"
+    return rf"{tau}\frac{{\mathrm{{d}}{left}}}{{\mathrm{{d}}t}} &= {right}"
+
+
+def _update(circuit: Circuit | None, population: Population | None, one: Update) -> str:
+    left, right = symbol(one.target), _write(circuit, population, one.right)
+    if one.kind == ":=":
+        return rf"{left} &\leftarrow {right}"
+    bracketed = _write(circuit, population, one.right, _PRODUCT) if one.kind == "-=" else right
+    return rf"{left} &\leftarrow {left} {one.kind[0]} {bracketed}"
+
+
+def symbol(name: str) -> str:
+    r"""`tau_w` as `\tau_{\mathrm{w}}`, `W_IP[2]` as `W_{\mathrm{IP}\,[2]}`."""
+    bare, _, index = name.partition("[")
+    first, _, rest = bare.partition("_")
+    below = [rf"\mathrm{{{part}}}" for part in rest.split("_") if part]
+    if index:
+        below.append(f"[{index}")
+    first = _letters(first)
+    return first + ("_{" + r"\,".join(below) + "}" if below else "")
+
+
+def _letters(word: str) -> str:
+    if word in GREEK:
+        return "\\" + _SPELLED.get(word, word)
+    return word if len(word) <= 1 else rf"\mathrm{{{word}}}"
+
+
+def _write(
+    circuit: Circuit | None, population: Population | None, expr: Expr, least: int = _COMPARE
+) -> str:
+    """The LaTeX of an expression, in brackets if it binds less tightly than `least`."""
+    level, written = _written(circuit, population, expr)
+    return written if level >= least else rf"\left({written}\right)"
+
+
+def _written(circuit: Circuit | None, home: Population | None, expr: Expr) -> tuple[int, str]:
+    match expr:
+        case Number():
+            return _number(expr.value)
+        case Unary():
+            return _UNARY, "-" + _write(circuit, home, expr.operand, _UNARY)
+        case Binary():
+            return _binary(circuit, home, expr)
+        case Compare():
+            left, right = (_write(circuit, home, e, _SUM) for e in (expr.left, expr.right))
+            return _COMPARE, f"{left} {_SIGNS[expr.op]} {right}"
+        case Call():
+            return _call(circuit, home, expr)
+        case Input():
+            return _arriving(circuit, expr)
+        case _:
+            return _leaf(home, expr)
+
+
+def _number(value: float) -> tuple[int, str]:
+    if value == pi:
+        return _ATOM, r"\pi"
+    mantissa, _, exponent = number_text(value).partition("e")
+    if not exponent:
+        return (_UNARY if mantissa.startswith("-") else _ATOM), mantissa
+    power = f"10^{{{int(exponent)}}}"
+    return _PRODUCT, power if mantissa == "1" else rf"{mantissa} \cdot {power}"
+
+
+def _binary(circuit: Circuit | None, home: Population | None, expr: Binary) -> tuple[int, str]:
+    if expr.op == "/":
+        above, below = (_write(circuit, home, e) for e in (expr.left, expr.right))
+        return _PRODUCT, rf"\frac{{{above}}}{{{below}}}"
+    if expr.op == "^":
+        base = _write(circuit, home, expr.left, _ATOM)
+        return _POWER, f"{{{base}}}^{{{_write(circuit, home, expr.right)}}}"
+    level = _SUM if expr.op in "+-" else _PRODUCT
+    left = _write(circuit, home, expr.left, level)
+    right = _write(circuit, home, expr.right, level + 1)
+    between = r" \cdot " if right[:1].isdigit() else r" \, "
+    return level, f"{left}{between}{right}" if expr.op == "*" else f"{left} {expr.op} {right}"
+
+
+def _call(circuit: Circuit | None, home: Population | None, expr: Call) -> tuple[int, str]:
+    inside = ", ".join(_write(circuit, home, a) for a in expr.arguments)
+    if expr.function in _FENCES and not expr.primed:
+        return _ATOM, _FENCES[expr.function] % inside
+    if expr.function == "transpose":
+        return _POWER, f"{{{inside}}}^{{\\top}}"
+    if expr.function == "copy":
+        return _written(circuit, home, expr.arguments[0])
+    if expr.function == "sum":
+        return _PRODUCT, rf"\textstyle\sum {_write(circuit, home, expr.arguments[0], _PRODUCT)}"
+    name = f"\\{expr.function}" if expr.function in _FUNCTIONS else symbol(expr.function)
+    prime = "'" if expr.primed else ""
+    return _ATOM, rf"{name}{prime}\left({inside}\right)"
+
+
+def _arriving(circuit: Circuit | None, node: Input) -> tuple[int, str]:
+    """The synapses that bring an `input`, as a sum."""
+    target = (node.population, node.compartment, node.port)
+    synapses = circuit.synapses.values() if circuit is not None else ()
+    found = [_sent(s) for s in synapses if s.target == target]
+    return (_SUM if len(found) > 1 else _PRODUCT), " + ".join(found) or "0"
+
+
+def _sent(synapse: Synapse) -> str:
+    source = _leaf(None, Variable(*synapse.source))[1]
+    name = symbol(synapse.name)
+    if synapse.current is not None:
+        name = rf"\textstyle\sum_{{\mathrm{{pre}}}} {_write(None, None, synapse.current, _PRODUCT)}"
+        return name
+    if synapse.weight is not None:
+        name = _write(None, None, synapse.weight, _PRODUCT)
+    return name + (r" \circ " if synapse.connect == "one_to_one" else r" \, ") + source
+
+
+def _leaf(home: Population | None, expr: Expr) -> tuple[int, str]:
+    match expr:
+        case Variable():
+            own = home is not None and expr.population == home.name and expr.side is None
+            where = expr.side or expr.population
+            name = symbol(expr.name) if own else _of(expr.name, where)
+            if expr.phase is not None:
+                return _POWER, f"{{{name}}}^{{\\mathrm{{{expr.phase}}}}}"
+            return _ATOM, name
+        case Rate():
+            return _ATOM, rf"\dot{{{symbol(expr.name)}}}"
+        case Parameter():
+            return _ATOM, symbol(expr.name.rpartition(".")[2])
+        case WeightOf():
+            return _ATOM, symbol(expr.synapse)
+        case Weight():
+            return _ATOM, "w"
+        case Transmitted():
+            return _ATOM, r"s_{\mathrm{pre}}"
+        case Noise():
+            return _ATOM, r"\xi"
+        case Residual():
+            return _ATOM, r"\mathrm{residual}"
+    return _ATOM, symbol(text(expr))
+
+
+def _of(name: str, place: str) -> str:
+    r"""`x` of `layer[2]` as `x_{\mathrm{layer}\,[2]}`."""
+    base, _, index = place.partition("[")
+    below = rf"\mathrm{{{base.replace('_', ' ')}}}" + (rf"\,[{index}" if index else "")
+    written = symbol(name)
+    if written.endswith("}") and "_{" in written:
+        return written[:-1] + rf"\,{below}}}"
+    return f"{written}_{{{below}}}"

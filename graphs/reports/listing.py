@@ -1,0 +1,140 @@
+"""A Program as text: its buffers, and what each phase does on entering, per step and on leaving."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..expressions.text import text
+from ..expressions.tree import Number
+from ..program import (  # fmt: skip
+    BatchReduce,
+    Block,
+    Branch,
+    Draw,
+    Instruction,
+    Map,
+    MatrixReduce,
+    Output,
+    Pair,
+    Product,
+    Program,
+    Rank,
+    Reduce,
+    RowReduce,
+    Spread,
+    Stop,
+    Store,
+)
+
+
+def listing(program: Program) -> Iterator[str]:
+    """The lines of `print(program)`."""
+    yield f"program {program.name}"
+    for b in program.buffers.values():
+        yield f"  buffer {b.name}: {b.kind} {' '.join(str(s) for s in b.shape)}"
+    if program.reset or program.traces:
+        yield f"  reset {', '.join((*program.reset, *program.traces))}"
+    if program.single_sample:
+        yield f"  one sample at a time: {program.single_sample}"
+    if program.compensated:
+        yield f"  compensated {', '.join(program.compensated)}"
+    for name, start in program.starts.items():
+        yield f"  start {name} = {text(start)}"
+    products = program.products()
+    for phase in program.phases:
+        enter, step, leave = products[phase.name]
+        counted = f"{enter} on entry, {step} per step, {leave} on leaving"
+        yield f"phase {phase.name}  # products: {counted}"
+        yield from _indented(phase.enter, "  ")
+        if phase.loop:
+            yield f"  loop {phase.loop.steps} steps" + (
+                " or until stopped" if phase.loop.stops else ""
+            )
+            yield from _indented(phase.loop.body, "    ")
+            if phase.loop.again:
+                yield "  all steps again"
+                yield from _indented(phase.loop.again, "    ")
+        yield from _indented(phase.leave, "  ")
+    for slot in program.slots:
+        yield f"record {slot.name} ({len(slot.rows)} rows)"
+    if program.output:
+        yield f"output {program.output}"
+
+
+def _indented(instructions: tuple[Instruction, ...], indent: str) -> Iterator[str]:
+    for instruction in instructions:
+        for line in _lines(instruction):
+            yield indent + line
+
+
+def _lines(instruction: Instruction) -> Iterator[str]:
+    match instruction:
+        case Map(target=target, value=value, masked=masked):
+            yield f"{target} := {text(value)}" + (" where running" if masked else "")
+        case Block(shape=shape, maps=maps, local=local):
+            if len(maps) == 1:
+                yield from _lines(maps[0])
+                return
+            yield f"each {' '.join(str(s) for s in shape)}:"
+            for m in maps:
+                (line,) = _lines(m)
+                yield "  " + ("local " if m.target in local else "") + line
+        case Reduce():
+            value = text(instruction.value)
+            yield f"{instruction.target} := {instruction.op} over units of {value}"
+        case BatchReduce():
+            how = "mean" if instruction.average else "sum"
+            yield f"{instruction.target} := {how} over samples of {text(instruction.value)}"
+        case Product():
+            matrix = (
+                f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
+            )
+            bias = ", bias" if instruction.bias else ""
+            yield f"{instruction.target} := product({matrix}, {instruction.source}{bias})"
+        case Pair(op=op, bias=bias):
+            matrix = (
+                f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
+            )
+            how = "pairs" if op == "sum" else f"{op} over pairs"
+            flags = f", bias {text(bias)}" if bias is not None else ""
+            flags += ", off diagonal" * instruction.off_diagonal
+            yield (
+                f"{instruction.target} := {how}({matrix}, {instruction.source}) "
+                f"of {text(instruction.value)}{flags}"
+            )
+        case Spread(target=target, source=source, axis=axis, shape=(posts, pres)):
+            flag = ", bias" * instruction.bias
+            yield f"{target} := {source} over {axis} of {posts} x {pres} pairs{flag}"
+        case RowReduce(target=target, op=op, value=value):
+            flag = ", off diagonal" * instruction.off_diagonal
+            yield f"{target} := {op} over connections of {text(value)}{flag}"
+        case Rank(target=target, base=base, terms=terms, bias=bias):
+            how = "mean" if instruction.average else "sum"
+            parts = [target if base is None else text(base)]
+            parts += [
+                ("" if t.coefficient == Number(1.0) else f"({text(t.coefficient)}) * ")
+                + f"{how} "
+                + (f"{t.scale} " if t.scale else "")
+                + f"{t.post} (x) {t.pre}"
+                for t in terms
+            ]
+            flags = f", bias {bias}" if bias else ""
+            flags += ", off diagonal" * instruction.off_diagonal
+            yield f"{target} := {' + '.join(parts)}{flags}"
+        case MatrixReduce():
+            yield f"{instruction.target} := mean over elements of {text(instruction.value)}"
+        case Draw():
+            arguments = ", ".join(text(a) for a in instruction.arguments)
+            step = text(instruction.step)
+            drawn = f"{instruction.kind}({arguments}) '{instruction.name}' at {step}"
+            yield f"{instruction.target} := draw {drawn}"
+        case Branch(condition=condition, body=body):
+            yield f"if {text(condition)}:"
+            yield from _indented(body, "  ")
+        case Store():
+            row = text(instruction.row)
+            yield f"store {instruction.source} as record {instruction.slot} row {row}"
+        case Output():
+            yield f"output {instruction.source}"
+        case Stop():
+            yield f"stop samples where {text(instruction.condition)}"

@@ -1,0 +1,350 @@
+"""Show: a circuit in words and in the notation of a paper, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import groupby
+
+from ..circuit import Circuit, LearnItem, Phase, Population, Protocol, Synapse
+from ..expressions.text import text
+from ..expressions.tree import Expr, Input, Variable, walk
+from ..lower import lower
+from ..lowering.trace_means import apart
+from .counting import bytes_text, counts
+from .notation import Line, equation, grouped, joined, own, paper, rule, update, value, weight_text
+
+
+def show(circuit: Circuit) -> str:
+    """Everything a circuit says: populations, synapses, what happens in which order, what it costs.
+
+    Lowers each protocol once, to count matrix products.
+    """
+    return "\n".join(
+        [
+            *_head(circuit),
+            "",
+            "populations",
+            *_populations(circuit),
+            "",
+            "synapses",
+            *_synapses(circuit),
+            *_notes(circuit),
+            *_readouts(circuit),
+            *_protocols(circuit),
+            "",
+            *_size(circuit),
+        ]
+    )
+
+
+def summary(circuit: Circuit) -> str:
+    """A circuit in a few lines: what `print(circuit)` prints."""
+    protocols = (
+        f"{p.name} ({', '.join(phase.name for phase in p.phases)})"
+        for p in circuit.protocols.values()
+    )
+    return "\n".join(
+        [
+            *_head(circuit),
+            f"populations: {', '.join(_population_names(circuit))}",
+            f"synapses: {', '.join(_synapse_names(circuit)) or 'none'}",
+            f"protocols: {', '.join(protocols)}",
+            *_size(circuit),
+        ]
+    )
+
+
+def html(circuit: Circuit) -> str:
+    """The summary for a notebook."""
+    from html import escape
+
+    first, *rest = summary(circuit).split("\n")
+    rows = "".join(
+        f"<tr><th style='text-align:left'>{escape(key)}</th>"
+        f"<td style='text-align:left'>{escape(said)}</td></tr>"
+        for key, _, said in (line.partition(": ") for line in rest)
+    )
+    return f"<b>{escape(first)}</b><table>{rows}</table>"
+
+
+# --- parts ---------------------------------------------------------------------------------------
+
+
+def _head(circuit: Circuit) -> Iterator[str]:
+    yield f"{circuit.name}: {circuit.title}" if circuit.title else circuit.name
+    if circuit.cite:
+        yield f"cite: {circuit.cite}"
+    if circuit.source.variants:
+        yield f"variants: {', '.join(circuit.source.variants)}"
+
+
+def _population_names(circuit: Circuit) -> Iterator[str]:
+    for base, group in groupby(circuit.populations.values(), lambda p: p.base):
+        members = list(group)
+        sizes = "-".join(str(p.size) for p in members)
+        first, last = members[0].index, members[-1].index
+        yield (
+            f"{base}[{first}..{last}] {sizes}" if len(members) > 1 else f"{members[0].name} {sizes}"
+        )
+
+
+def _synapse_names(circuit: Circuit) -> Iterator[str]:
+    for base, group in groupby(circuit.synapses.values(), lambda s: s.base):
+        members = list(group)
+        first, last = members[0].index, members[-1].index
+        yield f"{base}[{first}..{last}]" if len(members) > 1 else members[0].name
+
+
+def _range(group: tuple[Line, ...]) -> str:
+    first, last = group[0], group[-1]
+    if first.index is None:
+        return first.base
+    if len(group) == 1:
+        return f"{first.base}[{first.index}]"
+    return f"{first.base}[k], k = {first.index}..{last.index}"
+
+
+def _populations(circuit: Circuit) -> Iterator[str]:
+    lines = [
+        Line(p.base, p.index, "\n".join(_cell(circuit, p)), p.size)
+        for p in circuit.populations.values()
+    ]
+    for group in grouped(lines):
+        cells = {p.cell for p in circuit.populations.values() if p.base == group[0].base}
+        cell = f" ({next(iter(cells))})" if len(cells) == 1 else ""
+        if not cell:
+            name = group[0].base if group[0].index is None else f"{group[0].base}[{group[0].index}]"
+            cell = f" ({circuit.populations[name].cell})"
+        units = ", ".join(str(line.size) for line in group)
+        yield f"  {_range(group)}{cell}: {units} unit{'s' * (units != '1')}"
+        written = group[0].text if len(group) == 1 else group[0].generic
+        yield from (f"    {line}" for line in written.split("\n"))
+
+
+def _cell(circuit: Circuit, population: Population) -> Iterator[str]:
+    width = max((len(c) for c in population.compartments), default=0)
+    before = None
+    for one in population.equations:
+        label = one.compartment or ""
+        shown = "" if label == before else label
+        before = label
+        yield f"{shown:<{width}}  {equation(circuit, population, one)}"
+    for title, updates in (
+        ("after each step", population.after_step),
+        ("learns", population.rules),
+    ):
+        for one in updates:
+            yield f"{title}: {update(circuit, population, one)}"
+    if population.slow:
+        starts = (f"{name} from {paper(text(e))}" for name, e in population.slow.items())
+        yield f"slow: {', '.join(starts)}"
+
+
+def _synapses(circuit: Circuit) -> Iterator[str]:
+    lines = [
+        Line(s.base, s.index, "\n".join(_synapse(circuit, s))) for s in circuit.synapses.values()
+    ]
+    for group in grouped(lines):
+        written = group[0].text if len(group) == 1 else group[0].generic
+        first, *rest = written.split("\n")
+        names = {s.name: s for s in circuit.synapses.values()}
+        members = [names[x.base if x.index is None else f"{x.base}[{x.index}]"] for x in group]
+        shapes = ", ".join(" x ".join(str(n) for n in s.shape) for s in members)
+        yield f"  {_range(group)}: {first}"
+        live = members[0].weight is not None
+        yield from (f"    {line}" for line in (shapes + " weights" * (not live), *rest))
+    if not lines:
+        yield "  none"
+
+
+def _synapse(circuit: Circuit, synapse: Synapse) -> Iterator[str]:
+    population, compartment, port = synapse.target
+    target = f"{population}.{compartment}" + (f".{port}" if port else "")
+    bias = ", with a bias" if synapse.bias else ""
+    yield f"{'.'.join(synapse.source)} → {target}, {synapse.connect}{bias}"
+    if synapse.weight is not None:
+        yield f"weight = {weight_text(synapse)} (live)"
+    elif synapse.init is not None:
+        stated = "" if synapse.init_stated else " (not stated)"
+        yield f"init   {paper(text(synapse.init))}{stated}"
+    if synapse.current is not None:
+        yield f"current  {paper(text(synapse.current))}, summed over pre"
+    if synapse.filter is not None:
+        rise, fall = (paper(text(e)) for e in synapse.filter)
+        yield f"filter {rise}, {fall}"
+    for one in synapse.trace:
+        yield f"trace  {rule(one)}"
+    for one in synapse.rule:
+        yield f"rule   {rule(one)}"
+    if synapse.rule:
+        optimizer = ""
+        if synapse.optimizer is not None:
+            arguments = ", ".join(paper(text(a)) for a in synapse.optimizer.arguments)
+            optimizer = f", {synapse.optimizer.kind}({arguments})"
+        yield f"       {synapse.batch} over the batch{optimizer}"
+    if synapse.check is not None:
+        yield f"check  {synapse.check}"
+
+
+def _notes(circuit: Circuit) -> Iterator[str]:
+    notes = [*_unstated(circuit), *_ports(circuit), *_empty(circuit), *_traces(circuit)]
+    if notes:
+        yield ""
+        yield "notes"
+        yield from (f"  {note}" for note in notes)
+
+
+def _unstated(circuit: Circuit) -> Iterator[str]:
+    names = [
+        s.name
+        for s in circuit.synapses.values()
+        if s.rule and s.weight is None and not s.init_stated
+    ]
+    if names:
+        yield f"plastic, without a stated `init`: {', '.join(names)}"
+
+
+def _traces(circuit: Circuit) -> Iterator[str]:
+    each = apart(circuit)
+    names = [name for name in circuit.synapses if name in each]
+    if names:
+        yield f"traces of each sample, not their mean over the batch: {', '.join(names)}"
+
+
+def _ports(circuit: Circuit) -> Iterator[str]:
+    ports = dict.fromkeys(
+        (f"{s.target[0]}.{s.target[1]}.{s.target[2]}", s.name)
+        for s in circuit.synapses.values()
+        if s.target[2]
+    )
+    if ports:
+        yield "named ports: " + ", ".join(f"{port} (from {name})" for port, name in ports)
+
+
+def _empty(circuit: Circuit) -> Iterator[str]:
+    reached = {s.target for s in circuit.synapses.values()}
+    empty = dict.fromkeys(
+        f"{node.population}.{node.compartment}"
+        for p in circuit.populations.values()
+        for e in p.equations
+        for node in walk(e.right)
+        if isinstance(node, Input) and (node.population, node.compartment, node.port) not in reached
+    )
+    if empty:
+        yield f"no synapse reaches, so `input` is 0: {', '.join(empty)}"
+
+
+def _readouts(circuit: Circuit) -> Iterator[str]:
+    if circuit.streams or circuit.energies or circuit.predicts:
+        yield ""
+        yield "streams and readouts"
+    for name, size in circuit.streams.items():
+        yield f"  stream {name}: {size} per sample"
+    for name, expr in circuit.energies.items():
+        yield f"  energy {name} = {paper(text(expr))}"
+    for name, variable in circuit.predicts.items():
+        yield f"  {text(variable)} predicts {name}"
+    for record in circuit.record:
+        what = record.what if isinstance(record.what, str) else text(record.what)
+        yield f"  record {what}" + (f" in {record.phase}" if record.phase else "")
+
+
+# --- protocols -----------------------------------------------------------------------------------
+
+
+def _protocols(circuit: Circuit) -> Iterator[str]:
+    for protocol in circuit.protocols.values():
+        products = lower(circuit, protocol.name).products()
+        yield ""
+        yield f"protocol {protocol.name}"
+        for number, phase in enumerate(protocol.phases, start=1):
+            yield f"  {number}. {phase.name}: {_length(circuit, phase)}"
+            yield from (f"       {line}" for line in _phase(circuit, protocol, phase))
+            enter, step, leave = products[phase.name]
+            each = f", {step} per step" if phase.steps or phase.duration else ""
+            yield f"       products  {enter} on entry{each}, {leave} on leaving"
+
+
+def _length(circuit: Circuit, phase: Phase) -> str:
+    dt = "" if phase.dt is None else f" of {value(circuit, phase.dt)}"
+    method = f", {phase.method.replace('_', ' ')}"
+    until = f", or until {paper(text(phase.until))}" if phase.until is not None else ""
+    if phase.steps is not None:
+        return f"{value(circuit, phase.steps)} steps{dt}{method}{until}"
+    if phase.duration is not None:
+        return f"for {value(circuit, phase.duration)}, in steps{dt}{method}{until}"
+    return "a moment"
+
+
+def _phase(circuit: Circuit, protocol: Protocol, phase: Phase) -> Iterator[str]:
+    if phase.start_from:
+        yield f"from      states as at the end of {phase.start_from}"
+    if phase.release:
+        yield f"release   {', '.join(text(v) for v in phase.release)}"
+    for word, sign, pairs in (("clamp", "=", phase.clamp), ("begin", ":=", phase.begin)):
+        lines = [_assigned(circuit, v, sign, e) for v, e in pairs]
+        yield from (f"{word:<8}  {line}" for line in joined(lines))
+    for name, expr in phase.set:
+        yield f"set       {paper(name)} = {paper(text(expr))}"
+    if phase.steps is not None or phase.duration is not None:
+        yield f"order     {_order(circuit, phase)}"
+        if not phase.plasticity:
+            yield "          without plasticity in continuous time"
+    if phase.learn_each_step:
+        lines = [_when(circuit, item, when) for item, when in phase.learn_each_step]
+        yield f"each step {'; '.join(joined(lines))} learns, as read before the states move"
+    for group in phase.learn:
+        how = "learn together" if len(group) > 1 else "learns"
+        yield f"at end    {', '.join(_learnt(circuit, group))} {how}"
+
+
+def _assigned(circuit: Circuit, variable: Variable, sign: str, expr: Expr) -> Line:
+    population = circuit.populations[variable.population]
+    right = own(circuit, population, expr)
+    return Line(population.base, population.index, f"{text(variable)} {sign} {right}")
+
+
+def _when(circuit: Circuit, item: LearnItem, when: Expr | None) -> Line:
+    place = circuit.synapses[item.name] if item.variable is None else circuit.populations[item.name]
+    condition = f" when {paper(text(when))}" if when is not None else ""
+    index = place.index if not condition else None
+    return Line(place.base, index, f"{_item(item)}{condition}")
+
+
+def _learnt(circuit: Circuit, group: tuple[LearnItem, ...]) -> Iterator[str]:
+    """`W[1..3], y.mu`."""
+    for members in grouped(_when(circuit, item, None) for item in group):
+        first, last = members[0], members[-1]
+        if first is last:
+            yield first.text
+        else:
+            yield first.text.replace(f"[{first.index}]", f"[{first.index}..{last.index}]")
+
+
+def _item(item: LearnItem) -> str:
+    return item.name if item.variable is None else f"{item.name}.{item.variable}"
+
+
+def _order(circuit: Circuit, phase: Phase) -> str:
+    """Who moves when, in words."""
+    if phase.order is None:
+        return "all move at once, each seeing where the others stood before the step"
+    turns = [" with ".join(turn) for turn in phase.order]
+    if len(turns) == 1:
+        return f"{turns[0]} moves"
+    what = "populations"
+    bases = {circuit.populations[name].base for turn in phase.order for name in turn}
+    if len(bases) == 1:
+        (base,) = bases
+        what = base if base.endswith("s") else f"{base}s"
+    return f"{what} move one after another, each seeing the one before: {', '.join(turns)}"
+
+
+def _size(circuit: Circuit) -> Iterator[str]:
+    found = counts(circuit)
+    yield f"units: {found.units:,}"
+    yield f"weights: {found.weights:,}, of them {found.plastic:,} plastic"
+    yield (
+        f"memory: {bytes_text(found.stored())} stored, "
+        f"{bytes_text(found.per_sample())} of activity per sample (float64)"
+    )
