@@ -55,10 +55,10 @@ def _phase(draft: Draft, number: int, name: str) -> list[str]:
     else:
         stepped = True
         lines += _steps(draft, moving)
-    if draft.chance(0.1, "plasticity: off") and stepped:
-        lines.append("  plasticity: off")
-    elif stepped:
+    if stepped:
         lines += _each_step(draft, number)
+    if stepped and draft.chance(0.1, "plasticity: off"):
+        lines.append("  plasticity: off")
     lines += _learn(draft, number)
     if len(lines) == 1:
         lines += _steps(draft, moving)

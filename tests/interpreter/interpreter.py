@@ -278,7 +278,7 @@ class _Walk:
         self._kept = [
             self.parent.plasticity.read(moment, item)
             for item, when in phase.learn_each_step
-            if self.learn and (when is None or moment.value(when))
+            if self.learn and phase.plasticity and (when is None or moment.value(when))
         ]
         plastic = self.learn and phase.plasticity
         for number, turn in enumerate(turns):
