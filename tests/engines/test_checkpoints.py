@@ -104,7 +104,7 @@ def test_a_resumed_simulator_goes_on_bit_by_bit(engine, dtype, tmp_path):
 
 
 def test_weights_are_not_drawn_to_be_overwritten(path, monkeypatch):
-    from apical.engines import simulator as module
+    from apical.engines.simulation import core as module
 
     def refuse(*_):
         raise AssertionError("drawn")
@@ -546,7 +546,7 @@ def test_a_run_that_is_stopped_says_so(engine, learn, monkeypatch, small_chunks,
 
 def test_a_long_presentation_that_is_stopped_keeps_its_rows(monkeypatch):
     """Ctrl-C at step 4 of 5: the rows so far are there, the others NaN, and weights as before."""
-    from apical.engines import numpy_engine
+    from apical.engines.numpy import engine as numpy_engine
 
     store = numpy_engine._Presentation._store
     count = [0]
