@@ -61,10 +61,9 @@ def prepare(engines: list[str]) -> None:
     """Imports from the checkout; numba's text can be run by Python but for one intrinsic."""
     sys.path.insert(0, str(ROOT))
     if "numba-text" in engines:
-        from apical.engines import numba_functions
+        from apical.engines.numba import functions
 
-        for name, magic in (("power_of_two", numba_functions.MAGIC),):
-            setattr(numba_functions, name, lambda shifted, magic=magic: 2.0 ** (shifted - magic))
+        functions.power_of_two = lambda shifted: 2.0 ** (shifted - functions.MAGIC)
 
 
 def work(seeds: list[int], engines: list[str], without: set[str]) -> None:
