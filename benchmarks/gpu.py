@@ -108,7 +108,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 def ways(bench: Bench) -> dict[str, dict[str, Any]]:
     """What the device can do: a CPU has no graphs, and Triton may be missing."""
-    from apical.engines import torch_kernels
+    from apical.engines.torch import kernels as torch_kernels
 
     if bench.device != "cuda":
         return {"tape, call by call": WAYS["tape, call by call"]}

@@ -65,8 +65,8 @@ def refusals(as_json: bool) -> Iterator[None]:
 
 
 def _is_divergence(error: Exception) -> bool:
-    simulator = sys.modules.get("apical.engines.simulation.simulator")
-    return simulator is not None and isinstance(error, simulator.Divergence)
+    engines = sys.modules.get("apical.engines.divergence")
+    return engines is not None and isinstance(error, engines.Divergence)
 
 
 def _refuse(text: str, code: int, as_json: bool, diagnostics: list[Any] | None = None) -> None:

@@ -75,6 +75,7 @@ class PhaseLowering:
             self._restore(phase.start_from)
         clamps = dict(at.view.clamps)
         for variable in phase.release:
+            at.need(at.variable(variable.population, variable.name))  # what it is left with
             clamps.pop((variable.population, variable.name), None)
         for variable, value in phase.clamp:
             clamps[variable.population, variable.name] = value

@@ -315,7 +315,7 @@ def test_a_gpu(folder):
 def test_several_processes(folder):
     """torch: tests/engines/test_torch.py, two processes equal one with the joint batch."""
     pytest.importorskip("torch")
-    from apical.engines import torch_parallel
+    from apical.engines.torch import parallel as torch_parallel
 
     token = torch_parallel._TEAM.set(torch_parallel.Team(size=2))
     try:

@@ -78,7 +78,7 @@ def test_a_replica_that_has_stopped_learns_no_more(engine, kind, monkeypatch):
     if engine in ("torch", "rehearsal"):
         pytest.importorskip("torch")
     if engine == "rehearsal":
-        from apical.engines import torch_engine
+        from apical.engines.torch import engine as torch_engine
 
         def rehearsed(program, *arguments, **options):
             return made(program, *arguments, **options, capture="rehearse")

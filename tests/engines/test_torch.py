@@ -283,7 +283,7 @@ def test_fused_kernels_equal_numpy(name, tmp_path):
     """In Triton's interpreter, in a process of its own."""
     script = (
         "import apical, numpy as np\n"
-        "from apical.engines import torch_engine as t\n"
+        "from apical.engines.torch import engine as t\n"
         "m = t.TorchExecutable.__init__\n"
         "t.TorchExecutable.__init__ = lambda s, *a: m(s, *a, capture=None, fused=True)\n"
         f"c = apical.load({name!r}, **{parameters(name)!r})\n"
