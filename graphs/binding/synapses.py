@@ -13,7 +13,7 @@ from ..expressions.parser import (
     parse_reference,
     parse_statement,
 )
-from ..expressions.tree import Binary, Call, Expr, Number, Reference, Unary, WeightOf, walk
+from ..expressions.tree import Call, Expr, Number, Reference
 from ..reading.budget import PART
 from ..reading.keys import CONNECT_LATER, SYNAPSE, is_null, required, texts
 from ..reading.nodes import Mapping, Node, Scalar, Sequence
@@ -23,8 +23,8 @@ from .declared import Link, Member
 from .families import expand
 from .names import Names, Scope
 from .resolve import resolve
-from .scopes import RuleScope, WeightScope
-from .weights import check_bias_column, check_square, check_stated, plain_weight
+from .scopes import RuleScope
+from .weights import check_circles, check_stated, shape_text, weight_of
 
 
 def declare(section: Mapping, names: Names) -> None:
@@ -169,7 +169,7 @@ def finish(names: Names) -> dict[str, Synapse]:
     for name, link in names.synapses.items():
         with names.problems.guard():
             found[name] = _finished(link, names)
-    _circles(names)
+    check_circles(names)
     return found
 
 
@@ -184,9 +184,9 @@ def _finished(link: Link, names: Names) -> Synapse:
         filtered = _filter(link, names)
     weight = init = None
     with names.problems.guard():
-        weight = _weight(link, "weight", names)
+        weight = weight_of(link, "weight", names)
     with names.problems.guard():
-        init = _weight(link, "init", names)
+        init = weight_of(link, "init", names)
     stated = init is not None
     if weight is not None:
         for word in ("init", "rule", "trace", "optimizer", "bias", "check"):
@@ -325,54 +325,6 @@ def _filter(link: Link, names: Names) -> tuple[Expr, Expr] | None:
     return first, second
 
 
-def _weight(link: Link, word: str, names: Names) -> Expr | None:
-    node = link.entry.get(word)
-    if not isinstance(node, Scalar):
-        return None
-    expr = names.problems.parsed(node, parse_expression)
-    scope = WeightScope(names, node, link.bound, link.source, link.target, word == "weight")
-    before = names.problems.count
-    found = resolve(expr, scope)
-    if names.problems.count > before:
-        raise Skip
-    found = plain_weight(found, scope)
-    link.weights += [n for n in walk(found) if isinstance(n, WeightOf)]
-    shape = _shape(found, scope, names)
-    if shape is not None and shape != link.shape:
-        names.problems.fail(
-            node.place,
-            f"the {word} of '{link.name}' has the shape {_text(shape)}",
-            expected=f"{_text(link.shape)}, from {link.source.size} to {link.target.size} units",
-            suggestion=f"{word}: transpose({node.text})" if shape[::-1] == link.shape else None,
-        )
-    check_square(found, link.shape, link.bias, link.connect, scope)
-    if link.bias:
-        check_bias_column(found, link.name, scope)
-    return found
-
-
-def _shape(expr: Expr, scope: Scope, names: Names) -> tuple[int, ...] | None:
-    """The shape of a weight expression; None for numbers and initialisers, which fit any."""
-    if isinstance(expr, WeightOf):
-        return names.synapses[expr.synapse].shape
-    if isinstance(expr, Unary):
-        return _shape(expr.operand, scope, names)
-    if isinstance(expr, Binary):
-        left, right = _shape(expr.left, scope, names), _shape(expr.right, scope, names)
-        if left is not None and right is not None and left != right:
-            scope.fail(expr, f"the shapes {_text(left)} and {_text(right)} do not go together")
-            raise Skip
-        return left if left is not None else right
-    if isinstance(expr, Call) and expr.arguments:
-        inner = _shape(expr.arguments[0], scope, names)
-        return inner[::-1] if inner is not None and expr.function == "transpose" else inner
-    return None
-
-
-def _text(shape: tuple[int, ...]) -> str:
-    return "(" + ", ".join(map(str, shape)) + ")"
-
-
 def _batch(link: Link, names: Names) -> str:
     node = link.entry.scalar("batch")
     if node is not None and node.text not in ("mean", "sum"):
@@ -391,7 +343,7 @@ def _check(link: Link, names: Names) -> str | None:
         names.problems.add(
             node.place,
             f"`check: {node.text}` needs a square array of weights",
-            got=f"{_text(link.shape)}" + (" and a bias" if link.bias else ""),
+            got=f"{shape_text(link.shape)}" + (" and a bias" if link.bias else ""),
         )
     return node.text
 
@@ -437,28 +389,3 @@ class OptimizerScope(Scope):
     def own(self, reference: Reference) -> Expr | None:
         """Nothing of its own."""
         return None
-
-
-def _circles(names: Names) -> None:
-    """Weights that are made of each other need a first one."""
-    done: set[str] = set()
-
-    def visit(name: str, chain: tuple[str, ...]) -> None:
-        for part in dict.fromkeys(node.synapse for node in names.synapses[name].weights):
-            if part in chain:
-                circle = (*chain[chain.index(part) :], part)
-                key = names.synapses[min(circle)].key
-                circle = tuple(dict.fromkeys(circle))
-                first = circle.index(min(circle))
-                shown = (*circle[first:], *circle[: first + 1])
-                names.problems.add(
-                    key.place,
-                    "weights are made of each other in a circle: " + " -> ".join(shown),
-                )
-            elif part not in done:
-                visit(part, (*chain, part))
-        done.add(name)
-
-    for name in names.synapses:
-        if name not in done:
-            visit(name, (name,))

@@ -6,10 +6,24 @@ from dataclasses import replace
 
 from ...compartments.connectivity import CONNECTIVITY
 from ...compartments.initialisers import INITIALISERS
-from ..expressions.tree import Call, Expr, WeightOf, transform, walk
+from ..expressions.parser import (
+    parse_expression,
+)
+from ..expressions.tree import (
+    Binary,
+    Call,
+    Expr,
+    Unary,
+    WeightOf,
+    transform,
+    walk,
+)
 from ..reading.nodes import Mapping, Scalar
 from ..reading.problems import Skip, base_name
+from .declared import Link
 from .names import Names, Scope
+from .resolve import resolve
+from .scopes import WeightScope
 
 
 def plain_weight(expr: Expr, scope: Scope) -> Expr:
@@ -74,3 +88,81 @@ def check_bias_column(expr: Expr, name: str, scope: Scope) -> None:
                 expected=f"`bias: true` of '{node.synapse}' too, an initialiser, or a slow "
                 f"variable as a bias of the postsynaptic cell",
             )
+
+
+def weight_of(link: Link, word: str, names: Names) -> Expr | None:
+    """The resolved text of `init` or `weight`; None where there is none."""
+    node = link.entry.get(word)
+    if not isinstance(node, Scalar):
+        return None
+    expr = names.problems.parsed(node, parse_expression)
+    scope = WeightScope(names, node, link.bound, link.source, link.target, word == "weight")
+    before = names.problems.count
+    found = resolve(expr, scope)
+    if names.problems.count > before:
+        raise Skip
+    found = plain_weight(found, scope)
+    link.weights += [n for n in walk(found) if isinstance(n, WeightOf)]
+    shape = _shape(found, scope, names)
+    if shape is not None and shape != link.shape:
+        names.problems.fail(
+            node.place,
+            f"the {word} of '{link.name}' has the shape {shape_text(shape)}",
+            expected=f"{shape_text(link.shape)}, from {link.source.size} to "
+            f"{link.target.size} units",
+            suggestion=f"{word}: transpose({node.text})" if shape[::-1] == link.shape else None,
+        )
+    check_square(found, link.shape, link.bias, link.connect, scope)
+    if link.bias:
+        check_bias_column(found, link.name, scope)
+    return found
+
+
+def _shape(expr: Expr, scope: Scope, names: Names) -> tuple[int, ...] | None:
+    """The shape of a weight expression; None for numbers and initialisers, which fit any."""
+    if isinstance(expr, WeightOf):
+        return names.synapses[expr.synapse].shape
+    if isinstance(expr, Unary):
+        return _shape(expr.operand, scope, names)
+    if isinstance(expr, Binary):
+        left, right = _shape(expr.left, scope, names), _shape(expr.right, scope, names)
+        if left is not None and right is not None and left != right:
+            scope.fail(
+                expr, f"the shapes {shape_text(left)} and {shape_text(right)} do not go together"
+            )
+            raise Skip
+        return left if left is not None else right
+    if isinstance(expr, Call) and expr.arguments:
+        inner = _shape(expr.arguments[0], scope, names)
+        return inner[::-1] if inner is not None and expr.function == "transpose" else inner
+    return None
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape as an error names it."""
+    return "(" + ", ".join(map(str, shape)) + ")"
+
+
+def check_circles(names: Names) -> None:
+    """Weights that are made of each other need a first one."""
+    done: set[str] = set()
+
+    def visit(name: str, chain: tuple[str, ...]) -> None:
+        for part in dict.fromkeys(node.synapse for node in names.synapses[name].weights):
+            if part in chain:
+                circle = (*chain[chain.index(part) :], part)
+                key = names.synapses[min(circle)].key
+                circle = tuple(dict.fromkeys(circle))
+                first = circle.index(min(circle))
+                shown = (*circle[first:], *circle[: first + 1])
+                names.problems.add(
+                    key.place,
+                    "weights are made of each other in a circle: " + " -> ".join(shown),
+                )
+            elif part not in done:
+                visit(part, (*chain, part))
+        done.add(name)
+
+    for name in names.synapses:
+        if name not in done:
+            visit(name, (name,))
