@@ -71,12 +71,12 @@ class PhaseLowering:
     def _enter(self) -> int:
         """What happens before the first step; the number of steps."""
         phase, at = self.phase, self.at
-        if phase.start_from is not None:
-            self._restore(phase.start_from)
         clamps = dict(at.view.clamps)
         for variable in phase.release:
             at.need(at.variable(variable.population, variable.name))  # what it is left with
             clamps.pop((variable.population, variable.name), None)
+        if phase.start_from is not None:  # which says it of released variables, too
+            self._restore(phase.start_from)
         for variable, value in phase.clamp:
             clamps[variable.population, variable.name] = value
         zeros = set(at.view.zeros)

@@ -49,3 +49,37 @@ def test_what_was_learnt_reaches_a_clamp_before_it_ends(engine):
     np.testing.assert_allclose(u[:2], 2.0)
     np.testing.assert_allclose(u[2], 2 * (1 + image[0]), rtol=1e-12)
     np.testing.assert_allclose(u[3], (1 - 0.5) * 2 * (1 + image[0]), rtol=1e-12)
+
+
+def test_from_says_what_a_released_variable_is():
+    """In one phase with `from: free`, u is as at the end of `free`, not as its clamp held it."""
+    text = """
+apical: 1
+name: restored
+data:
+  target: 1
+cells:
+  c:
+    soma: du/dt = 1
+populations:
+  a:
+    cell: c
+    size: 1
+protocols:
+  train:
+    free:
+      steps: 2
+      dt: 0.5
+    held:
+      clamp: a.u = target
+      steps: 1
+      dt: 0.5
+    again:
+      from: free
+      release: a.u
+      steps: 1
+      dt: 0.5
+"""
+    sim = apical.Simulator(apical.load_text(text), engine="numpy")
+    traces = sim.run(target=np.full((1, 1), 7.0), record=["a.u"])
+    assert traces.arrays["a.u"].ravel().tolist() == [0, 0.5, 1, 7, 7, 1, 1.5]
