@@ -275,3 +275,5 @@ class PhaseLowering:
             applied = [self.rules.read(item) for item in group]
             for apply in applied:
                 apply()
+        for population, variable in at.view.clamps:  # what is carried on, where this phase is last
+            at.need(at.variable(population, variable))

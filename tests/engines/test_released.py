@@ -83,3 +83,17 @@ protocols:
     sim = apical.Simulator(apical.load_text(text), engine="numpy")
     traces = sim.run(target=np.full((1, 1), 7.0), record=["a.u"])
     assert traces.arrays["a.u"].ravel().tolist() == [0, 0.5, 1, 7, 7, 1, 1.5]
+
+
+@pytest.mark.parametrize("engine", ("numpy", "numba", "torch"))
+def test_what_was_learnt_reaches_a_clamp_before_its_presentation_ends(engine):
+    """The clamp ends with the presentation; the next, carried on, begins with what it said then."""
+    text = (
+        CIRCUIT[: CIRCUIT.index("    free:")]
+        + "  alone:\n    free:\n      steps: 0\n      dt: 0.1\n"
+    )
+    sim = apical.Simulator(apical.load_text(text), engine=engine)
+    image = np.array([[0.5, -1.0]])
+    sim.run("train", image=image, learn=True)
+    traces = sim.run("alone", carry=True, record=["a.u"])
+    np.testing.assert_allclose(traces.arrays["a.u"].ravel(), 2 * (1 + image[0]), rtol=1e-12)
