@@ -208,6 +208,8 @@ class _Reading:
                     self.stop(token, f"more than {MAX_DEPTH} levels stand inside one another")
             elif isinstance(token, closing):
                 depth -= 1
+                if depth < 0:
+                    break  # it closes nothing: composing says so, at this place
             elif isinstance(token, parts):
                 count += 1
                 if count > MAX_PARTS:
