@@ -194,8 +194,7 @@ CURRENTS = {
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("batch", (1, 3))
-@pytest.mark.parametrize("pres", (PRES, POSTS))
+@pytest.mark.parametrize(("batch", "pres"), ((1, POSTS), (3, PRES)))
 def test_a_current_means_what_it_says(engine, batch, pres):
     texts = list(CURRENTS.values())
     synapses = {
@@ -266,8 +265,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("batch", (1, 3))
-@pytest.mark.parametrize("learn", ("learn", "learn_each_step"))
+@pytest.mark.parametrize(("batch", "learn"), ((1, "learn_each_step"), (3, "learn")))
 def test_a_rule_sums_over_the_connections_of_one_cell(engine, batch, learn):
     synapses, functions = {}, {}
     for number, (lines, function) in enumerate(RULES.values()):
