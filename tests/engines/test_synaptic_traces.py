@@ -58,7 +58,13 @@ protocols:
 {more}
 """
 DT, STEPS = 0.25, 5
-RNG = np.random.default_rng(4)
+
+
+@pytest.fixture(autouse=True)
+def rng():
+    """Each test draws the same numbers, whatever ran before it in the same process."""
+    global RNG
+    RNG = np.random.default_rng(4)
 
 
 @pytest.fixture(params=["numpy", "numba", "torch"])
