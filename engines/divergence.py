@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..graphs.program import EACH, Program, Rank
+from ..graphs.program import EACH, Program, RankUpdate
 from ..traces.traces import Traces
 from .presentation import Arrays, Executable, Failure, Presentations, allocate
 
@@ -221,7 +221,7 @@ def _seed(facts: dict[str, Any]) -> str:
 def _is_bias(program: Program, name: str, column: int) -> bool:
     """Whether a column of weights belongs to the unit that always sends 1."""
     code = [i for phase in program.phases for i in phase.instructions]
-    biased = any(isinstance(i, Rank) and i.target == name and i.bias for i in code)
+    biased = any(isinstance(i, RankUpdate) and i.target == name and i.bias for i in code)
     return biased and column == int(program.buffers[name].shape[2]) - 1
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..graphs.reports.counting import bytes_text
-from .abilities import listing, table
+from .capabilities import listing, table
 from .engine import ENGINES
-from .kernels import cache_folder
+from .kernel_cache import cache_folder
 
 PACKAGES = (
     "apical", "numpy", "scipy", "numba", "networkx", "pyyaml", "lark", "typer", "rich", "xarray",

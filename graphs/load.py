@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping as Dictionary
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
@@ -31,7 +31,7 @@ from .diagnostics import CircuitError, Diagnostic, Place
 from .reading.consequences import wrong_entries
 from .reading.keys import TOP, check, is_null, required
 from .reading.merge import merge
-from .reading.nodes import Mapping, Scalar
+from .reading.nodes import MappingNode, ScalarNode
 from .reading.opening import NoFileError, read_file
 from .reading.problems import Problems, Skip, listed, nearest
 from .reading.reader import MAX_SIZE, read
@@ -47,8 +47,8 @@ class Reading:
 
     path: str
     variants: tuple[str, ...]
-    overrides: Dictionary[str, Any]
-    texts: Dictionary[str, str] | None = None
+    overrides: Mapping[str, Any]
+    texts: Mapping[str, str] | None = None
     problems: Problems = field(default_factory=Problems)
 
 
@@ -95,7 +95,7 @@ def _loaded(text: str, reading: Reading) -> Circuit:
     return _circuit(merged, root, reading)
 
 
-def _raise_all(root: Mapping, reading: Reading) -> NoReturn:
+def _raise_all(root: MappingNode, reading: Reading) -> NoReturn:
     """Raise what is wrong with keys, and what is wrong with names in spite of that."""
     errors = reading.problems.errors
     wrong = wrong_entries(root, errors)
@@ -115,7 +115,7 @@ def bundled() -> tuple[str, ...]:
     return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
 
 
-def rebuild(facts: Dictionary[str, Any]) -> Circuit:
+def rebuild(facts: Mapping[str, Any]) -> Circuit:
     """The circuit that `Source` facts describe: "path", "texts", "variants", "overrides".
 
     Its files are read from `texts` alone, so that a run can be repeated where they no longer are.
@@ -137,7 +137,7 @@ def variants_of(name_or_path: str | Path) -> tuple[str, ...]:
     """The names of the variants of a file."""
     text, path = _text_of(str(name_or_path))
     section = _root(text, path, Reading(path, (), {})).get("variants")
-    return section.keys() if isinstance(section, Mapping) else ()
+    return section.keys() if isinstance(section, MappingNode) else ()
 
 
 # --- texts ---
@@ -193,7 +193,7 @@ def _no_file(name: str, why: str) -> CircuitError:
     )
 
 
-def _root(text: str, path: str, reading: Reading, chain: tuple[str, ...] = ()) -> Mapping:
+def _root(text: str, path: str, reading: Reading, chain: tuple[str, ...] = ()) -> MappingNode:
     """The tree of a text, laid over the file it extends."""
     problems = reading.problems
     problems.texts[path] = text
@@ -203,7 +203,7 @@ def _root(text: str, path: str, reading: Reading, chain: tuple[str, ...] = ()) -
     if not chain:
         _format(root, problems)
     extends = root.get("extends")
-    if not isinstance(extends, Scalar) or is_null(extends):
+    if not isinstance(extends, ScalarNode) or is_null(extends):
         return root
     try:
         lower_text, lower_path = _extended(extends.text, path, reading)
@@ -216,7 +216,7 @@ def _root(text: str, path: str, reading: Reading, chain: tuple[str, ...] = ()) -
         problems.add(extends.place, f"files extend each other in a circle: {circle}")
         return root
     lower = _root(lower_text, lower_path, reading, (*chain, path))
-    own = Mapping(tuple((k, n) for k, n in root.entries if k.text != "extends"), root.place)
+    own = MappingNode(tuple((k, n) for k, n in root.entries if k.text != "extends"), root.place)
     return merge(lower, own, problems)
 
 
@@ -231,24 +231,24 @@ def _few_characters(path: str, problems: Problems) -> None:
         raise CircuitError(problems.errors)
 
 
-def _format(root: Mapping, problems: Problems) -> None:
+def _format(root: MappingNode, problems: Problems) -> None:
     version = root.get("apical")
     if version is None:
         problems.add(
             root.place, "a circuit file begins with the format of its language",
             suggestion=f"apical: {FORMAT}",
         )  # fmt: skip
-    elif not isinstance(version, Scalar) or version.value != FORMAT:
+    elif not isinstance(version, ScalarNode) or version.value != FORMAT:
         problems.add(
             version.place, "this version of apical reads format 1", suggestion=f"apical: {FORMAT}"
         )
 
 
-def _with_variants(root: Mapping, reading: Reading) -> Mapping:
+def _with_variants(root: MappingNode, reading: Reading) -> MappingNode:
     """The file with its chosen variants laid over it."""
     section, problems = root.get("variants"), reading.problems
-    known = section.keys() if isinstance(section, Mapping) else ()
-    base = Mapping(tuple((k, n) for k, n in root.entries if k.text != "variants"), root.place)
+    known = section.keys() if isinstance(section, MappingNode) else ()
+    base = MappingNode(tuple((k, n) for k, n in root.entries if k.text != "variants"), root.place)
     for name in reading.variants:
         if name not in known:
             key = root.key("variants")
@@ -258,9 +258,9 @@ def _with_variants(root: Mapping, reading: Reading) -> Mapping:
                 suggestion=nearest(name, known),
             )  # fmt: skip
             continue
-        assert isinstance(section, Mapping)
+        assert isinstance(section, MappingNode)
         upper = section.get(name)
-        if isinstance(upper, Mapping):
+        if isinstance(upper, MappingNode):
             base = merge(base, upper, problems)
     return base
 
@@ -268,26 +268,26 @@ def _with_variants(root: Mapping, reading: Reading) -> Mapping:
 # --- the circuit ---
 
 
-def _library() -> dict[str, Mapping]:
-    found: dict[str, Mapping] = {}
+def _library() -> dict[str, MappingNode]:
+    found: dict[str, MappingNode] = {}
     for name in CELLS:
         cells = read(library_text(name), f"compartments/{name}.yaml").get("cells")
-        cell = cells.get(name) if isinstance(cells, Mapping) else None
-        if isinstance(cell, Mapping):
+        cell = cells.get(name) if isinstance(cells, MappingNode) else None
+        if isinstance(cell, MappingNode):
             found[name] = cell
     return found
 
 
-def _circuit(merged: Mapping, root: Mapping, reading: Reading) -> Circuit:
+def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circuit:
     problems = reading.problems
     required(merged, TOP, None, problems)
     for name in CELLS:
         problems.texts[f"compartments/{name}.yaml"] = library_text(name)
     names = FileNames(problems)
 
-    def section(name: str) -> Mapping:
+    def section(name: str) -> MappingNode:
         node = merged.get(name)
-        return node if isinstance(node, Mapping) else Mapping((), merged.place)
+        return node if isinstance(node, MappingNode) else MappingNode((), merged.place)
 
     names.parameters.declare(section("parameters"), reading.overrides)
     names.functions.declare(section("functions"))
@@ -350,19 +350,19 @@ def _circuit(merged: Mapping, root: Mapping, reading: Reading) -> Circuit:
     return circuit
 
 
-def _text(root: Mapping, key: str) -> str:
+def _text(root: MappingNode, key: str) -> str:
     node = root.get(key)
-    return node.text if isinstance(node, Scalar) else ""
+    return node.text if isinstance(node, ScalarNode) else ""
 
 
-def _streams(section: Mapping, names: Names) -> None:
+def _streams(section: MappingNode, names: Names) -> None:
     for key, node in section.entries:
         with names.problems.guard():
             if not key.text.isidentifier():
                 names.problems.fail(key.place, f"'{key.text}' is no name for a stream")
             if names.parameters.has(key.text):
                 names.problems.fail(key.place, f"'{key.text}' is a parameter as well")
-            if not isinstance(node, Scalar):
+            if not isinstance(node, ScalarNode):
                 raise Skip
             names.streams[key.text] = 1
             names.streams[key.text] = names.integer(node, None, "the size of a stream")

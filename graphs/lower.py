@@ -1,7 +1,7 @@
 """The compiler's front page: Circuit -> Program.
 
 1. `_latches`   which `x@phase` the protocol mentions
-2. `PhaseLowering.lower`, phase after phase: enter, loop, leave, over buffers (see `evaluation`)
+2. `PhaseLowering.lower`, phase after phase: enter, loop, leave, over buffers (see `emitter`)
 3. `share`, `join`  copies of what still stands are not read; terms of a rule with one end in common
    become one
 4. `fuse`       neighbouring elementwise instructions become one loop; what nobody reads is dropped
@@ -16,17 +16,17 @@ from dataclasses import replace
 from .circuit import Circuit, Protocol, Record
 from .expressions.constants import evaluate
 from .expressions.tree import Expr, Load, Variable, walk
-from .lowering.evaluation import Evaluator
+from .lowering.copy_propagation import join, share
+from .lowering.emitter import Emitter
 from .lowering.fusion import fuse
 from .lowering.phases import PhaseLowering
 from .lowering.plasticity import RuleCompiler
 from .lowering.refusal import LoweringError, NotYetError
-from .lowering.sharing import join, share
 from .lowering.soundness import check_soundness
 from .lowering.timing import declare as declare_clock, reads_time
 from .lowering.trace_means import single_sample
 from .lowering.transmission import Transmission
-from .program import EACH, Instruction, PhaseProgram, Program, Slot
+from .program import EACH, Instruction, PhaseProgram, Program, RecordSlot
 
 __all__ = ["LoweringError", "lower", "probe"]
 
@@ -56,7 +56,7 @@ def lower(
         KeyError: No such protocol.
     """
     script = circuit.protocols[protocol]
-    at = Evaluator(circuit)
+    at = Emitter(circuit)
     _declare(at, circuit)
     rules = RuleCompiler(at, Transmission(at), compensate)
     latches = _latches(circuit, script, record, learn)
@@ -94,7 +94,7 @@ def probe(circuit: Circuit) -> None:
     Raises:
         LoweringError: What is refused as soon as somebody records it.
     """
-    at = Evaluator(circuit)
+    at = Emitter(circuit)
     Transmission(at)
     names = [at.arrival(synapse) for synapse in circuit.synapses.values()]
     for population in circuit.populations.values():
@@ -112,7 +112,7 @@ def probe(circuit: Circuit) -> None:
     check_soundness((PhaseProgram("", tuple(instructions), None, ()),), at.buffers)
 
 
-def _declare(at: Evaluator, circuit: Circuit) -> None:
+def _declare(at: Emitter, circuit: Circuit) -> None:
     """Declares what an engine always holds: states, slow variables, weights, parameters."""
     for name in ("#presentation", "#sample", "#epoch"):
         at.scalar(name)
@@ -160,7 +160,7 @@ def _latches(
 def _program(
     circuit: Circuit,
     protocol: str,
-    at: Evaluator,
+    at: Emitter,
     rules: RuleCompiler,
     phases: tuple[PhaseProgram, ...],
     record: tuple[Record, ...],
@@ -198,16 +198,16 @@ def _used(phases: tuple[PhaseProgram, ...]) -> set[str]:
     return used
 
 
-def _slot(record: Record, at: Evaluator, phases: tuple[PhaseProgram, ...]) -> Slot:
+def _slot(record: Record, at: Emitter, phases: tuple[PhaseProgram, ...]) -> RecordSlot:
     rows: list[int] = []
     for phase in phases:
         if record.phase in (None, phase.name):
             rows += [phase.first_row + s for s in range(0, phase.steps + 1, record.every)]
     if isinstance(record.what, str) or record.reduce:
         name = record.what if isinstance(record.what, str) else _label(record)
-        return Slot(name, ("sample",), tuple(rows))
+        return RecordSlot(name, ("sample",), tuple(rows))
     size = at.population(record.what.population).size
-    return Slot(_label(record), ("unit", size), tuple(rows))
+    return RecordSlot(_label(record), ("unit", size), tuple(rows))
 
 
 def _label(record: Record) -> str:

@@ -110,7 +110,7 @@ class Product(Effects):
 
 
 @dataclass(frozen=True)
-class Pair(Effects):
+class PairwiseSum(Effects):
     """target_i := sum (or max) over j of value(w_ij, pre_j, post_i), per sample.
 
     Leaves of `value`: Weight, Transmitted (the source), Loads with the axis "pre" or "post", and
@@ -173,7 +173,7 @@ class Term:
 
 
 @dataclass(frozen=True)
-class Rank(Effects):
+class RankUpdate(Effects):
     """target := base + terms, a matrix; base None is target itself; terms averaged or summed.
 
     The terms fill as many columns as their presynaptic ends have units. `bias`: a row that is added
@@ -243,8 +243,8 @@ class Stop(Effects):
 
 
 Instruction = (
-    Map | Block | Reduce | BatchReduce | Product | Pair | Spread | RowReduce | Rank | MatrixReduce
-    | Draw | Branch | Store | Output | Stop
+    Map | Block | Reduce | BatchReduce | Product | PairwiseSum | Spread | RowReduce | RankUpdate
+    | MatrixReduce | Draw | Branch | Store | Output | Stop
 )  # fmt: skip
 Code = tuple[Instruction, ...]
 
@@ -302,7 +302,7 @@ class PhaseProgram:
 
 
 @dataclass(frozen=True)
-class Slot:
+class RecordSlot:
     """A recorded quantity: name in the traces, shape, and the rows it takes."""
 
     name: str
@@ -324,7 +324,7 @@ class Program:
     phases: tuple[PhaseProgram, ...]
     reset: tuple[str, ...]
     finite: tuple[str, ...]
-    slots: tuple[Slot, ...] = ()
+    slots: tuple[RecordSlot, ...] = ()
     output: str | None = None
     starts: Mapping[str, Expr] = field(default_factory=dict)  # optimizer state -> start value
     traces: tuple[str, ...] = ()
@@ -392,7 +392,7 @@ def flat(instructions: tuple[Instruction, ...]) -> Iterator[Instruction]:
 
 def count_products(instructions: tuple[Instruction, ...]) -> int:
     """How many of the instructions multiply a matrix with a batch of vectors."""
-    return sum(isinstance(i, Product | Pair) for i in flat(instructions))
+    return sum(isinstance(i, Product | PairwiseSum) for i in flat(instructions))
 
 
 def loads(expr: Expr) -> set[str]:
@@ -410,10 +410,10 @@ def _reads(instruction: Instruction) -> set[str] | frozenset[str]:
             return loads(instruction.value)
         case Product():
             return {instruction.weight, instruction.source}
-        case Pair(value=value, bias=bias):
+        case PairwiseSum(value=value, bias=bias):
             found = {instruction.weight, instruction.source} | loads(value)
             return found if bias is None else found | loads(bias)
-        case Rank(target=target, base=base, terms=terms, bias=bias):
+        case RankUpdate(target=target, base=base, terms=terms, bias=bias):
             found = {target} if base is None else loads(base)
             found |= {bias} if bias else set()
             for term in terms:

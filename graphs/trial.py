@@ -12,10 +12,10 @@ from .diagnostics import Place
 from .lower import lower, probe
 from .lowering.refusal import LoweringError
 from .reading.budget import LOWERED
-from .reading.nodes import Mapping
+from .reading.nodes import MappingNode
 
 
-def check_lowering(circuit: Circuit, protocols: Mapping, names: Names) -> None:
+def check_lowering(circuit: Circuit, protocols: MappingNode, names: Names) -> None:
     """Write down why a protocol cannot be lowered, where the thing that it is about stands."""
     try:
         probe(circuit)
@@ -44,16 +44,16 @@ def _said(error: LoweringError, protocol: str) -> str:
 
 
 def _place(
-    message: str, protocol: str, phase: str | None, protocols: Mapping, names: Names
+    message: str, protocol: str, phase: str | None, protocols: MappingNode, names: Names
 ) -> Place:
     """The synapse, variable or population that the message names first, else the phase."""
     first = min(_named(message, names), key=lambda found: found[0], default=None)
     if first is not None:
         return first[1]
     entries = protocols.get(protocol)
-    if not isinstance(entries, Mapping):
+    if not isinstance(entries, MappingNode):
         entries = protocols.get("train")  # a list of phases of `train`
-    key = entries.key(phase) if isinstance(entries, Mapping) and phase else None
+    key = entries.key(phase) if isinstance(entries, MappingNode) and phase else None
     key = key or protocols.key(protocol)
     return key.place if key is not None else protocols.place
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ...graphs.program import CLOCK, PERSISTENT, Program
-from .. import kernels, philox
+from .. import kernel_cache, philox
 from ..host import HostMemory
 from ..memory import zeros
 from ..presentation import Arrays, Failure, Presentations, row_map
@@ -37,7 +37,7 @@ class NumbaExecutable(HostMemory):
 
     def _module(self, single: bool) -> Any:
         if single not in self.modules:
-            self.modules[single] = kernels.load(self.source(single))
+            self.modules[single] = kernel_cache.load(self.source(single))
         return self.modules[single]
 
     def run(self, memory: Arrays, work: Presentations, start: int, stop: int) -> Failure | None:

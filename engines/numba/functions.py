@@ -16,7 +16,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .. import philox
-from ..kernels import njit
+from ..kernel_cache import njit
 
 PLAIN: dict[str, Any] = {
     "cache": True,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...graphs.program import Block, Draw, Instruction, Product, Program, Rank, Store
+from ...graphs.program import Block, Draw, Instruction, Product, Program, RankUpdate, Store
 
 COUNTERS = ("#presentation", "#sample", "#epoch", "#slot", "#before", "#turn")
 UNROLLED = 8  # numbers of units up to this are literals in the generated code
@@ -62,7 +62,7 @@ class Layout:
         rows, columns = self.program.buffers[name].shape[1:]
         return int(rows), int(columns)
 
-    def filled(self, r: Rank) -> int:
+    def filled(self, r: RankUpdate) -> int:
         """The columns of a matrix that the terms of a rule fill: all but that of a bias unit."""
         return self.program.buffers[r.terms[0].pre].size if r.terms else self.matrix(r.target)[1]
 
@@ -70,7 +70,7 @@ class Layout:
     def changes(self) -> dict[str, tuple[int, int]]:
         """The shapes of the scratch arrays for what rules add to matrices."""
         code = [i for p in self.program.phases for i in p.instructions]
-        ranks = [i for i in code if isinstance(i, Rank) and i.terms]
+        ranks = [i for i in code if isinstance(i, RankUpdate) and i.terms]
         return {r.target: (self.matrix(r.target)[0], self.filled(r)) for r in ranks}
 
     @property
@@ -106,7 +106,9 @@ def layout(program: Program, bits: int, single: bool) -> Layout:
         scalars=tuple(n for n, k in kinds.items() if k == "scalar"),
         extended=_extended(program, code),
         viewed=_viewed(code),
-        products=tuple(dict.fromkeys(i.target for i in code if isinstance(i, Rank) and i.terms)),
+        products=tuple(
+            dict.fromkeys(i.target for i in code if isinstance(i, RankUpdate) and i.terms)
+        ),
         draws=tuple(dict.fromkeys(i.name for i in code if isinstance(i, Draw))),
         sizes=tuple(sorted(sizes | {n + 1 for n in sizes})),
     )
@@ -131,7 +133,7 @@ def _viewed(code: list[Instruction]) -> tuple[str, ...]:
     for i in code:
         if isinstance(i, Product):
             found |= {i.source: None, i.target: None}
-        if isinstance(i, Rank):
+        if isinstance(i, RankUpdate):
             for term in i.terms:
                 found |= {term.post: None, term.pre: None}
     return tuple(found)

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from ...graphs.expressions.tree import Expr, Load, Weight
-from ...graphs.program import MatrixReduce, Pair, Product, Rank, RowReduce, Spread, loads
+from ...graphs.program import (
+    MatrixReduce,
+    PairwiseSum,
+    Product,
+    RankUpdate,
+    RowReduce,
+    Spread,
+    loads,
+)
 from .layout import UNROLLED
 from .text import Text, scalar
 from .writer import Writer
@@ -38,7 +46,7 @@ class Matrices:
             to.line(f"    for j in range({columns}):", f"        e += {weight}[i, j] * {source}[j]")
             to.line(f"    {target}[i] = e")
 
-    def pair(self, p: Pair) -> None:
+    def pair(self, p: PairwiseSum) -> None:
         """target_i := sum or maximum over j of an expression of w_ij and both ends."""
         to, target = self.to, self.to.array(p.target)
         posts, pres = (to.buffers[n].size for n in (p.target, p.source))
@@ -59,7 +67,7 @@ class Matrices:
             if bias is not None:
                 to.line(*samples, f"{inner}{_more(p.op, f'{target}[{end}]', bias)}")
 
-    def _paired(self, p: Pair, expr: Expr, column: str) -> str:
+    def _paired(self, p: PairwiseSum, expr: Expr, column: str) -> str:
         """An expression of a connection, at postsynaptic unit i and presynaptic unit `column`."""
         to, weight, source = self.to, self.to.array(p.weight), self.to.array(p.source)
         element = f"{weight}[{column}, i]" if p.transposed else f"{weight}[i, {column}]"
@@ -112,7 +120,7 @@ class Matrices:
 
     # --- plasticity ----------------------------------------------------------------------------
 
-    def rank(self, r: Rank) -> None:
+    def rank(self, r: RankUpdate) -> None:
         """target := base + sum of coefficient * post pre^T, averaged or summed over samples."""
         to, target = self.to, self.to.array(r.target)
         posts, pres = to.layout.matrix(r.target)
@@ -149,7 +157,7 @@ class Matrices:
 
         return Text(to, load, hoist=True).of(expr)
 
-    def _factors(self, r: Rank) -> list[str]:
+    def _factors(self, r: RankUpdate) -> list[str]:
         """A local variable for the coefficient of each term."""
         to = self.to
         scale = f" / {to.use('B')}" if r.average and not to.single else ""
@@ -162,7 +170,7 @@ class Matrices:
             to.line(f"{factors[-1]} = {to.rounded(number)}")
         return factors
 
-    def _row(self, r: Rank, base: str, factors: list[str]) -> None:
+    def _row(self, r: RankUpdate, base: str, factors: list[str]) -> None:
         """Row i of a matrix, for one sample."""
         to, products = self.to, []
         for term, factor in zip(r.terms, factors, strict=True):
@@ -177,14 +185,14 @@ class Matrices:
         to.line(f"    {to.array(r.target)}[i, j] = {base}{''.join(products)}")
         self._last(r, base)
 
-    def _last(self, r: Rank, base: str) -> None:
+    def _last(self, r: RankUpdate, base: str) -> None:
         """Element i of the column of the bias unit, which the terms leave out."""
         to, columns = self.to, self.to.layout.matrix(r.target)[1]
         if r.terms and to.layout.filled(r) < columns:
             added = f" + {to.array(r.bias)}[i]" if r.bias else ""
             to.line(f"j = {columns - 1}", f"{to.array(r.target)}[i, j] = {base}{added}")
 
-    def _batched(self, r: Rank, base: str, factors: list[str]) -> None:
+    def _batched(self, r: RankUpdate, base: str, factors: list[str]) -> None:
         """All terms of a rule as one matrix product over (term, sample)."""
         to, target, g = self.to, self.to.array(r.target), self.to.scratch(r.target)
         posts, pres = to.layout.changes[r.target]
@@ -210,7 +218,7 @@ class Matrices:
             to.line(f"    {target}[i, j] = {base} + {factor} * {g}[i, j]")
             self._last(r, base)
 
-    def _laid(self, r: Rank, factors: list[str]) -> tuple[str, str]:
+    def _laid(self, r: RankUpdate, factors: list[str]) -> tuple[str, str]:
         """Both ends of all terms side by side: (post, term and sample), (pre, term and sample)."""
         to, left, right = self.to, self.to.fresh("L"), self.to.fresh("R")
         posts, pres = to.layout.changes[r.target]

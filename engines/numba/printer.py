@@ -19,10 +19,10 @@ from ...graphs.program import (
     Loop,
     MatrixReduce,
     Output,
-    Pair,
+    PairwiseSum,
     PhaseProgram,
     Product,
-    Rank,
+    RankUpdate,
     Reduce,
     RowReduce,
     Spread,
@@ -161,13 +161,13 @@ class Phase:
                 Loops(to).batch_reduce(instruction)
             case Product():
                 Matrices(to).product(instruction)
-            case Pair():
+            case PairwiseSum():
                 Matrices(to).pair(instruction)
             case Spread():
                 Matrices(to).spread(instruction)
             case RowReduce():
                 Matrices(to).row_reduce(instruction)
-            case Rank():
+            case RankUpdate():
                 Matrices(to).rank(instruction)
             case MatrixReduce():
                 Matrices(to).mean(instruction)
@@ -192,7 +192,7 @@ class Phase:
                     self.to.line(f"{self.to.scalar(m.target)} = {scalar(self.to, m.value)}")
             case "matrix":
                 for m in block.maps:
-                    Matrices(self.to).rank(Rank(m.target, m.value))
+                    Matrices(self.to).rank(RankUpdate(m.target, m.value))
             case _:
                 Loops(self.to).block(block)
 

@@ -19,11 +19,11 @@ from ...graphs.program import (
     Map,
     MatrixReduce,
     Output,
-    Pair,
+    PairwiseSum,
     PhaseProgram,
     Product,
     Program,
-    Rank,
+    RankUpdate,
     Reduce,
     RowReduce,
     Spread,
@@ -214,13 +214,13 @@ class _Presentation:
                 self.arrays[target] = reduced.reshape(shape).astype(self.parent.dtype)
             case Product():
                 self._product(instruction)
-            case Pair():
+            case PairwiseSum():
                 self._pair(instruction)
             case Spread():
                 self._spread(instruction)
             case RowReduce():
                 self._row_reduce(instruction)
-            case Rank():
+            case RankUpdate():
                 self._rank(instruction)
             case MatrixReduce(target=target, value=expr):
                 mean = np.mean(self._value(expr), axis=(1, 2), keepdims=True)
@@ -257,7 +257,7 @@ class _Presentation:
             product = source @ weight.swapaxes(1, 2)
         self.arrays[p.target] = product
 
-    def _pair(self, p: Pair) -> None:
+    def _pair(self, p: PairwiseSum) -> None:
         """Axes (replica, sample, post, pre); what the bias unit brings stands beside them."""
         weight = self.arrays[p.weight]
         weight = weight.swapaxes(1, 2) if p.transposed else weight
@@ -308,7 +308,7 @@ class _Presentation:
         reduced = _REDUCE[r.op](values, axis=-1)
         self.arrays[r.target] = reduced[:, None].astype(self.parent.dtype)
 
-    def _rank(self, r: Rank) -> None:
+    def _rank(self, r: RankUpdate) -> None:
         target = self.arrays[r.target]
         base = target if r.base is None else self._value(r.base)
         new = np.array(np.broadcast_to(base, target.shape), dtype=target.dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...graphs.circuit import Circuit
-from ...graphs.program import Program, Slot
+from ...graphs.program import Program, RecordSlot
 from ...traces.budget import check_budget
 from ...traces.traces import Traces
 from ..presentation import Presentations
@@ -66,7 +66,7 @@ def traced(
     )
 
 
-def _joined(slot: Slot, records: list[np.ndarray], rows: list[int]) -> np.ndarray:
+def _joined(slot: RecordSlot, records: list[np.ndarray], rows: list[int]) -> np.ndarray:
     """(replica, sample, row, unit) of one record, or (replica, sample, row) of a number."""
     joined = np.concatenate([_by_sample(record) for record in records], axis=1)
     if len(slot.rows) != len(rows):

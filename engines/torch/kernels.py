@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from ...graphs.expressions.tree import Binary, Call, Compare, Expr, Load, Number, Unary
-from .. import kernels
+from .. import kernel_cache
 from .elementwise import Tape, Tensor
 
 BLOCK = 256
@@ -239,7 +239,7 @@ class KernelPrinter:
 
     def write(self, tape: Tape) -> None:
         """Appends the launch of the kernel."""
-        block: Any = kernels.load(self.text()).block
+        block: Any = kernel_cache.load(self.text()).block
         count = self.shape[0] * self.shape[1] * self.shape[2]
         size = min(BLOCK, 1 << max(count - 1, 0).bit_length())
         grid = (-(-count // size),)

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 
 from ...graphs.lowering.fusion import exposed
-from ...graphs.program import BatchReduce, Block, Instruction, Loop, Rank, flat
+from ...graphs.program import BatchReduce, Block, Instruction, Loop, RankUpdate, flat
 from .elementwise import Tape, Tensor
 from .layout import Layout
 from .stopping import separable
@@ -120,7 +120,7 @@ class Plan:
         return self.layout.running if loop.stops and late else None
 
     def _refuse_uneven(self, phase: str, loop: Loop) -> None:
-        learns = any(isinstance(i, Rank | BatchReduce) for i in flat(loop.body))
+        learns = any(isinstance(i, RankUpdate | BatchReduce) for i in flat(loop.body))
         if loop.stops and learns and self.layout.team.size > 1:
             raise NotImplementedError(
                 f"phase {phase!r} learns at every step and stops by itself: its processes would "

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 
 from ...graphs.expressions.tree import Expr, Load, Weight
-from ...graphs.program import Pair, Product
+from ...graphs.program import PairwiseSum, Product
 from .elementwise import Tape, Tensor
 from .hoisting import Hoister
 from .layout import Layout
@@ -50,7 +50,7 @@ class ProductWriter:
         self.hoist.before(name, tape).append(partial(self._narrowed[name].copy_, weight))
         return self._narrowed[name]
 
-    def pair(self, p: Pair, tape: Tape) -> None:
+    def pair(self, p: PairwiseSum, tape: Tape) -> None:
         """Target_i := sum or maximum over j of an expression of post_i, pre_j and w_ij."""
         layout, target = self.layout, self.layout.tensors[p.target]
         weight = layout.tensors[p.weight]

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 
 from ...graphs.expressions.tree import Load
-from ...graphs.program import BatchReduce, MatrixReduce, Rank, RowReduce, Term
+from ...graphs.program import BatchReduce, MatrixReduce, RankUpdate, RowReduce, Term
 from .elementwise import Tape, Tensor
 from .hoisting import Hoister
 from .layout import Layout
@@ -73,7 +73,7 @@ class RuleWriter:
         if lent:
             layout.pool.give(matrix)
 
-    def rank(self, r: Rank, tape: Tape, gate: Tensor | None) -> None:
+    def rank(self, r: RankUpdate, tape: Tape, gate: Tensor | None) -> None:
         """A matrix := base + terms, where the gate is open."""
         layout = self.layout
         target, pool, team = layout.tensors[r.target], layout.pool, layout.team

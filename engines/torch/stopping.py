@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 
-from ...graphs.program import BatchReduce, Instruction, MatrixReduce, Rank, flat
+from ...graphs.program import BatchReduce, Instruction, MatrixReduce, RankUpdate, flat
 from .elementwise import Tensor
 from .layout import Layout
 
@@ -61,7 +61,7 @@ def smaller(left: int, batch: int) -> int | None:
 
 def separable(body: tuple[Instruction, ...]) -> bool:
     """Whether the samples of a loop know nothing of each other."""
-    return not any(isinstance(i, BatchReduce | Rank | MatrixReduce) for i in flat(body))
+    return not any(isinstance(i, BatchReduce | RankUpdate | MatrixReduce) for i in flat(body))
 
 
 class Survivors:

@@ -22,9 +22,9 @@ from ...graphs.program import (
     Map,
     MatrixReduce,
     Output,
-    Pair,
+    PairwiseSum,
     Product,
-    Rank,
+    RankUpdate,
     Reduce,
     RowReduce,
     Spread,
@@ -85,13 +85,13 @@ class Writer:
                     self.rules.batch_reduce(instruction, tape)
                 case Product():
                     self.products.product(instruction, tape)
-                case Pair():
+                case PairwiseSum():
                     self.products.pair(instruction, tape)
                 case Spread():
                     self._spread(instruction, tape)
                 case RowReduce():
                     self.rules.row_reduce(instruction, tape)
-                case Rank():
+                case RankUpdate():
                     self.rules.rank(instruction, tape, gate)
                 case MatrixReduce():
                     self.rules.matrix_reduce(instruction, tape)

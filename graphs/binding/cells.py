@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping as Dictionary
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from ..expressions.parser import Statement, parse_expression, parse_statement
 from ..expressions.tree import Expr, RateReference, Reference, walk
 from ..reading.keys import CELL_WORDS, texts
 from ..reading.merge import merge_cell
-from ..reading.nodes import Mapping, Scalar, Sequence
+from ..reading.nodes import MappingNode, ScalarNode, SequenceNode
 from ..reading.problems import Problems, Skip
 
 RESERVED = ("input", "w", "pre", "post")
@@ -19,7 +19,7 @@ RESERVED = ("input", "w", "pre", "post")
 class Line:
     """A statement where it stands; `compartment` is None outside compartments."""
 
-    scalar: Scalar
+    scalar: ScalarNode
     statement: Statement
     compartment: str | None = None
 
@@ -33,8 +33,10 @@ class Cell:
     equations: list[Line] = field(default_factory=list)
     after_step: list[Line] = field(default_factory=list)
     rules: list[Line] = field(default_factory=list)
-    slow: dict[str, tuple[Scalar, Expr]] = field(default_factory=dict)
-    domain: list[tuple[Scalar, Scalar, Scalar]] = field(default_factory=list)  # name, low, high
+    slow: dict[str, tuple[ScalarNode, Expr]] = field(default_factory=dict)
+    domain: list[tuple[ScalarNode, ScalarNode, ScalarNode]] = field(
+        default_factory=list
+    )  # name, low, high
     kinds: dict[str, str] = field(default_factory=dict)
     broken: bool = False  # a line cannot be read, so that not all variables are known
 
@@ -53,12 +55,12 @@ def _names(expr: Expr) -> Iterator[str]:
 
 
 def expanded(
-    name: Scalar,
-    cells: Dictionary[str, Mapping],
-    library: Dictionary[str, Mapping],
+    name: ScalarNode,
+    cells: Mapping[str, MappingNode],
+    library: Mapping[str, MappingNode],
     problems: Problems,
     chain: tuple[str, ...] = (),
-) -> Mapping:
+) -> MappingNode:
     """The text of a cell of the file or the library, with what it inherits (`is`)."""
     in_file = name.text in cells and name.text not in chain[-1:]
     if not in_file and name.text not in library:
@@ -70,14 +72,14 @@ def expanded(
     if chain.count(name.text) > 1 or (name.text in chain and in_file):
         problems.fail(name.place, "cells inherit in a circle: " + " -> ".join((*chain, name.text)))
     parent = cell.get("is")
-    if not isinstance(parent, Scalar):
+    if not isinstance(parent, ScalarNode):
         return cell
     lower = expanded(parent, cells, library, problems, (*chain, name.text))
-    own = Mapping(tuple((k, n) for k, n in cell.entries if k.text != "is"), cell.place)
+    own = MappingNode(tuple((k, n) for k, n in cell.entries if k.text != "is"), cell.place)
     return merge_cell(lower, own, problems)
 
 
-def cell_of(name: str, text: Mapping, problems: Problems) -> Cell:
+def cell_of(name: str, text: MappingNode, problems: Problems) -> Cell:
     """The statements of an expanded cell, checked for what is true of every population of it."""
     cell = Cell(name)
     compartments: list[str] = []
@@ -103,7 +105,7 @@ def cell_of(name: str, text: Mapping, problems: Problems) -> Cell:
     return cell
 
 
-def _line(cell: Cell, scalar: Scalar, compartment: str | None, problems: Problems) -> Line:
+def _line(cell: Cell, scalar: ScalarNode, compartment: str | None, problems: Problems) -> Line:
     """A statement, read; where it cannot be, the cell has a variable that nobody knows."""
     try:
         line = Line(scalar, problems.parsed(scalar, parse_statement), compartment)
@@ -114,7 +116,7 @@ def _line(cell: Cell, scalar: Scalar, compartment: str | None, problems: Problem
     return line
 
 
-def _equation(cell: Cell, compartment: Scalar, scalar: Scalar, problems: Problems) -> None:
+def _equation(cell: Cell, compartment: ScalarNode, scalar: ScalarNode, problems: Problems) -> None:
     line = _line(cell, scalar, compartment.text, problems)
     kind, name = line.statement.kind, line.statement.target.name
     if name in cell.kinds:
@@ -131,11 +133,11 @@ def _equation(cell: Cell, compartment: Scalar, scalar: Scalar, problems: Problem
     cell.equations.append(line)
 
 
-def _slow(cell: Cell, text: Mapping, problems: Problems) -> None:
+def _slow(cell: Cell, text: MappingNode, problems: Problems) -> None:
     section = text.get("slow")
-    for key, node in section.entries if isinstance(section, Mapping) else ():
+    for key, node in section.entries if isinstance(section, MappingNode) else ():
         with problems.guard():
-            if not isinstance(node, Scalar):
+            if not isinstance(node, ScalarNode):
                 raise Skip
             if key.text in cell.kinds:
                 problems.fail(key.place, f"the slow variable '{key.text}' has an equation as well")
@@ -143,7 +145,7 @@ def _slow(cell: Cell, text: Mapping, problems: Problems) -> None:
             cell.slow[key.text] = (node, problems.parsed(node, parse_expression))
 
 
-def _after_step(cell: Cell, scalar: Scalar, problems: Problems) -> None:
+def _after_step(cell: Cell, scalar: ScalarNode, problems: Problems) -> None:
     line = _line(cell, scalar, None, problems)
     name = line.statement.target.name
     kind = cell.kinds.setdefault(name, "assigned")
@@ -157,7 +159,7 @@ def _after_step(cell: Cell, scalar: Scalar, problems: Problems) -> None:
     cell.after_step.append(line)
 
 
-def _rule(cell: Cell, scalar: Scalar, problems: Problems) -> None:
+def _rule(cell: Cell, scalar: ScalarNode, problems: Problems) -> None:
     line = _line(cell, scalar, None, problems)
     name = line.statement.target.name
     _must_update(line, "rules", problems)
@@ -183,11 +185,11 @@ def _must_update(line: Line, where: str, problems: Problems) -> None:
         )
 
 
-def _domain(cell: Cell, text: Mapping, problems: Problems) -> None:
+def _domain(cell: Cell, text: MappingNode, problems: Problems) -> None:
     section = text.get("domain")
-    for key, node in section.entries if isinstance(section, Mapping) else ():
+    for key, node in section.entries if isinstance(section, MappingNode) else ():
         bounds = texts(node)
-        if not isinstance(node, Sequence) or len(bounds) != 2:
+        if not isinstance(node, SequenceNode) or len(bounds) != 2:
             problems.add(node.place, "a domain is two numbers", expected=f"{key.text}: [0, 1]")
         elif cell.kinds.get(key.text) not in ("state", "assigned"):
             states = [n for n, kind in cell.kinds.items() if kind in ("state", "assigned")]

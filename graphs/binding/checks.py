@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping as Dictionary
+from collections.abc import Iterable, Iterator, Mapping
 
 from ..circuit import Protocol
-from ..reading.nodes import Mapping, Node, Scalar, Sequence
+from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from .declared import Latch
 from .names import Names
 
@@ -29,7 +29,7 @@ def check_ports(names: Names) -> None:
         if (link.target.name, link.compartment, link.port) not in read:
             place = (link.entry.key("to") or link.key).place
             node = link.entry.get("to")
-            if isinstance(node, Scalar):
+            if isinstance(node, ScalarNode):
                 place = node.place
             word = "input" if link.port is None else f"input.{link.port}"
             names.problems.add(
@@ -39,7 +39,7 @@ def check_ports(names: Names) -> None:
             )
 
 
-def check_latches(names: Names, protocols: Dictionary[str, Protocol]) -> None:
+def check_latches(names: Names, protocols: Mapping[str, Protocol]) -> None:
     """`x@p` is read only when p has ended."""
     for latch in names.latches:
         for protocol in protocols.values():
@@ -87,7 +87,7 @@ def check_sets(names: Names) -> None:
             )
 
 
-def check_unused(root: Mapping, names: Names) -> None:
+def check_unused(root: MappingNode, names: Names) -> None:
     """Warn of parameters and streams that no text of the file names, in any variant."""
     used = _names_used(root)
     for base in names.parameters.bases():
@@ -95,7 +95,7 @@ def check_unused(root: Mapping, names: Names) -> None:
             key = names.parameters.key(base)
             names.problems.add(key.place, f"the parameter '{base}' is not used", warning=True)
     data = root.get("data")
-    for key, _ in data.entries if isinstance(data, Mapping) else ():
+    for key, _ in data.entries if isinstance(data, MappingNode) else ():
         if key.text not in used:
             names.problems.add(key.place, f"the stream '{key.text}' is not used", warning=True)
 
@@ -105,33 +105,33 @@ PROSE = ("name", "title", "cite", "time_unit", "extends")
 DECLARES = ("parameters", "data", "functions")
 
 
-def _names_used(root: Mapping) -> set[str]:
+def _names_used(root: MappingNode) -> set[str]:
     """Every word in the texts of a file, but for those that only declare."""
     found: set[str] = set()
     for key, node in root.entries:
         if key.text in PROSE:
             continue
-        if key.text == "variants" and isinstance(node, Mapping):
+        if key.text == "variants" and isinstance(node, MappingNode):
             for _, variant in node.entries:
-                if isinstance(variant, Mapping):
+                if isinstance(variant, MappingNode):
                     found |= _names_used(variant)
-        elif key.text in DECLARES and isinstance(node, Mapping):
+        elif key.text in DECLARES and isinstance(node, MappingNode):
             for name, value in node.entries:
                 found |= set(NAME.findall(name.text)[1:])
                 own = NAME.findall(name.text)[:1]
                 found |= set(_words((value,))) - (set(own) if key.text == "parameters" else set())
         else:
             found |= set(_words((node,)))
-            if key.text == "predicts" and isinstance(node, Mapping):
+            if key.text == "predicts" and isinstance(node, MappingNode):
                 found |= set(node.keys())
     return found
 
 
 def _words(nodes: Iterable[Node]) -> Iterator[str]:
     for node in nodes:
-        if isinstance(node, Scalar):
+        if isinstance(node, ScalarNode):
             yield from NAME.findall(node.text)
-        elif isinstance(node, Sequence):
+        elif isinstance(node, SequenceNode):
             yield from _words(node.items)
         else:
             for key, value in node.entries:

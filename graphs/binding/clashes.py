@@ -7,11 +7,11 @@ mean one thing only, in a record, a state and a file of traces.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping as Dictionary
+from collections.abc import Iterator, Mapping
 
 from ..circuit import Synapse
 from ..reading.keys import texts
-from ..reading.nodes import Mapping, Scalar
+from ..reading.nodes import MappingNode, ScalarNode
 from ..reading.problems import Problems, base_name
 from .cells import RESERVED
 from .names import Names
@@ -32,9 +32,9 @@ AXES = ("replica", "sample", "step", "phase", "phase_step", "time", "manifest") 
 FILTERED = ("s", "p")  # the states of a `filter`
 
 
-def check_names(root: Mapping, problems: Problems) -> None:
+def check_names(root: MappingNode, problems: Problems) -> None:
     """Write down names that are declared twice, are words of the language, or are no names."""
-    first: dict[str, tuple[str, Scalar]] = {}
+    first: dict[str, tuple[str, ScalarNode]] = {}
     for section, kind in KINDS.items():
         for key in _keys(root, section):
             _one_meaning(key, kind, first, problems)
@@ -42,8 +42,8 @@ def check_names(root: Mapping, problems: Problems) -> None:
         for key in _keys(root, section):
             _is_name(key, kind, problems)
     protocols = root.get("protocols")
-    for _, protocol in protocols.entries if isinstance(protocols, Mapping) else ():
-        for key, _ in protocol.entries if isinstance(protocol, Mapping) else ():
+    for _, protocol in protocols.entries if isinstance(protocols, MappingNode) else ():
+        for key, _ in protocol.entries if isinstance(protocol, MappingNode) else ():
             _is_name(key, "a phase", problems)
     for key in _keys(root, "energy"):
         if key.text in AXES:
@@ -54,7 +54,7 @@ def check_names(root: Mapping, problems: Problems) -> None:
             )
 
 
-def check_traces(synapses: Dictionary[str, Synapse], names: Names) -> None:
+def check_traces(synapses: Mapping[str, Synapse], names: Names) -> None:
     """Write down traces that are called as the states of their synapse's filter, or `w`."""
     for synapse in synapses.values():
         scalars = texts(names.synapses[synapse.name].entry.get("trace"))
@@ -69,13 +69,13 @@ def check_traces(synapses: Dictionary[str, Synapse], names: Names) -> None:
             names.problems.add(scalar.place, message, expected="another name, such as m")
 
 
-def _keys(root: Mapping, section: str) -> Iterator[Scalar]:
+def _keys(root: MappingNode, section: str) -> Iterator[ScalarNode]:
     node = root.get(section)
-    yield from (key for key, _ in node.entries) if isinstance(node, Mapping) else ()
+    yield from (key for key, _ in node.entries) if isinstance(node, MappingNode) else ()
 
 
 def _one_meaning(
-    key: Scalar, kind: str, first: dict[str, tuple[str, Scalar]], problems: Problems
+    key: ScalarNode, kind: str, first: dict[str, tuple[str, ScalarNode]], problems: Problems
 ) -> None:
     name = base_name(key)
     if name in RESERVED:
@@ -95,7 +95,7 @@ def _one_meaning(
     )
 
 
-def _is_name(key: Scalar, kind: str, problems: Problems) -> None:
+def _is_name(key: ScalarNode, kind: str, problems: Problems) -> None:
     if NAME.fullmatch(key.text):
         return
     problems.add(
@@ -106,6 +106,6 @@ def _is_name(key: Scalar, kind: str, problems: Problems) -> None:
     )
 
 
-def _better(key: Scalar, problems: Problems) -> str | None:
+def _better(key: ScalarNode, problems: Problems) -> str | None:
     made = re.sub(r"\W+", "_", key.text, flags=re.ASCII).strip("_")
     return problems.corrected(key.place, key.text, made) if NAME.fullmatch(made) else None

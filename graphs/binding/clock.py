@@ -8,7 +8,7 @@ from ...compartments.functions import FUNCTIONS, kind_of
 from ..expressions.constants import LARGEST, NotConstantError, is_whole
 from ..expressions.parser import parse_expression
 from ..expressions.tree import Call, Compare, Expr, Variable, children, walk
-from ..reading.nodes import Mapping, Scalar
+from ..reading.nodes import MappingNode, ScalarNode
 from .names import NOTHING, Names
 from .resolve import resolve
 from .scopes import ProtocolScope
@@ -17,7 +17,7 @@ NEED_STEPS = ("dt", "method", "order", "until", "learn_each_step")
 
 
 def clock(
-    key: Scalar, entry: Mapping, names: Names
+    key: ScalarNode, entry: MappingNode, names: Names
 ) -> tuple[Expr | None, Expr | None, Expr | None]:
     """`steps`, `for` and `dt`; a phase without the first two is a moment."""
     problems = names.problems
@@ -67,7 +67,7 @@ def clock(
     return None, length, time
 
 
-def _check_duration(scalar: Scalar, length: float, dt: float, names: Names) -> None:
+def _check_duration(scalar: ScalarNode, length: float, dt: float, names: Names) -> None:
     """`for` is no negative time, nor one so short that it is no step."""
     if length < 0:
         names.problems.fail(
@@ -84,7 +84,7 @@ def _check_duration(scalar: Scalar, length: float, dt: float, names: Names) -> N
         )
 
 
-def stop_rule(entry: Mapping, names: Names) -> Expr | None:
+def stop_rule(entry: MappingNode, names: Names) -> Expr | None:
     """`until`: a comparison, one number for each sample."""
     scalar = entry.scalar("until")
     if scalar is None:

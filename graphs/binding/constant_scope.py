@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Dictionary
+from collections.abc import Mapping
 
 from ..expressions.tree import Expr, Reference
-from ..reading.nodes import Scalar
+from ..reading.nodes import ScalarNode
 from .names import Names, Scope
 
 
@@ -18,8 +18,8 @@ class ConstantScope(Scope):
     def __init__(
         self,
         names: Names,
-        scalar: Scalar,
-        indices: Dictionary[str, int] | None = None,
+        scalar: ScalarNode,
+        indices: Mapping[str, int] | None = None,
         where: str = "a constant",
     ):
         super().__init__(names, scalar, indices)

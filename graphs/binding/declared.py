@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ..expressions.tree import Expr, Reference, WeightOf
-from ..reading.nodes import Mapping, Scalar
+from ..reading.nodes import MappingNode, ScalarNode
 from .cells import Cell
 
 
@@ -16,12 +16,12 @@ class Member:
     name: str
     base: str
     index: int | None
-    key: Scalar
+    key: ScalarNode
     size: int
     cell: Cell
     kinds: dict[str, str]  # of its variables, also those that only a protocol assigns
     own: dict[str, Expr] = field(default_factory=dict)
-    own_texts: dict[str, Scalar] = field(default_factory=dict)  # of those that are one number
+    own_texts: dict[str, ScalarNode] = field(default_factory=dict)  # of those that are one number
 
 
 @dataclass
@@ -31,8 +31,8 @@ class Link:
     name: str
     base: str
     index: int | None
-    key: Scalar
-    entry: Mapping
+    key: ScalarNode
+    entry: MappingNode
     bound: dict[str, int]
     source: Member
     variable: str
@@ -51,7 +51,7 @@ class Link:
 class Latch:
     """One `@phase` as written: where, which phase, and who reads it (`reader`, `name`)."""
 
-    scalar: Scalar
+    scalar: ScalarNode
     offset: int
     phase: str
     reader: str  # equation | synapse | slow
@@ -62,7 +62,7 @@ class Latch:
 class InputRead:
     """One `input` or `input.port` as written, in a compartment of a population."""
 
-    scalar: Scalar
+    scalar: ScalarNode
     node: Reference
     population: str
     compartment: str

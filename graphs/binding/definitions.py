@@ -10,7 +10,7 @@ from ..expressions.derivative import DerivativeError, differentiate, simplify
 from ..expressions.parser import parse_expression, parse_signature
 from ..expressions.tree import Call, Expr, Reference, transform, walk
 from ..reading.budget import INLINED
-from ..reading.nodes import Mapping, Scalar
+from ..reading.nodes import MappingNode, ScalarNode
 from ..reading.problems import Skip
 from .names import NOTHING, FunctionTable, Names, Scope
 from .resolve import arity_holds, resolve
@@ -22,9 +22,9 @@ MOST_NODES = 20_000
 class Definition:
     """`name(arguments): body`; without arguments the body is the name of another function."""
 
-    key: Scalar
+    key: ScalarNode
     arguments: tuple[str, ...]
-    scalar: Scalar
+    scalar: ScalarNode
     body: Expr
 
 
@@ -35,7 +35,7 @@ class FunctionScope(Scope):
     lists = "unit"
     noise = False
 
-    def __init__(self, names: Names, scalar: Scalar, arguments: tuple[str, ...]):
+    def __init__(self, names: Names, scalar: ScalarNode, arguments: tuple[str, ...]):
         super().__init__(names, scalar)
         self.arguments = arguments
 
@@ -59,12 +59,12 @@ class Functions(FunctionTable):
         self._broken: set[str] = set()
         self._targets: dict[str, str] = {}  # what an alias stands for, in the end
 
-    def declare(self, section: Mapping) -> None:
+    def declare(self, section: MappingNode) -> None:
         """Take the section in."""
         problems = self._names.problems
         for key, node in section.entries:
             with problems.guard():
-                assert isinstance(node, Scalar)
+                assert isinstance(node, ScalarNode)
                 name, arguments = problems.parsed(key, parse_signature)
                 if name in self._known:
                     problems.fail(key.place, f"the function '{name}' is defined twice")

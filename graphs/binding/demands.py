@@ -5,7 +5,7 @@ Step lengths, time constants, filters, domains, the arguments of optimizers, ini
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping as Dictionary
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ...compartments.initialisers import INITIALISERS
@@ -16,7 +16,7 @@ from ..diagnostics import Place
 from ..expressions.parser import parse_expression
 from ..expressions.tree import Binary, Call, Expr, Parameter, Reference, transform, walk
 from ..reading.keys import texts
-from ..reading.nodes import Mapping, Scalar
+from ..reading.nodes import MappingNode, ScalarNode
 from ..requirements import Requirement
 from .names import Names
 
@@ -31,7 +31,7 @@ class Stated:
     expression: Expr
     range: Range
     what: str
-    scalar: Scalar
+    scalar: ScalarNode
     span: tuple[int, int] | None = None
     better: str | None = None  # the text that should stand there
     text: str | None = None  # what stands there, where it is more than the scalar
@@ -53,7 +53,7 @@ class Stated:
 class Setting:
     """What phases have set so far: parameter -> its value and the phase that gave it."""
 
-    values: Dictionary[str, tuple[Expr, str]]
+    values: Mapping[str, tuple[Expr, str]]
 
     def applied(self, expr: Expr) -> tuple[Expr, str]:
         """The expression under this setting, and which phases made it what it is."""
@@ -70,10 +70,10 @@ class Setting:
 
 
 def requirements(
-    populations: Dictionary[str, Population],
-    synapses: Dictionary[str, Synapse],
-    protocols: Dictionary[str, Protocol],
-    section: Mapping,
+    populations: Mapping[str, Population],
+    synapses: Mapping[str, Synapse],
+    protocols: Mapping[str, Protocol],
+    section: MappingNode,
     names: Names,
 ) -> tuple[Requirement, ...]:
     """Every requirement of a file; what fails with its own parameter values is written down."""
@@ -143,7 +143,7 @@ def _check(made: Requirement, stated: Stated, names: Names) -> None:
 
 
 def _better(
-    scalar: Scalar, written: str, allowed: Range, names: Names, place: Place | None = None
+    scalar: ScalarNode, written: str, allowed: Range, names: Names, place: Place | None = None
 ) -> str | None:
     """The line with a literal put right: without its sign if that helps, else an example."""
     try:
@@ -180,12 +180,12 @@ def _count(phase: Phase) -> Expr | None:
     return Binary("/", phase.duration, phase.dt)
 
 
-def _entry(protocol: str, phase: Phase, section: Mapping) -> Mapping | None:
+def _entry(protocol: str, phase: Phase, section: MappingNode) -> MappingNode | None:
     """The text of a phase: of this protocol, or of `train` where it only names the phase."""
     for name in (protocol, "train"):
         phases = section.get(name)
-        entry = phases.get(phase.name) if isinstance(phases, Mapping) else None
-        if isinstance(entry, Mapping):
+        entry = phases.get(phase.name) if isinstance(phases, MappingNode) else None
+        if isinstance(entry, MappingNode):
             return entry
     return None
 
@@ -193,13 +193,13 @@ def _entry(protocol: str, phase: Phase, section: Mapping) -> Mapping | None:
 # --- what is stated ---
 
 
-def _clock(phase: Phase, entry: Mapping | None) -> Iterator[Stated]:
+def _clock(phase: Phase, entry: MappingNode | None) -> Iterator[Stated]:
     scalar = entry.scalar("dt") if entry is not None else None
     if scalar is not None and phase.dt is not None:
         yield Stated(phase.dt, STEP, f"`dt` of the phase '{phase.name}'", scalar)
 
 
-def _draws(phase: Phase, entry: Mapping | None) -> Iterator[Stated]:
+def _draws(phase: Phase, entry: MappingNode | None) -> Iterator[Stated]:
     scalars = texts(entry.get("set")) if entry is not None else ()
     for _, expr in phase.set:
         for scalar in scalars:
@@ -262,7 +262,7 @@ def _initial(synapse: Synapse, names: Names) -> Iterator[Stated]:
         yield from _calls(synapse.init, scalar, "init")
 
 
-def _calls(expr: Expr, scalar: Scalar, word: str) -> Iterator[Stated]:
+def _calls(expr: Expr, scalar: ScalarNode, word: str) -> Iterator[Stated]:
     """The arguments of the initialisers and draws of an expression."""
     for node in walk(expr):
         known = INITIALISERS.get(node.function) if isinstance(node, Call) else None
@@ -282,13 +282,13 @@ def _calls(expr: Expr, scalar: Scalar, word: str) -> Iterator[Stated]:
             yield Stated(_over(said, given), allowed, what, scalar, span, better)
 
 
-def _over(said: str, given: Dictionary[str, Expr]) -> Expr:
+def _over(said: str, given: Mapping[str, Expr]) -> Expr:
     """`b - a` over the arguments of a call."""
     known = lambda n: given.get(n.name) if isinstance(n, Reference) else None  # noqa: E731
     return transform(parse_expression(said), known)
 
 
-def _swapped(node: Call, scalar: Scalar) -> str | None:
+def _swapped(node: Call, scalar: ScalarNode) -> str | None:
     parts = [_inside(argument, scalar) for argument in node.arguments]
     if any(part is None for part in parts):
         return None
@@ -296,7 +296,7 @@ def _swapped(node: Call, scalar: Scalar) -> str | None:
     return f"{node.function}({', '.join(written)})"
 
 
-def _inside(expr: Expr, scalar: Scalar) -> tuple[int, int] | None:
+def _inside(expr: Expr, scalar: ScalarNode) -> tuple[int, int] | None:
     """The span of an expression where it is one of this text."""
     if expr.span is None or expr.span[1] > len(scalar.text):
         return None

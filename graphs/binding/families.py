@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from ..expressions.parser import Family, Loop
 from ..reading.budget import MEMBER
-from ..reading.nodes import Scalar
+from ..reading.nodes import ScalarNode
 from .names import Names
 
 Indices = dict[str, int]
 MOST = 10_000  # members of one family
 
 
-def expand(names: Names, key: Scalar, family: Family) -> dict[int, Indices]:
+def expand(names: Names, key: ScalarNode, family: Family) -> dict[int, Indices]:
     """The members that a key with an index declares, each with the index it binds.
 
     `a..b` with b = a - 1 declares none, so that a file need not say how deep it is.
@@ -34,7 +34,10 @@ def expand(names: Names, key: Scalar, family: Family) -> dict[int, Indices]:
 
 
 def repeat(
-    names: Names, scalar: Scalar, loop: Loop | None, indices: Mapping[str, int] | None = None
+    names: Names,
+    scalar: ScalarNode,
+    loop: Loop | None,
+    indices: Mapping[str, int] | None = None,
 ) -> list[Indices]:
     """The bound indices of each repetition of a statement, in order; downwards if b < a."""
     bound = dict(indices or {})
@@ -47,6 +50,6 @@ def repeat(
     return [{**bound, loop.index: i} for i in range(start, stop + step, step)]
 
 
-def _few_enough(names: Names, scalar: Scalar, start: int, stop: int) -> None:
+def _few_enough(names: Names, scalar: ScalarNode, start: int, stop: int) -> None:
     if abs(stop - start) >= MOST:
         names.problems.fail(scalar.place, f"more than {MOST} members: {start}..{stop}")

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from ..circuit import LearnItem
 from ..expressions.parser import LearnEntry, parse_learn
 from ..expressions.tree import Expr, Reference, Variable
-from ..reading.nodes import Mapping, Scalar
+from ..reading.nodes import MappingNode, ScalarNode
 from .families import Indices, repeat
 from .names import Names
 from .resolve import resolve
 from .scopes import ProtocolScope, member_variable
 
 
-def learn(entry: Mapping, names: Names) -> tuple[tuple[LearnItem, ...], ...]:
+def learn(entry: MappingNode, names: Names) -> tuple[tuple[LearnItem, ...], ...]:
     """The groups of `learn`, in order; what stands in one group happens at once."""
     scalar = entry.scalar("learn")
     if scalar is None:
@@ -36,7 +36,7 @@ def learn(entry: Mapping, names: Names) -> tuple[tuple[LearnItem, ...], ...]:
     return tuple(groups)
 
 
-def learn_each_step(entry: Mapping, names: Names) -> list[tuple[LearnItem, Expr | None]]:
+def learn_each_step(entry: MappingNode, names: Names) -> list[tuple[LearnItem, Expr | None]]:
     """What learns after every step, each with its `when` if it has one."""
     scalar = entry.scalar("learn_each_step")
     found: list[tuple[LearnItem, Expr | None]] = []
@@ -55,7 +55,9 @@ def learn_each_step(entry: Mapping, names: Names) -> list[tuple[LearnItem, Expr 
     return found
 
 
-def _items(scalar: Scalar, one: LearnEntry, names: Names) -> Iterator[tuple[LearnItem, Indices]]:
+def _items(
+    scalar: ScalarNode, one: LearnEntry, names: Names
+) -> Iterator[tuple[LearnItem, Indices]]:
     """What one entry of `learn` names, each with the indices that are bound for it."""
     node = one.reference
     for bound in repeat(names, scalar, one.loop):

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from ..circuit import ParameterValue
 from ..expressions.constants import Value
 from ..expressions.tree import Call, Expr, Number, RateReference, Reference, walk
-from ..reading.nodes import Scalar
+from ..reading.nodes import ScalarNode
 from ..reading.problems import Problems
 from .declared import InputRead, Latch, Link, Member
 
@@ -32,7 +32,7 @@ class ParameterTable(ABC):
         """Whether there is a parameter or family of this name."""
 
     @abstractmethod
-    def key(self, base: str) -> Scalar:
+    def key(self, base: str) -> ScalarNode:
         """Where a parameter is declared."""
 
     @abstractmethod
@@ -48,7 +48,7 @@ class ParameterTable(ABC):
         """A member by its full name."""
 
     @abstractmethod
-    def written(self, name: str, number: float) -> Scalar | None:
+    def written(self, name: str, number: float) -> ScalarNode | None:
         """The text that gives a parameter its value; of a list, the first that is `number`."""
 
     @abstractmethod
@@ -104,8 +104,8 @@ class Names(ABC):
         self.phases: tuple[str, ...] = ()
         self.latches: list[Latch] = []
         self.inputs: list[InputRead] = []
-        self.equation_places: dict[tuple[str, str], Scalar] = {}
-        self.set_places: dict[str, Scalar] = {}
+        self.equation_places: dict[tuple[str, str], ScalarNode] = {}
+        self.set_places: dict[str, ScalarNode] = {}
 
     @abstractmethod
     def number(self, expr: Expr) -> float:
@@ -113,7 +113,10 @@ class Names(ABC):
 
     @abstractmethod
     def constant(
-        self, scalar: Scalar, indices: Mapping[str, int] | None = None, where: str = "a constant"
+        self,
+        scalar: ScalarNode,
+        indices: Mapping[str, int] | None = None,
+        where: str = "a constant",
     ) -> tuple[Expr, float]:
         """The resolved expression and the value of a constant."""
 
@@ -124,7 +127,7 @@ class Names(ABC):
     @abstractmethod
     def integer(
         self,
-        scalar: Scalar,
+        scalar: ScalarNode,
         indices: Mapping[str, int] | None = None,
         what: str = "a size",
         least: int = 1,
@@ -132,7 +135,9 @@ class Names(ABC):
         """A whole number that is fixed at lowering: what it is made of becomes structural."""
 
     @abstractmethod
-    def bound(self, expr: Expr, scalar: Scalar, indices: Mapping[str, int] | None = None) -> int:
+    def bound(
+        self, expr: Expr, scalar: ScalarNode, indices: Mapping[str, int] | None = None
+    ) -> int:
         """The whole number of an index or an index bound."""
 
     @abstractmethod
@@ -157,7 +162,7 @@ class Names(ABC):
     def synapse_members(self, node: Reference, scope: Scope) -> list[Link]:
         """The synapses that a reference names: one, or all of a family by its base name."""
 
-    def reading(self, scalar: Scalar, expr: Expr, reader: str, name: str) -> None:
+    def reading(self, scalar: ScalarNode, expr: Expr, reader: str, name: str) -> None:
         """Note every `@phase` of an expression as written, to be compared with the protocols."""
         for node in walk(expr):
             if isinstance(node, Reference) and node.phase is not None:
@@ -177,7 +182,7 @@ class Scope(ABC):
     noise = False
     calls: Mapping[str, tuple[int, int]] = {}
 
-    def __init__(self, names: Names, scalar: Scalar, indices: Mapping[str, int] | None = None):
+    def __init__(self, names: Names, scalar: ScalarNode, indices: Mapping[str, int] | None = None):
         self.names = names
         self.scalar = scalar
         self.indices = dict(indices or {})

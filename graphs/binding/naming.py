@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from ..expressions.constants import LARGEST, NotConstantError, evaluate, is_whole
 from ..expressions.parser import parse_expression
 from ..expressions.tree import Expr, Reference
-from ..reading.nodes import Scalar
+from ..reading.nodes import ScalarNode
 from ..reading.problems import Problems, Skip
 from .constant_scope import ConstantScope
 from .declared import Link, Member
@@ -38,7 +38,10 @@ class FileNames(Names):
         return found
 
     def constant(
-        self, scalar: Scalar, indices: Mapping[str, int] | None = None, where: str = "a constant"
+        self,
+        scalar: ScalarNode,
+        indices: Mapping[str, int] | None = None,
+        where: str = "a constant",
     ) -> tuple[Expr, float]:
         """The resolved expression and the value of a constant."""
         expr = self.problems.parsed(scalar, parse_expression)
@@ -59,7 +62,7 @@ class FileNames(Names):
 
     def integer(
         self,
-        scalar: Scalar,
+        scalar: ScalarNode,
         indices: Mapping[str, int] | None = None,
         what: str = "a size",
         least: int = 1,
@@ -73,7 +76,9 @@ class FileNames(Names):
             )
         return int(value)
 
-    def bound(self, expr: Expr, scalar: Scalar, indices: Mapping[str, int] | None = None) -> int:
+    def bound(
+        self, expr: Expr, scalar: ScalarNode, indices: Mapping[str, int] | None = None
+    ) -> int:
         """The whole number of an index or an index bound."""
         scope = ConstantScope(self, scalar, indices, "an index")
         resolved, value = self.resolved_constant(expr, scope)

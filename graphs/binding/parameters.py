@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Dictionary
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..expressions.constants import Value
 from ..expressions.parser import Family, parse_family
 from ..expressions.tree import Call, Expr, Number, Parameter, Reference, walk
 from ..reading.keys import texts
-from ..reading.nodes import Mapping, Node, Scalar, Sequence
+from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ..reading.problems import Skip
 from .families import expand
 from .names import NOTHING, Names, ParameterTable, Scope
@@ -22,8 +22,8 @@ from .names import NOTHING, Names, ParameterTable, Scope
 class Definition:
     """One member as written: one text, or a list of them."""
 
-    key: Scalar
-    scalars: tuple[Scalar, ...]
+    key: ScalarNode
+    scalars: tuple[ScalarNode, ...]
     is_list: bool = False
     indices: dict[str, int] = field(default_factory=dict)
 
@@ -33,7 +33,7 @@ class Parameters(ParameterTable):
 
     def __init__(self, names: Names):
         self._names = names
-        self._entries: dict[str, list[tuple[Scalar, Family, Node]]] = {}
+        self._entries: dict[str, list[tuple[ScalarNode, Family, Node]]] = {}
         self._overrides: dict[str, Node] = {}
         self._members: dict[str, dict[int | None, Definition]] = {}
         self._values: dict[str, ParameterValue] = {}
@@ -41,7 +41,7 @@ class Parameters(ParameterTable):
         self._failed: set[str] = set()
         self.structural: set[str] = set()
 
-    def declare(self, section: Mapping, overrides: Dictionary[str, Any]) -> None:
+    def declare(self, section: MappingNode, overrides: Mapping[str, Any]) -> None:
         """Take the section in; `overrides` maps base names to numbers, lists or texts."""
         problems = self._names.problems
         for key, node in section.entries:
@@ -64,7 +64,7 @@ class Parameters(ParameterTable):
         """Whether there is a parameter or family of this name."""
         return base in self._entries
 
-    def key(self, base: str) -> Scalar:
+    def key(self, base: str) -> ScalarNode:
         """Where a parameter is declared."""
         return self._entries[base][0][0]
 
@@ -93,7 +93,7 @@ class Parameters(ParameterTable):
         for key, family, node in self._entries[base]:
             node = self._overrides.get(base, node)
             if family.index is None and family.member is None:
-                definition = Definition(key, texts(node), isinstance(node, Sequence))
+                definition = Definition(key, texts(node), isinstance(node, SequenceNode))
                 members: dict[int | None, Definition] = {None: definition}
             else:
                 members = self._family(key, family, node, skip=len(found))
@@ -108,10 +108,10 @@ class Parameters(ParameterTable):
         return found
 
     def _family(
-        self, key: Scalar, family: Family, node: Node, skip: int
+        self, key: ScalarNode, family: Family, node: Node, skip: int
     ) -> dict[int | None, Definition]:
         indices = expand(self._names, key, family)
-        if isinstance(node, Scalar):
+        if isinstance(node, ScalarNode):
             return {i: Definition(key, (node,), False, bound) for i, bound in indices.items()}
         scalars = texts(node)
         several = len(self._entries[family.name]) > 1 and family.name in self._overrides
@@ -173,7 +173,7 @@ class Parameters(ParameterTable):
             return ParameterValue(name, tuple(e for e, _ in found), tuple(v for _, v in found))
         return ParameterValue(name, *found[0])
 
-    def written(self, name: str, number: float) -> Scalar | None:
+    def written(self, name: str, number: float) -> ScalarNode | None:
         """The text that gives a parameter its value; of a list, the first that is `number`."""
         base, _, rest = name.partition("[")
         if not self.has(base):
@@ -298,7 +298,7 @@ class Parameters(ParameterTable):
         self._values[name] = ParameterValue(name, expression, values)
 
 
-def _example(base: str, members: Dictionary[int | None, Definition], scope: Scope) -> str:
+def _example(base: str, members: Mapping[int | None, Definition], scope: Scope) -> str:
     """`eta[k]` where an index is bound, else `eta[1]`."""
     index = next(iter(scope.indices), next(iter(members), 1))
     return f"{base}[{index}]"
@@ -318,8 +318,8 @@ def _node(name: str, value: Any, texts: dict[str, str]) -> Node:
     items = value.tolist() if hasattr(value, "tolist") else value
     texts[place.path] = str(items)
     if isinstance(items, list | tuple):
-        return Sequence(tuple(Scalar(_text(v), _text(v), place) for v in items), place)
-    return Scalar(_text(items), _text(items), place)
+        return SequenceNode(tuple(ScalarNode(_text(v), _text(v), place) for v in items), place)
+    return ScalarNode(_text(items), _text(items), place)
 
 
 def _text(value: Any) -> str:

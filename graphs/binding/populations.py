@@ -8,7 +8,7 @@ from ..expressions.parser import parse_expression, parse_family
 from ..expressions.tree import Call, Expr, Parameter, Variable
 from ..reading.budget import PART
 from ..reading.keys import POPULATION, required, texts
-from ..reading.nodes import Mapping, Scalar, Sequence
+from ..reading.nodes import MappingNode, ScalarNode, SequenceNode
 from ..reading.problems import Problems, Skip, base_name
 from .cells import Cell, Line, cell_of, expanded
 from .constant_scope import ConstantScope
@@ -23,13 +23,15 @@ from .units import check_units
 class Cells:
     """The cells of a file and of the library, each read when a population first asks for it."""
 
-    def __init__(self, section: Mapping | None, library: dict[str, Mapping], problems: Problems):
+    def __init__(
+        self, section: MappingNode | None, library: dict[str, MappingNode], problems: Problems
+    ):
         entries = section.entries if section is not None else ()
-        self._cells = {k.text: n for k, n in entries if isinstance(n, Mapping)}
+        self._cells = {k.text: n for k, n in entries if isinstance(n, MappingNode)}
         self._library, self._problems = library, problems
         self._known: dict[str, Cell | None] = {}
 
-    def get(self, name: Scalar) -> Cell:
+    def get(self, name: ScalarNode) -> Cell:
         """The cell of a name; what is wrong with it is written down once."""
         if name.text not in self._known:
             self._known[name.text] = None
@@ -44,16 +46,18 @@ class Cells:
         """Read also the cells that no population is made of."""
         for name, node in self._cells.items():
             with self._problems.guard():
-                self.get(Scalar(name, name, node.place))
+                self.get(ScalarNode(name, name, node.place))
 
 
-def declare(section: Mapping, cells: Cells, names: Names) -> None:
+def declare(section: MappingNode, cells: Cells, names: Names) -> None:
     """Fill `names.populations` and `names.families`."""
     for key, node in section.entries:
         with names.problems.guard(names.broken, base_name(key)):
             family = names.problems.parsed(key, parse_family)
             members = names.families.setdefault(family.name, {})
-            if not isinstance(node, Mapping) or not required(node, POPULATION, key, names.problems):
+            if not isinstance(node, MappingNode) or not required(
+                node, POPULATION, key, names.problems
+            ):
                 raise Skip
             indexed = family.index is not None or family.member is not None
             every = expand(names, key, family) if indexed else {None: {}}
@@ -68,8 +72,8 @@ def declare(section: Mapping, cells: Cells, names: Names) -> None:
 
 
 def _member(
-    key: Scalar,
-    entry: Mapping,
+    key: ScalarNode,
+    entry: MappingNode,
     base: str,
     index: int | None,
     bound: dict[str, int],
@@ -80,24 +84,26 @@ def _member(
     if name in names.populations:
         names.problems.fail(key.place, f"the population '{name}' is declared twice")
     kind, size = entry.get("cell"), entry.get("size")
-    if not isinstance(kind, Scalar) or not isinstance(size, Scalar):
+    if not isinstance(kind, ScalarNode) or not isinstance(size, ScalarNode):
         raise Skip
     cell = cells.get(kind)
     units = names.integer(size, bound, "the size of a population")
     member = Member(name, base, index, key, units, cell, dict(cell.kinds))
     section = entry.get("parameters")
-    if isinstance(section, Mapping):
+    if isinstance(section, MappingNode):
         _own_parameters(member, section, bound, names)
     names.populations[name] = member
     names.families[base][index] = name
 
 
-def _own_parameters(member: Member, section: Mapping, bound: dict[str, int], names: Names) -> None:
+def _own_parameters(
+    member: Member, section: MappingNode, bound: dict[str, int], names: Names
+) -> None:
     for key, node in section.entries:
         with names.problems.guard():
             if key.text in member.kinds:
                 names.problems.fail(key.place, f"'{key.text}' is a variable of the cell as well")
-            if isinstance(node, Sequence):
+            if isinstance(node, SequenceNode):
                 values = texts(node)
                 if len(values) != member.size:
                     names.problems.fail(
@@ -108,7 +114,7 @@ def _own_parameters(member: Member, section: Mapping, bound: dict[str, int], nam
                 expressions = tuple(names.constant(s, bound, "a parameter")[0] for s in values)
                 names.parameters.add(full, expressions)
                 member.own[key.text] = Parameter(full)
-            elif isinstance(node, Scalar):
+            elif isinstance(node, ScalarNode):
                 scope = ConstantScope(names, node, bound, "a parameter of a population")
                 expr = resolve(names.problems.parsed(node, parse_expression), scope)
                 check_units(expr, member, scope)

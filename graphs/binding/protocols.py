@@ -9,7 +9,7 @@ from ..circuit import Phase, Protocol
 from ..expressions.parser import Loop, Statement, parse_learn, parse_order, parse_statement
 from ..expressions.tree import Expr, Parameter, Reference, Variable
 from ..reading.keys import METHODS, METHODS_LATER, texts
-from ..reading.nodes import Mapping, Scalar
+from ..reading.nodes import MappingNode, ScalarNode
 from ..reading.problems import Skip
 from .clock import clock, stop_rule
 from .declared import Member
@@ -25,18 +25,18 @@ from .units import check_units
 class Draft:
     """The protocols of a file: those with phases of their own, and those that name phases."""
 
-    phases: dict[str, list[tuple[Scalar, Mapping]]] = field(default_factory=dict)
-    named: dict[str, tuple[Scalar, ...]] = field(default_factory=dict)
+    phases: dict[str, list[tuple[ScalarNode, MappingNode]]] = field(default_factory=dict)
+    named: dict[str, tuple[ScalarNode, ...]] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
 
 
-def declare(section: Mapping | None, names: Names) -> Draft:
+def declare(section: MappingNode | None, names: Names) -> Draft:
     """Names of protocols and phases; variables that only `begin` or `clamp` assign are states."""
     draft = Draft()
     for key, node in section.entries if section is not None else ():
         draft.order.append(key.text)
-        if isinstance(node, Mapping):
-            entries = [(k, n) for k, n in node.entries if isinstance(n, Mapping)]
+        if isinstance(node, MappingNode):
+            entries = [(k, n) for k, n in node.entries if isinstance(n, MappingNode)]
             draft.phases[key.text] = entries
         else:
             draft.named[key.text] = texts(node)
@@ -51,7 +51,7 @@ def declare(section: Mapping | None, names: Names) -> Draft:
     return draft
 
 
-def _note_assigned(scalar: Scalar, names: Names) -> None:
+def _note_assigned(scalar: ScalarNode, names: Names) -> None:
     statement = names.problems.parsed(scalar, parse_statement)
     for bound in repeat(names, scalar, statement.loop):
         target = statement.target
@@ -84,7 +84,9 @@ def finish(draft: Draft, names: Names) -> dict[str, Protocol]:
     return found
 
 
-def _named(scalar: Scalar, made: dict[str, dict[str, Phase]], draft: Draft, names: Names) -> Phase:
+def _named(
+    scalar: ScalarNode, made: dict[str, dict[str, Phase]], draft: Draft, names: Names
+) -> Phase:
     known = [key.text for key, _ in draft.phases.get("train", ())]
     if scalar.text not in known:
         names.problems.unknown(
@@ -97,8 +99,8 @@ def _named(scalar: Scalar, made: dict[str, dict[str, Phase]], draft: Draft, name
 
 
 def _phase(
-    key: Scalar,
-    entry: Mapping,
+    key: ScalarNode,
+    entry: MappingNode,
     earlier: tuple[str, ...],
     clamped: set[tuple[str, str]],
     names: Names,
@@ -141,13 +143,15 @@ def _phase(
 # --- states ---
 
 
-def _statements(entry: Mapping, word: str, names: Names) -> Iterator[tuple[Scalar, Statement]]:
+def _statements(
+    entry: MappingNode, word: str, names: Names
+) -> Iterator[tuple[ScalarNode, Statement]]:
     for scalar in texts(entry.get(word)):
         with names.problems.guard():
             yield scalar, names.problems.parsed(scalar, parse_statement)
 
 
-def _assignments(entry: Mapping, word: str, names: Names) -> list[tuple[Variable, Expr]]:
+def _assignments(entry: MappingNode, word: str, names: Names) -> list[tuple[Variable, Expr]]:
     found: list[tuple[Variable, Expr]] = []
     for scalar in texts(entry.get(word)):
         with names.problems.guard():
@@ -159,7 +163,7 @@ def _assignments(entry: Mapping, word: str, names: Names) -> list[tuple[Variable
     return found
 
 
-def _right_kind(scalar: Scalar, statement: Statement, word: str, names: Names) -> None:
+def _right_kind(scalar: ScalarNode, statement: Statement, word: str, names: Names) -> None:
     right = ":=" if word == "begin" else "algebraic"
     if statement.kind == right:
         return
@@ -179,7 +183,7 @@ def _right_kind(scalar: Scalar, statement: Statement, word: str, names: Names) -
 
 
 def _assignment(
-    scalar: Scalar, statement: Statement, word: str, bound: Indices, names: Names
+    scalar: ScalarNode, statement: Statement, word: str, bound: Indices, names: Names
 ) -> tuple[Variable, Expr]:
     member, variable = _variable(statement.target, ProtocolScope(names, scalar, bound), names)
     kind = member.kinds[variable.name]
@@ -205,7 +209,9 @@ def _variable(node: Reference, scope: ProtocolScope, names: Names) -> tuple[Memb
     return member, Variable(found.population, found.name)
 
 
-def _released(entry: Mapping, clamped: set[tuple[str, str]], names: Names) -> Iterator[Variable]:
+def _released(
+    entry: MappingNode, clamped: set[tuple[str, str]], names: Names
+) -> Iterator[Variable]:
     for scalar in texts(entry.get("release")):
         with names.problems.guard():
             for group in names.problems.parsed(scalar, parse_learn):
@@ -222,7 +228,7 @@ def _released(entry: Mapping, clamped: set[tuple[str, str]], names: Names) -> It
                         yield variable
 
 
-def _set(entry: Mapping, names: Names) -> Iterator[tuple[str, Expr]]:
+def _set(entry: MappingNode, names: Names) -> Iterator[tuple[str, Expr]]:
     for scalar, statement in _statements(entry, "set", names):
         with names.problems.guard():
             if statement.kind != "algebraic":
@@ -260,7 +266,7 @@ def _set(entry: Mapping, names: Names) -> Iterator[tuple[str, Expr]]:
 # --- time ---
 
 
-def _method(entry: Mapping, names: Names) -> str:
+def _method(entry: MappingNode, names: Names) -> str:
     scalar = entry.scalar("method")
     if scalar is None:
         return "euler"
@@ -275,7 +281,7 @@ def _method(entry: Mapping, names: Names) -> str:
     return scalar.text
 
 
-def _plasticity(entry: Mapping, names: Names) -> bool:
+def _plasticity(entry: MappingNode, names: Names) -> bool:
     scalar = entry.scalar("plasticity")
     if scalar is not None and scalar.text not in ("on", "off"):
         names.problems.add(scalar.place, "`plasticity` is on or off", got=scalar.text)
@@ -286,7 +292,7 @@ def _plasticity(entry: Mapping, names: Names) -> bool:
 
 
 def _order(
-    entry: Mapping, clamped: set[tuple[str, str]], names: Names
+    entry: MappingNode, clamped: set[tuple[str, str]], names: Names
 ) -> tuple[tuple[str, ...], ...] | None:
     scalar = entry.scalar("order")
     if scalar is None:
@@ -314,7 +320,7 @@ def _order(
     return turns
 
 
-def _loop_turns(scalar: Scalar, loop: Loop, names: Names) -> tuple[tuple[str, ...], ...]:
+def _loop_turns(scalar: ScalarNode, loop: Loop, names: Names) -> tuple[tuple[str, ...], ...]:
     turns: list[tuple[str, ...]] = []
     for bound in repeat(names, scalar, loop):
         index = bound[loop.index]

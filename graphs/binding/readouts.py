@@ -6,7 +6,7 @@ from ..circuit import Record
 from ..expressions.parser import parse_expression, parse_record, parse_reference
 from ..expressions.tree import Expr, Variable
 from ..reading.keys import texts
-from ..reading.nodes import Mapping, Node, Scalar
+from ..reading.nodes import MappingNode, Node, ScalarNode
 from ..reading.problems import Skip
 from .constant_scope import ConstantScope
 from .energy_scope import EnergyScope
@@ -19,9 +19,9 @@ from .scopes import ProtocolScope, member_variable
 def energies(section: Node | None, names: Names) -> dict[str, Expr]:
     """The section `energy`."""
     found: dict[str, Expr] = {}
-    for key, node in section.entries if isinstance(section, Mapping) else ():
+    for key, node in section.entries if isinstance(section, MappingNode) else ():
         with names.problems.guard():
-            if isinstance(node, Scalar):
+            if isinstance(node, ScalarNode):
                 expr = names.problems.parsed(node, parse_expression)
                 names.reading(node, expr, "energy", key.text)
                 found[key.text] = resolve(expr, EnergyScope(names, node))
@@ -31,9 +31,9 @@ def energies(section: Node | None, names: Names) -> dict[str, Expr]:
 def predicts(section: Node | None, names: Names) -> dict[str, Variable]:
     """The section `predicts`: a stream, and the variable that says what it is."""
     found: dict[str, Variable] = {}
-    for key, node in section.entries if isinstance(section, Mapping) else ():
+    for key, node in section.entries if isinstance(section, MappingNode) else ():
         with names.problems.guard():
-            if not isinstance(node, Scalar):
+            if not isinstance(node, ScalarNode):
                 raise Skip
             if key.text not in names.streams:
                 names.problems.unknown(
@@ -65,7 +65,7 @@ def records(section: Node | None, energy: dict[str, Expr], names: Names) -> tupl
     return tuple(found)
 
 
-def record(scalar: Scalar, energy: dict[str, Expr], names: Names) -> list[Record]:
+def record(scalar: ScalarNode, energy: dict[str, Expr], names: Names) -> list[Record]:
     """One statement of `record`."""
     entry = names.problems.parsed(scalar, parse_record)
     problems, node = names.problems, entry.reference

@@ -29,7 +29,7 @@ from .declared import InputRead
 from .names import NOTHING, Names, Scope
 
 if TYPE_CHECKING:
-    from ..reading.nodes import Scalar
+    from ..reading.nodes import ScalarNode
     from .declared import Member
 
 DRAWS = {"random_sign": (0, 0), "uniform": (2, 2), "normal": (2, 2)}
@@ -79,7 +79,7 @@ class CellScope(Scope):
     def __init__(
         self,
         names: Names,
-        scalar: Scalar,
+        scalar: ScalarNode,
         member: Member,
         compartment: str | None = None,
         noise: bool = False,
@@ -157,7 +157,7 @@ class RuleScope(Scope):
     def __init__(
         self,
         names: Names,
-        scalar: Scalar,
+        scalar: ScalarNode,
         indices: Mapping[str, int],
         source: Member,
         target: Member,
@@ -235,7 +235,7 @@ class WeightScope(Scope):
     def __init__(
         self,
         names: Names,
-        scalar: Scalar,
+        scalar: ScalarNode,
         indices: Mapping[str, int],
         source: Member,
         target: Member,
@@ -299,7 +299,7 @@ class ProtocolScope(Scope):
     def __init__(
         self,
         names: Names,
-        scalar: Scalar,
+        scalar: ScalarNode,
         indices: Mapping[str, int] | None = None,
         where: str = "a protocol",
         draws: bool = False,

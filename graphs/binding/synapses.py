@@ -16,7 +16,7 @@ from ..expressions.parser import (
 from ..expressions.tree import Call, Expr, Number, Reference
 from ..reading.budget import PART
 from ..reading.keys import CONNECT_LATER, SYNAPSE, is_null, required, texts
-from ..reading.nodes import Mapping, Node, Scalar, Sequence
+from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ..reading.problems import Skip, base_name, nearest
 from .constant_scope import ConstantScope
 from .declared import Link, Member
@@ -27,13 +27,15 @@ from .scopes import RuleScope
 from .weights import check_circles, check_stated, shape_text, weight_of
 
 
-def declare(section: Mapping, names: Names) -> None:
+def declare(section: MappingNode, names: Names) -> None:
     """Fill `names.synapses` and `names.synapse_families`: ends and shapes, not yet the texts."""
     for key, node in section.entries:
         with names.problems.guard(names.broken, base_name(key)):
             family = names.problems.parsed(key, parse_family)
             members = names.synapse_families.setdefault(family.name, {})
-            if not isinstance(node, Mapping) or not required(node, SYNAPSE, key, names.problems):
+            if not isinstance(node, MappingNode) or not required(
+                node, SYNAPSE, key, names.problems
+            ):
                 raise Skip
             indexed = family.index is not None or family.member is not None
             every = expand(names, key, family) if indexed else {None: {}}
@@ -52,8 +54,8 @@ def declare(section: Mapping, names: Names) -> None:
 
 
 def _link(
-    key: Scalar,
-    entry: Mapping,
+    key: ScalarNode,
+    entry: MappingNode,
     name: str,
     base: str,
     index: int | None,
@@ -61,7 +63,7 @@ def _link(
     names: Names,
 ) -> Link:
     start, stop = entry.get("from"), entry.get("to")
-    if not isinstance(start, Scalar) or not isinstance(stop, Scalar):
+    if not isinstance(start, ScalarNode) or not isinstance(stop, ScalarNode):
         raise Skip
     before = names.problems.count
     source = variable = target = compartment = port = None
@@ -88,7 +90,7 @@ def _link(
     )  # fmt: skip
 
 
-def _source(scalar: Scalar, bound: dict[str, int], names: Names) -> tuple[Member, str]:
+def _source(scalar: ScalarNode, bound: dict[str, int], names: Names) -> tuple[Member, str]:
     node = names.problems.parsed(scalar, parse_reference)
     scope = ConstantScope(names, scalar, bound, "`from`")
     member = names.population(node, scope)
@@ -114,7 +116,9 @@ def _source(scalar: Scalar, bound: dict[str, int], names: Names) -> tuple[Member
     return member, variable
 
 
-def _target(scalar: Scalar, bound: dict[str, int], names: Names) -> tuple[Member, str, str | None]:
+def _target(
+    scalar: ScalarNode, bound: dict[str, int], names: Names
+) -> tuple[Member, str, str | None]:
     node = names.problems.parsed(scalar, parse_reference)
     scope = ConstantScope(names, scalar, bound, "`to`")
     member = names.population(node, scope)
@@ -137,7 +141,7 @@ def _target(scalar: Scalar, bound: dict[str, int], names: Names) -> tuple[Member
     return member, compartment, node.attributes[1] if len(node.attributes) > 1 else None
 
 
-def _connect(entry: Mapping, names: Names) -> str:
+def _connect(entry: MappingNode, names: Names) -> str:
     node = entry.scalar("connect")
     if node is None or is_null(node):
         return "dense"
@@ -154,11 +158,11 @@ def _connect(entry: Mapping, names: Names) -> str:
     raise Skip
 
 
-def _bias(entry: Mapping, names: Names) -> bool:
+def _bias(entry: MappingNode, names: Names) -> bool:
     node = entry.get("bias")
     if node is None:
         return False
-    if not isinstance(node, Scalar) or not isinstance(node.value, bool):
+    if not isinstance(node, ScalarNode) or not isinstance(node.value, bool):
         names.problems.fail(node.place, "`bias` is true or false")
     return node.value
 
@@ -232,8 +236,8 @@ def _default_init(connect: str) -> Expr:
     return Number(float(word)) if word[0].isdigit() else Call(word, ())
 
 
-def _statements(node: Node | None, names: Names) -> list[tuple[Scalar, Statement]]:
-    found: list[tuple[Scalar, Statement]] = []
+def _statements(node: Node | None, names: Names) -> list[tuple[ScalarNode, Statement]]:
+    found: list[tuple[ScalarNode, Statement]] = []
     for scalar in texts(node):
         with names.problems.guard():
             found.append((scalar, names.problems.parsed(scalar, parse_statement)))
@@ -265,7 +269,7 @@ def _trace(link: Link, names: Names) -> tuple[Equation, ...]:
 
 
 def _scope(
-    link: Link, scalar: Scalar, traces: tuple[str, ...], where: str, names: Names
+    link: Link, scalar: ScalarNode, traces: tuple[str, ...], where: str, names: Names
 ) -> RuleScope:
     return RuleScope(names, scalar, link.bound, link.source, link.target, traces, where)
 
@@ -313,7 +317,7 @@ def _filter(link: Link, names: Names) -> tuple[Expr, Expr] | None:
     if node is None:
         return None
     times = texts(node)
-    if not isinstance(node, Sequence) or len(times) != 2:
+    if not isinstance(node, SequenceNode) or len(times) != 2:
         names.problems.fail(node.place, "a filter is two time constants", expected="[t1, t2]")
     first, second = (
         resolve(
@@ -350,7 +354,7 @@ def _check(link: Link, names: Names) -> str | None:
 
 def _optimizer(link: Link, rule: tuple[Update | Equation, ...], names: Names) -> Optimizer | None:
     node = link.entry.get("optimizer")
-    if not isinstance(node, Scalar):
+    if not isinstance(node, ScalarNode):
         return None
     expr = names.problems.parsed(node, parse_expression)
     if isinstance(expr, Reference):
@@ -382,7 +386,7 @@ def _optimizer(link: Link, rule: tuple[Update | Equation, ...], names: Names) ->
 class OptimizerScope(Scope):
     """Arguments of an optimizer: parameters and counters (`sgd(0.95^epoch)`)."""
 
-    def __init__(self, names: Names, scalar: Scalar, indices: dict[str, int], where: str):
+    def __init__(self, names: Names, scalar: ScalarNode, indices: dict[str, int], where: str):
         super().__init__(names, scalar, indices)
         self.where = where
 

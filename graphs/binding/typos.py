@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping as Dictionary
+from collections.abc import Iterable, Iterator, Mapping
 
 from ...compartments.library import CELLS, library_text
 from ...compartments.roles import ROLES
 from ..circuit import Protocol, Synapse, Update
 from ..reading.keys import CELL_WORDS
-from ..reading.nodes import Mapping, Node, Scalar, Sequence
+from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ..reading.problems import Problems, base_name
 from .checks import NAME
 from .names import Names
@@ -41,12 +41,12 @@ def _one_slip(a: str, b: str) -> bool:
     return a[at : at + 2] == b[at : at + 2][::-1] and a[at + 2 :] == b[at + 2 :]
 
 
-def check_typos(root: Mapping, merged: Mapping, names: Names) -> None:
+def check_typos(root: MappingNode, merged: MappingNode, names: Names) -> None:
     """Warn of compartments, protocols and additions of variants and heirs that look misspelt."""
     problems = names.problems
     _compartments(root, merged, problems)
     protocols = merged.get("protocols")
-    for key, _ in protocols.entries if isinstance(protocols, Mapping) else ():
+    for key, _ in protocols.entries if isinstance(protocols, MappingNode) else ():
         near = None if key.text in STANDARD else close(key.text, STANDARD)
         if near is not None:
             _tell(
@@ -58,13 +58,13 @@ def check_typos(root: Mapping, merged: Mapping, names: Names) -> None:
     _additions(merged, problems, warning=True)
 
 
-def suspect_additions(merged: Mapping, problems: Problems) -> None:
+def suspect_additions(merged: MappingNode, problems: Problems) -> None:
     """Where anything is wrong, say also what may be its cause: a misspelt name of a variant."""
     if problems.errors:
         _additions(merged, problems, warning=False)
 
 
-def _additions(merged: Mapping, problems: Problems, warning: bool) -> None:
+def _additions(merged: MappingNode, problems: Problems, warning: bool) -> None:
     counts = Counter(word for scalar in _scalars(merged) for word in NAME.findall(scalar.text))
     for added in problems.added:
         near = close(added.name, added.known)
@@ -73,7 +73,7 @@ def _additions(merged: Mapping, problems: Problems, warning: bool) -> None:
             _tell(added.scalar, said, near, problems, added.name, warning)
 
 
-def check_unread(root: Mapping, merged: Mapping, names: Names) -> None:
+def check_unread(root: MappingNode, merged: MappingNode, names: Names) -> None:
     """Warn of cells, functions and parameters of populations that no text names."""
     problems = names.problems
     words = {w for t in map(library_text, CELLS) for w in NAME.findall(t)}
@@ -81,21 +81,21 @@ def check_unread(root: Mapping, merged: Mapping, names: Names) -> None:
         words |= {word for scalar in _values(node) for word in NAME.findall(scalar.text)}
     for section, what in (("cells", "cell"), ("functions", "function")):
         node = merged.get(section)
-        for key, _ in node.entries if isinstance(node, Mapping) else ():
+        for key, _ in node.entries if isinstance(node, MappingNode) else ():
             name = key.text.partition("(")[0].strip()
             if name not in words:
                 problems.add(key.place, f"the {what} '{name}' is not used", warning=True)
     populations = merged.get("populations")
-    for key, entry in populations.entries if isinstance(populations, Mapping) else ():
-        own = entry.get("parameters") if isinstance(entry, Mapping) else None
-        for name, _ in own.entries if isinstance(own, Mapping) else ():
+    for key, entry in populations.entries if isinstance(populations, MappingNode) else ():
+        own = entry.get("parameters") if isinstance(entry, MappingNode) else None
+        for name, _ in own.entries if isinstance(own, MappingNode) else ():
             if name.text not in words:
                 message = f"the parameter '{name.text}' of '{base_name(key)}' is not used"
                 problems.add(name.place, message, warning=True)
 
 
 def check_learnt(
-    synapses: Dictionary[str, Synapse], protocols: Dictionary[str, Protocol], names: Names
+    synapses: Mapping[str, Synapse], protocols: Mapping[str, Protocol], names: Names
 ) -> None:
     """Warn of a rule that no phase of any protocol calls for."""
     phases = [phase for protocol in protocols.values() for phase in protocol.phases]
@@ -112,7 +112,7 @@ def check_learnt(
 
 
 def _tell(
-    key: Scalar,
+    key: ScalarNode,
     message: str,
     near: str,
     problems: Problems,
@@ -126,14 +126,14 @@ def _tell(
     problems.add(place, f"{message}; is '{near}' meant?", suggestion=better, warning=warning)
 
 
-def _compartments(root: Mapping, merged: Mapping, problems: Problems) -> None:
+def _compartments(root: MappingNode, merged: MappingNode, problems: Problems) -> None:
     """Compartments that no synapse reaches, in any variant, called nearly as a role."""
     reached: set[str] = set()
     for node in (root, merged):
         reached |= {word for s in _targets(node) for word in re.findall(r"\.(\w+)", s.text)}
     cells = merged.get("cells")
-    for _, cell in cells.entries if isinstance(cells, Mapping) else ():
-        for key, _ in cell.entries if isinstance(cell, Mapping) else ():
+    for _, cell in cells.entries if isinstance(cells, MappingNode) else ():
+        for key, _ in cell.entries if isinstance(cell, MappingNode) else ():
             known = key.text in ROLES or key.text in CELL_WORDS or key.text in reached
             near = None if known else close(key.text, ROLES)
             if near is not None:
@@ -141,21 +141,21 @@ def _compartments(root: Mapping, merged: Mapping, problems: Problems) -> None:
                 _tell(key, said, near, problems)
 
 
-def _targets(root: Mapping) -> Iterator[Scalar]:
+def _targets(root: MappingNode) -> Iterator[ScalarNode]:
     """What stands under `to` of every synapse, also of variants."""
     for section in ("synapses", "variants"):
         node = root.get(section)
-        for _, entry in node.entries if isinstance(node, Mapping) else ():
-            if isinstance(entry, Mapping):
+        for _, entry in node.entries if isinstance(node, MappingNode) else ():
+            if isinstance(entry, MappingNode):
                 stop = entry.get("to")
-                yield from (stop,) if isinstance(stop, Scalar) else _targets(entry)
+                yield from (stop,) if isinstance(stop, ScalarNode) else _targets(entry)
 
 
-def _scalars(node: Node) -> Iterator[Scalar]:
+def _scalars(node: Node) -> Iterator[ScalarNode]:
     """Every key and every value."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         yield node
-    elif isinstance(node, Sequence):
+    elif isinstance(node, SequenceNode):
         for item in node.items:
             yield from _scalars(item)
     else:
@@ -164,11 +164,11 @@ def _scalars(node: Node) -> Iterator[Scalar]:
             yield from _scalars(value)
 
 
-def _values(node: Node) -> Iterator[Scalar]:
+def _values(node: Node) -> Iterator[ScalarNode]:
     """Every value, and what a key of a family says in its index."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         yield node
-    elif isinstance(node, Sequence):
+    elif isinstance(node, SequenceNode):
         for item in node.items:
             yield from _values(item)
     else:

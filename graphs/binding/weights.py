@@ -18,7 +18,7 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..reading.nodes import Mapping, Scalar
+from ..reading.nodes import MappingNode, ScalarNode
 from ..reading.problems import Skip, base_name
 from .declared import Link
 from .names import Names, Scope
@@ -43,7 +43,7 @@ def plain_weight(expr: Expr, scope: Scope) -> Expr:
     return transform(expr, each)
 
 
-def check_stated(entry: Mapping, connect: str, key: Scalar, names: Names) -> None:
+def check_stated(entry: MappingNode, connect: str, key: ScalarNode, names: Names) -> None:
     """A weight that never changes is not left to a random default."""
     said = any(entry.get(word) is not None for word in ("init", "weight", "rule"))
     if said or CONNECTIVITY[connect].init not in INITIALISERS:
@@ -93,7 +93,7 @@ def check_bias_column(expr: Expr, name: str, scope: Scope) -> None:
 def weight_of(link: Link, word: str, names: Names) -> Expr | None:
     """The resolved text of `init` or `weight`; None where there is none."""
     node = link.entry.get(word)
-    if not isinstance(node, Scalar):
+    if not isinstance(node, ScalarNode):
         return None
     expr = names.problems.parsed(node, parse_expression)
     scope = WeightScope(names, node, link.bound, link.source, link.target, word == "weight")

@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 from ..expressions.tree import Binary, Call, Expr, Load, Number
 from ..program import LOST
-from .evaluation import Evaluator
+from .emitter import Emitter
 
 
 class Compensation:
     """Adds to the buffers `names` with compensation; `starts` learns where a sum starts."""
 
-    def __init__(self, at: Evaluator, names: frozenset[str], starts: dict[str, Expr]):
+    def __init__(self, at: Emitter, names: frozenset[str], starts: dict[str, Expr]):
         self.at, self.names, self.starts = at, names, starts
 
     def lost(self, target: str) -> Expr:

@@ -25,8 +25,8 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..program import Instruction, Map, Rank
-from .evaluation import Evaluator
+from ..program import Instruction, Map, RankUpdate
+from .emitter import Emitter
 from .refusal import LoweringError
 
 OVER_UNITS = ("sum", "mean", "max", "norm", "softmax")
@@ -36,7 +36,7 @@ Operand = tuple[str, bool, Expr | None]  # buffer, whether transposed, factor
 class Ends:
     """What a synapse reads at its ends, and the array that holds its weight."""
 
-    def __init__(self, at: Evaluator):
+    def __init__(self, at: Emitter):
         self.at = at
         for synapse in at.circuit.synapses.values():
             if synapse.weight is not None:
@@ -152,7 +152,7 @@ class Ends:
                 f"transpose, times a number"
             )
         hollow = synapse.connect == "all_but_self"
-        return (Rank(name, self.at.translate(synapse.weight), off_diagonal=hollow),)
+        return (RankUpdate(name, self.at.translate(synapse.weight), off_diagonal=hollow),)
 
 
 def times_weight(factor: Expr, expr: Expr) -> Expr:

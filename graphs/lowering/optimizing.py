@@ -13,14 +13,14 @@ from ..circuit import Synapse
 from ..expressions.parser import parse_expression, parse_statement
 from ..expressions.tree import Call, Expr, Load, Number, Reference, transform
 from ..program import Map, MatrixReduce
-from .evaluation import Evaluator
+from .emitter import Emitter
 from .refusal import LoweringError
 
 
 class Optimizing:
     """Emits optimizers; `starts` learns where their states start, `scratch` makes a buffer."""
 
-    def __init__(self, at: Evaluator, starts: dict[str, Expr], scratch: Callable[..., str]):
+    def __init__(self, at: Emitter, starts: dict[str, Expr], scratch: Callable[..., str]):
         self.at, self.starts, self.scratch = at, starts, scratch
 
     def apply(self, synapse: Synapse, change: str) -> None:

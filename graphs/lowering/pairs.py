@@ -17,14 +17,14 @@ from ..circuit import Synapse
 from ..expressions.derivative import differentiate, simplify
 from ..expressions.tree import Expr, Load, Number, Transmitted, Weight, transform
 from ..program import BatchReduce, Spread
-from .evaluation import Evaluator
+from .emitter import Emitter
 from .transmission import Transmission
 
 
 class Pairs:
     """Puts expressions of one synapse over pairs."""
 
-    def __init__(self, at: Evaluator, transmission: Transmission):
+    def __init__(self, at: Emitter, transmission: Transmission):
         self.at, self.transmission = at, transmission
 
     def value(self, synapse: Synapse, right: Expr) -> Expr:

@@ -10,7 +10,7 @@ from ..circuit import Phase, Record
 from ..expressions.derivative import simplify
 from ..expressions.tree import Call, Expr, Load, Noise, Number, transform, walk
 from ..program import EACH, Branch, Draw, Instruction, Loop, Map, Output, PhaseProgram, Stop
-from .evaluation import Evaluator, View, stream_name
+from .emitter import Emitter, View, stream_name
 from .plasticity import RuleCompiler
 from .refusal import LoweringError
 from .stepping import Stepping
@@ -34,7 +34,7 @@ class PhaseLowering:
 
     def __init__(
         self,
-        evaluator: Evaluator,
+        evaluator: Emitter,
         rules: RuleCompiler,
         records: tuple[Record, ...],
         latches: set[tuple[str, str, str]],

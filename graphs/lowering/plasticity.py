@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from ..circuit import Equation, LearnItem, Synapse, Update
 from ..expressions.derivative import simplify, summed
 from ..expressions.tree import Binary, Expr, Load, Number, Trace, Unary, Weight, transform, walk
-from ..program import BatchReduce, Instruction, Map, Rank, RowReduce, Term
+from ..program import BatchReduce, Instruction, Map, RankUpdate, RowReduce, Term
 from .compensation import Compensation
-from .evaluation import Evaluator
+from .emitter import Emitter
 from .factors import ONE, separate, times
 from .optimizing import Optimizing
 from .pairs import Pairs
@@ -45,7 +45,7 @@ class RuleCompiler:
 
     def __init__(
         self,
-        evaluator: Evaluator,
+        evaluator: Emitter,
         transmission: Transmission,
         compensate: frozenset[str] = frozenset(),
     ):
@@ -167,7 +167,7 @@ class RuleCompiler:
         def rank(name: str, base: Expr | None) -> None:
             for instruction in line.later or ():
                 self.at.emit(instruction)
-            self.at.emit(Rank(name, base, tuple(terms), average, row, diagonal))
+            self.at.emit(RankUpdate(name, base, tuple(terms), average, row, diagonal))
 
         if rule.kind != ":=" and weight in self.sums.names:
             return lambda: self.sums.add(
@@ -219,7 +219,7 @@ class RuleCompiler:
                     product = self._scratch(f"product({synapse.name})", "matrix", *synapse.shape)
                     average = synapse.batch == "mean"
                     row = self._bias_row(synapse, bias)
-                    self.at.emit(Rank(product, Number(0.0), (term,), average, row))
+                    self.at.emit(RankUpdate(product, Number(0.0), (term,), average, row))
                     base.append(Binary("*", matrix, Load(product)))
             else:
                 side = "post" if post is not None else "pre"
@@ -284,7 +284,7 @@ class RuleCompiler:
             put(changed, Binary("-", Load(changed), Load(weight)))
             self.optimizing.apply(synapse, changed)
             if synapse.connect == "all_but_self":
-                self.at.emit(Rank(weight, Load(weight), off_diagonal=True))
+                self.at.emit(RankUpdate(weight, Load(weight), off_diagonal=True))
             self.at.write(weight)
 
         return apply
@@ -333,7 +333,7 @@ class RuleCompiler:
             self.at.put(rate, mean)
         else:
             hollow = synapse.connect == "all_but_self"
-            self.at.emit(Rank(rate, mean, off_diagonal=hollow))
+            self.at.emit(RankUpdate(rate, mean, off_diagonal=hollow))
         return rate, slope
 
     def _rate(self, synapse: Synapse, target: str, right: Expr) -> tuple[str, Expr]:
@@ -358,7 +358,7 @@ class RuleCompiler:
         diagonal = synapse.connect == "all_but_self"
         average = synapse.batch == "mean"
         row = self._bias_row(synapse, bias)
-        self.at.emit(Rank(rate, base, tuple(terms), average, row, diagonal))
+        self.at.emit(RankUpdate(rate, base, tuple(terms), average, row, diagonal))
         return rate, _slope(base, own)
 
 

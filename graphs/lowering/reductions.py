@@ -5,7 +5,7 @@ the connections that reach one postsynaptic cell, the bias included; otherwise o
 
     of weights alone          one number for each postsynaptic unit: a RowReduce
     of `pre` alone            one number for each sample: a Reduce
-    of both, or of post.x     one number for each sample and postsynaptic unit: a Pair
+    of both, or of post.x     one number for each sample and postsynaptic unit: a PairwiseSum
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..program import Instruction, Map, Pair, Reduce, RowReduce
+from ..program import Instruction, Map, PairwiseSum, Reduce, RowReduce
+from .emitter import Emitter
 from .ends import OVER_UNITS, Ends, times_weight
-from .evaluation import Evaluator
 from .refusal import LoweringError
 
 
@@ -46,7 +46,7 @@ class Reductions:
     variable, "post"); per sample, a Load without axis.
     """
 
-    def __init__(self, at: Evaluator, ends: Ends):
+    def __init__(self, at: Emitter, ends: Ends):
         self.at, self.ends = at, ends
 
     def of(
@@ -165,7 +165,7 @@ class Reductions:
             bias = scaled(ends.pairwise(ended, synapse))
         hollow = synapse.connect == "all_but_self"
         size = at.population(synapse.target[0]).size
-        pair = Pair("", weight, source, scaled(over), transposed, op, bias, hollow)
+        pair = PairwiseSum("", weight, source, scaled(over), transposed, op, bias, hollow)
         name, known = at.temporary(("pairs", pair), op, "algebraic", "unit", size)
         if not known:
             at.fix(name, *spread, replace(pair, target=name))

@@ -26,7 +26,7 @@ from ..expressions.tree import (
     walk,
 )
 from ..program import Draw, Map
-from .evaluation import Evaluator
+from .emitter import Emitter
 from .transmission import Transmission
 
 ZERO, ONE = Number(0.0), Number(1.0)
@@ -35,7 +35,7 @@ ZERO, ONE = Number(0.0), Number(1.0)
 class Slopes:
     """The slope of one state's rate, by the chain rule, over buffers; `own` is the state."""
 
-    def __init__(self, at: Evaluator, transmission: Transmission, population: str, variable: str):
+    def __init__(self, at: Emitter, transmission: Transmission, population: str, variable: str):
         self.at, self.transmission, self.size = at, transmission, at.population(population).size
         self.own = at.variable(population, variable)
         self.rate = at.rate(population, variable)

@@ -19,10 +19,10 @@ from ..program import (  # fmt: skip
     Map,
     MatrixReduce,
     Output,
-    Pair,
+    PairwiseSum,
     PhaseProgram,
     Product,
-    Rank,
+    RankUpdate,
     Reduce,
     RowReduce,
     Spread,
@@ -112,12 +112,12 @@ class _Check:
                 self._spread(i)
             case Product():
                 self._product(i)
-            case Pair():
+            case PairwiseSum():
                 self._pair(i)
             case RowReduce(target=target, value=value, shape=(posts, pres)):
                 self.on_matrix(target, value, posts, pres)
                 self._exactly(target, ("row", posts))
-            case Rank():
+            case RankUpdate():
                 self._rank(i)
             case Branch(condition=condition):
                 self.elementwise("a condition", condition, ("scalar",))
@@ -155,7 +155,7 @@ class _Check:
         self.sized(p.target, p.source, "unit", int(into) - (p.bias and not p.transposed))
         self._exactly(p.target, ("unit", out))
 
-    def _pair(self, p: Pair) -> None:
+    def _pair(self, p: PairwiseSum) -> None:
         posts, pres = self.buffers[p.target].size, self.buffers[p.source].size
         _, rows, columns = self.shape(p.weight)
         rows, columns = (columns, rows) if p.transposed else (rows, columns)
@@ -170,7 +170,7 @@ class _Check:
         if p.bias is not None and any(isinstance(n, Transmitted) for n in walk(p.bias)):
             self.fail(p.target, p.source, "the bias unit, which sends 1,")
 
-    def _rank(self, r: Rank) -> None:
+    def _rank(self, r: RankUpdate) -> None:
         _, rows, columns = self.shape(r.target)
         posts, pres = int(rows), int(columns)
         if r.base is not None:

@@ -7,7 +7,7 @@ from ..circuit import Phase, Update
 from ..expressions.derivative import simplify
 from ..expressions.tree import Binary, Call, Compare, Expr, Load, Number, walk
 from ..program import Map
-from .evaluation import Evaluator
+from .emitter import Emitter
 from .plasticity import RuleCompiler
 from .refusal import LoweringError
 from .slopes import Slopes
@@ -17,7 +17,7 @@ from .timing import DT, Clock, plus, times
 class Stepping:
     """Emits the turns of one phase; `learn`: weights with a rate of their own move, too."""
 
-    def __init__(self, at: Evaluator, rules: RuleCompiler, phase: Phase, clock: Clock, learn: bool):
+    def __init__(self, at: Emitter, rules: RuleCompiler, phase: Phase, clock: Clock, learn: bool):
         self.at, self.rules, self.phase, self.clock = at, rules, phase, clock
         self.learn = learn and phase.plasticity
 

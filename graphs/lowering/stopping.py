@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..expressions.tree import Binary, Call, Expr, Load, Number, Residual, Variable, transform, walk
 from ..program import Reduce
-from .evaluation import Evaluator, has_residual
+from .emitter import Emitter, has_residual
 from .stepping import Stepping
 from .timing import plus
 
@@ -14,7 +14,7 @@ from .timing import plus
 class StopRule:
     """Emits what a stop rule measures: `prepare` before the turns of a step, the rest after."""
 
-    def __init__(self, at: Evaluator, steps: Stepping, until: Expr):
+    def __init__(self, at: Emitter, steps: Stepping, until: Expr):
         self.at, self.steps, self.until = at, steps, until
 
     def prepare(self) -> Callable[[], Expr]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from ..circuit import Phase, Record
 from ..expressions.tree import Binary, Call, Compare, Expr, Load, Number
 from ..program import Branch, Store
-from .evaluation import Evaluator
+from .emitter import Emitter
 from .timing import plus, times
 
 
 class Storing:
     """Emits the stores of some records."""
 
-    def __init__(self, at: Evaluator, records: tuple[Record, ...]):
+    def __init__(self, at: Emitter, records: tuple[Record, ...]):
         self.at, self.records = at, records
 
     def store(self, phase: Phase, first_row: int, step: Expr, fixed: bool = False) -> None:

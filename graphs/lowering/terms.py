@@ -8,14 +8,14 @@ from dataclasses import replace
 from ..circuit import Synapse
 from ..expressions.tree import Binary, Expr, Load, Transmitted, transform, walk
 from ..program import BatchReduce, Map, Term
-from .evaluation import Evaluator
+from .emitter import Emitter
 from .factors import ONE, times
 
 
 class Terms:
     """Puts factors of one end into buffers; `scratch` makes one."""
 
-    def __init__(self, at: Evaluator, scratch: Callable[..., str]):
+    def __init__(self, at: Emitter, scratch: Callable[..., str]):
         self.at, self.scratch = at, scratch
 
     def of(self, synapse: Synapse, scalar: Expr, post: Expr, pre: Expr, keep: bool) -> Term:

@@ -19,7 +19,7 @@ from ..circuit import Circuit, Equation
 from ..expressions.derivative import simplify
 from ..expressions.tree import Binary, Call, Compare, Counter, Expr, Load, Number, walk
 from ..program import CLOCK
-from .evaluation import Evaluator
+from .emitter import Emitter
 
 STEP, TIME, DT = Load("#step"), Load("#t"), Load("#dt")
 ORIGIN, COUNT, NEXT, SAME = Load("#origin"), Load("#n"), Load("#next"), Load("#same")
@@ -61,7 +61,7 @@ def _expressions(circuit: Circuit) -> Iterator[Expr]:
             yield from (when for _, when in phase.learn_each_step if when is not None)
 
 
-def declare(at: Evaluator) -> None:
+def declare(at: Emitter) -> None:
     """Declares what outlives a presentation."""
     for name in CLOCK:
         at.scalar(name)
@@ -77,7 +77,7 @@ class Clock:
         stops: Whether the samples of the phase may stop before its end.
     """
 
-    def __init__(self, at: Evaluator, dt: Expr, kept: bool, stops: bool):
+    def __init__(self, at: Emitter, dt: Expr, kept: bool, stops: bool):
         self.at, self.dt, self.kept, self.stops = at, dt, kept, stops
         self.varying = any(n == STEP for n in walk(dt))
 

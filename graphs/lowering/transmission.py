@@ -17,16 +17,16 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..program import Instruction, Map, Pair, Product
+from ..program import Instruction, Map, PairwiseSum, Product
+from .emitter import Emitter
 from .ends import Ends, Operand, times_weight
-from .evaluation import Evaluator
 from .reductions import Reductions
 
 
 class Transmission:
     """Makes the currents of all synapses."""
 
-    def __init__(self, at: Evaluator):
+    def __init__(self, at: Emitter):
         self.at, self.ends = at, Ends(at)
         self.reductions = Reductions(at, self.ends)
         for synapse in at.circuit.synapses.values():
@@ -73,7 +73,7 @@ class Transmission:
             for other in others
         )
 
-    def _pair(self, synapse: Synapse, name: str, operand: Operand, source: str) -> Pair:
+    def _pair(self, synapse: Synapse, name: str, operand: Operand, source: str) -> PairwiseSum:
         weight, transposed, factor = operand
         current = synapse.current or Binary("*", Weight(), Transmitted())
         current = self.reductions.of(current, synapse)
@@ -84,7 +84,7 @@ class Transmission:
         bias = None
         if synapse.bias:
             bias = scaled(self.ends.pairwise(self.ends.at_bias(current, synapse), synapse))
-        return Pair(
+        return PairwiseSum(
             name,
             weight,
             source,

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostic, Place
-from .nodes import Mapping, Node, Scalar, Sequence
+from .nodes import MappingNode, Node, ScalarNode, SequenceNode
 from .problems import base_name
 
 # Sections of which one entry can be wrong while the rest of the file keeps its meaning.
@@ -33,7 +33,7 @@ class Wrong:
         return bool(words & self.names)
 
 
-def wrong_entries(root: Mapping, errors: Iterable[Diagnostic]) -> Wrong | None:
+def wrong_entries(root: MappingNode, errors: Iterable[Diagnostic]) -> Wrong | None:
     """The entries that errors stand in; None if one stands where the whole file depends on it."""
     wrong, left = Wrong(), {_line(error.place) for error in errors}
     for key, entry in _entries(root):
@@ -45,25 +45,27 @@ def wrong_entries(root: Mapping, errors: Iterable[Diagnostic]) -> Wrong | None:
     return None if left else wrong
 
 
-def _entries(root: Mapping) -> Iterator[tuple[Scalar, Node]]:
+def _entries(root: MappingNode) -> Iterator[tuple[ScalarNode, Node]]:
     for section, node in root.entries:
-        if not isinstance(node, Mapping):
+        if not isinstance(node, MappingNode):
             continue
         if section.text == "variants":
             for _, variant in node.entries:
-                if isinstance(variant, Mapping):
+                if isinstance(variant, MappingNode):
                     yield from _entries(variant)
         elif section.text == "protocols":
             for key, protocol in node.entries:
-                yield from protocol.entries if isinstance(protocol, Mapping) else [(key, protocol)]
+                yield from (
+                    protocol.entries if isinstance(protocol, MappingNode) else [(key, protocol)]
+                )
         elif section.text in SECTIONS:
             yield from node.entries
 
 
-def _scalars(node: Node) -> Iterator[Scalar]:
-    if isinstance(node, Scalar):
+def _scalars(node: Node) -> Iterator[ScalarNode]:
+    if isinstance(node, ScalarNode):
         yield node
-    elif isinstance(node, Sequence):
+    elif isinstance(node, SequenceNode):
         for item in node.items:
             yield from _scalars(item)
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .nodes import Mapping, Node, Scalar, Sequence
+from .nodes import MappingNode, Node, ScalarNode, SequenceNode
 from .problems import Problems, listed, nearest
 
 
@@ -105,20 +105,20 @@ CONNECT_LATER = ("sparse", "indices", "convolution", "pooling")
 
 def is_null(node: Node) -> bool:
     """Whether a value is null or empty: `x: null`, `x:`."""
-    return isinstance(node, Scalar) and not node.quoted and node.value is None
+    return isinstance(node, ScalarNode) and not node.quoted and node.value is None
 
 
-def check(root: Mapping, problems: Problems) -> None:
+def check(root: MappingNode, problems: Problems) -> None:
     """Write down every key that is no key and every value of the wrong kind."""
     _section(root, TOP, problems, partial=root.get("extends") is not None)
     variants = root.get("variants")
-    if isinstance(variants, Mapping):
+    if isinstance(variants, MappingNode):
         for _, entry in variants.entries:
-            if isinstance(entry, Mapping):
+            if isinstance(entry, MappingNode):
                 _section(entry, TOP, problems, partial=True)
 
 
-def required(entry: Mapping, keys: Keys, key: Scalar | None, problems: Problems) -> bool:
+def required(entry: MappingNode, keys: Keys, key: ScalarNode | None, problems: Problems) -> bool:
     """Whether an entry has all the keys it needs; those it lacks are written down."""
     lacking = [name for name in keys.required if entry.get(name) is None]
     for name in lacking:
@@ -127,22 +127,22 @@ def required(entry: Mapping, keys: Keys, key: Scalar | None, problems: Problems)
     return not lacking
 
 
-def _section(root: Mapping, keys: Keys, problems: Problems, partial: bool) -> None:
+def _section(root: MappingNode, keys: Keys, problems: Problems, partial: bool) -> None:
     _keys(root, keys, problems, partial)
-    walk: dict[str, Callable[[Mapping], None]] = {
+    walk: dict[str, Callable[[MappingNode], None]] = {
         "cells": lambda entry: _cell(entry, problems, partial),
         "populations": lambda entry: _population(entry, problems, partial),
         "synapses": lambda entry: _keys(entry, SYNAPSE, problems, partial),
         "protocols": lambda entry: _protocol(entry, problems, partial),
     }
     for name, node in root.entries:
-        if not isinstance(node, Mapping) or name.text == "variants":
+        if not isinstance(node, MappingNode) or name.text == "variants":
             continue
         for key, entry in node.entries:
             if is_null(entry):
                 _null(key, problems, partial)
             elif name.text in walk:
-                if isinstance(entry, Mapping):
+                if isinstance(entry, MappingNode):
                     walk[name.text](entry)
                 elif name.text != "protocols":
                     _kind(key, entry, "mapping", problems)
@@ -154,7 +154,7 @@ def _section(root: Mapping, keys: Keys, problems: Problems, partial: bool) -> No
                 _kind(key, entry, "text", problems)
 
 
-def _keys(entry: Mapping, keys: Keys, problems: Problems, partial: bool) -> None:
+def _keys(entry: MappingNode, keys: Keys, problems: Problems, partial: bool) -> None:
     for key, node in entry.entries:
         kind = keys.known.get(key.text)
         if key.text in keys.later:
@@ -178,7 +178,7 @@ def _keys(entry: Mapping, keys: Keys, problems: Problems, partial: bool) -> None
             _kind(key, node, kind, problems)
 
 
-def _null(key: Scalar, problems: Problems, partial: bool) -> None:
+def _null(key: ScalarNode, problems: Problems, partial: bool) -> None:
     if not partial:
         problems.add(
             key.place,
@@ -187,24 +187,24 @@ def _null(key: Scalar, problems: Problems, partial: bool) -> None:
         )
 
 
-def _kind(key: Scalar, node: Node, kind: str, problems: Problems) -> bool:
+def _kind(key: ScalarNode, node: Node, kind: str, problems: Problems) -> bool:
     """Whether a value is of the kind that a key takes."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         if kind in ("text", "texts"):
             return True
         got = f"`{node.text}`"
-    elif isinstance(node, Mapping):
+    elif isinstance(node, MappingNode):
         if kind == "mapping":
             return True
         got = "a mapping"
     else:
         if kind in ("texts", "list"):
             for item in node.items:
-                if not isinstance(item, Scalar):
+                if not isinstance(item, ScalarNode):
                     problems.add(
                         item.place,
                         f"'{key.text}' takes a list of texts",
-                        got="a mapping" if isinstance(item, Mapping) else "a list in a list",
+                        got="a mapping" if isinstance(item, MappingNode) else "a list in a list",
                     )
             return True
         got = "a list"
@@ -214,12 +214,12 @@ def _kind(key: Scalar, node: Node, kind: str, problems: Problems) -> bool:
         "list": "a list, `[t1, t2]`",
         "mapping": "keys and values below it, indented",
     }
-    place = node.place if not isinstance(node, Mapping) else key.place
+    place = node.place if not isinstance(node, MappingNode) else key.place
     problems.add(place, f"wrong kind of value for '{key.text}'", expected=words[kind], got=got)
     return False
 
 
-def _cell(entry: Mapping, problems: Problems, partial: bool) -> None:
+def _cell(entry: MappingNode, problems: Problems, partial: bool) -> None:
     heir = entry.get("is") is not None
     for key, node in entry.entries:
         if is_null(node):
@@ -228,10 +228,10 @@ def _cell(entry: Mapping, problems: Problems, partial: bool) -> None:
             _kind(key, node, CELL_WORDS.get(key.text, "texts"), problems)
 
 
-def _population(entry: Mapping, problems: Problems, partial: bool) -> None:
+def _population(entry: MappingNode, problems: Problems, partial: bool) -> None:
     _keys(entry, POPULATION, problems, partial)
     parameters = entry.get("parameters")
-    if isinstance(parameters, Mapping):
+    if isinstance(parameters, MappingNode):
         for key, node in parameters.entries:
             if is_null(node):
                 _null(key, problems, partial)
@@ -239,18 +239,18 @@ def _population(entry: Mapping, problems: Problems, partial: bool) -> None:
                 _kind(key, node, "texts", problems)
 
 
-def _protocol(entry: Mapping, problems: Problems, partial: bool) -> None:
+def _protocol(entry: MappingNode, problems: Problems, partial: bool) -> None:
     for key, phase in entry.entries:
         if is_null(phase):
             _null(key, problems, partial)
-        elif _kind(key, phase, "mapping", problems) and isinstance(phase, Mapping):
+        elif _kind(key, phase, "mapping", problems) and isinstance(phase, MappingNode):
             _keys(phase, PHASE, problems, partial)
 
 
-def texts(node: Node | None) -> tuple[Scalar, ...]:
+def texts(node: Node | None) -> tuple[ScalarNode, ...]:
     """The scalars of a text or a list of texts, none of None."""
-    if isinstance(node, Scalar):
+    if isinstance(node, ScalarNode):
         return () if is_null(node) else (node,)
-    if isinstance(node, Sequence):
-        return tuple(item for item in node.items if isinstance(item, Scalar))
+    if isinstance(node, SequenceNode):
+        return tuple(item for item in node.items if isinstance(item, ScalarNode))
     return ()

@@ -14,15 +14,15 @@ from ..expressions.parser import ParseProblem, parse_statement
 from ..expressions.tree import Reference
 from .budget import LINE
 from .keys import CELL_WORDS, is_null, texts
-from .nodes import Mapping, Node, Scalar, Sequence
+from .nodes import MappingNode, Node, ScalarNode, SequenceNode
 from .problems import Added, Problems, nearest
 
-Entries = list[tuple[Scalar, Node]]
+Entries = list[tuple[ScalarNode, Node]]
 
 
 def merge(
-    lower: Mapping, upper: Mapping, problems: Problems, where: tuple[str, ...] = ()
-) -> Mapping:
+    lower: MappingNode, upper: MappingNode, problems: Problems, where: tuple[str, ...] = ()
+) -> MappingNode:
     """`lower` with `upper` laid over it; `where` is the path of keys from the top of the file."""
     if len(where) == 2 and where[0] == "cells":
         return merge_cell(lower, upper, problems)
@@ -38,15 +38,19 @@ def merge(
             _note(key, key.text, (k.text for k, _ in lower.entries), problems)
         for i in matches if not is_null(node) else ():
             old_key, old = entries[i]
-            if isinstance(old, Mapping) and isinstance(node, Mapping) and where != ("variants",):
+            if (
+                isinstance(old, MappingNode)
+                and isinstance(node, MappingNode)
+                and where != ("variants",)
+            ):
                 node_now: Node = merge(old, node, problems, (*where, old_key.text))
             else:
                 node_now = node
             entries[i] = (key if where == ("functions",) else old_key, node_now)
-    return Mapping(tuple(entries), lower.place)
+    return MappingNode(tuple(entries), lower.place)
 
 
-def merge_cell(lower: Mapping, upper: Mapping, problems: Problems) -> Mapping:
+def merge_cell(lower: MappingNode, upper: MappingNode, problems: Problems) -> MappingNode:
     """A cell with another laid over it: an equation stands for the one of the same variable."""
     entries = list(lower.entries)
     for key, node in upper.entries:
@@ -61,14 +65,14 @@ def merge_cell(lower: Mapping, upper: Mapping, problems: Problems) -> Mapping:
                 entries.append((key, node))
             else:
                 old = entries[at][1]
-                both = isinstance(old, Mapping) and isinstance(node, Mapping)
+                both = isinstance(old, MappingNode) and isinstance(node, MappingNode)
                 entries[at] = (key, merge(old, node, problems, ("", "", "")) if both else node)  # type: ignore[arg-type]
         else:
             _lay_equations(entries, key, node, problems)
-    return Mapping(tuple(entries), lower.place)
+    return MappingNode(tuple(entries), lower.place)
 
 
-def left_variable(scalar: Scalar) -> str | None:
+def left_variable(scalar: ScalarNode) -> str | None:
     """The variable on the left of a statement, None if it cannot be read."""
     return _left_variable(scalar.text)
 
@@ -82,13 +86,13 @@ def _left_variable(text: str) -> str | None:
     return target.name
 
 
-def _lay_equations(entries: Entries, key: Scalar, node: Node, problems: Problems) -> None:
+def _lay_equations(entries: Entries, key: ScalarNode, node: Node, problems: Problems) -> None:
     """Equations of one compartment over a cell; one that stood in another compartment moves."""
     problems.spend(LINE * len(entries), key.place)
     before = [s for name, old in entries if name.text not in CELL_WORDS for s in texts(old)]
     problems.spend(LINE * len(before), key.place)
     known = tuple(v for v in map(left_variable, before) if v is not None)
-    new: dict[str | None, Scalar] = {}
+    new: dict[str | None, ScalarNode] = {}
     for i, scalar in enumerate(texts(node)):
         variable = left_variable(scalar) or f"?{i}"
         new[variable if variable not in new else f"?{i}"] = scalar  # a second one is found later
@@ -104,17 +108,17 @@ def _lay_equations(entries: Entries, key: Scalar, node: Node, problems: Problems
             elif name.text == key.text:
                 kept.append(new[variable])
                 placed.add(variable)
-        entries[i] = (name, Sequence(tuple(kept), old.place))
+        entries[i] = (name, SequenceNode(tuple(kept), old.place))
     rest = tuple(s for variable, s in new.items() if variable not in placed)
     for variable, scalar in new.items():
         if variable is not None and variable not in known:
             _note(scalar, variable, known, problems)
     at = next((i for i, (k, _) in enumerate(entries) if k.text == key.text), None)
     if at is None:
-        entries.append((key, Sequence(rest, node.place)))
+        entries.append((key, SequenceNode(rest, node.place)))
     else:
         old = entries[at][1]
-        entries[at] = (entries[at][0], Sequence((*texts(old), *rest), old.place))
+        entries[at] = (entries[at][0], SequenceNode((*texts(old), *rest), old.place))
 
 
 def _matches(entries: Entries, text: str, by_name: bool) -> list[int]:
@@ -128,7 +132,7 @@ def _matches(entries: Entries, text: str, by_name: bool) -> list[int]:
     return [i for i, (key, _) in enumerate(entries) if key.text.partition("[")[0].strip() == text]
 
 
-def _note(scalar: Scalar, name: str, known: Iterable[str], problems: Problems) -> None:
+def _note(scalar: ScalarNode, name: str, known: Iterable[str], problems: Problems) -> None:
     """Remember what was added: a misspelt name adds where it should have replaced."""
     plain = (one.partition("[")[0].partition("(")[0].strip() for one in known)
     name = name.partition("[")[0].partition("(")[0].strip()
@@ -139,7 +143,7 @@ def _squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def _nothing(key: Scalar, lower: Mapping, problems: Problems) -> None:
+def _nothing(key: ScalarNode, lower: MappingNode, problems: Problems) -> None:
     near = nearest(key.text, lower.keys())
     problems.add(
         key.place,
@@ -150,7 +154,7 @@ def _nothing(key: Scalar, lower: Mapping, problems: Problems) -> None:
 
 def _without_nulls(node: Node, problems: Problems) -> Node:
     """A node that is new: there is nothing in it to remove."""
-    if not isinstance(node, Mapping):
+    if not isinstance(node, MappingNode):
         return node
     kept: Entries = []
     for key, value in node.entries:
@@ -158,4 +162,4 @@ def _without_nulls(node: Node, problems: Problems) -> Node:
             problems.add(key.place, f"there is no '{key.text}' to remove")
         else:
             kept.append((key, _without_nulls(value, problems)))
-    return Mapping(tuple(kept), node.place)
+    return MappingNode(tuple(kept), node.place)

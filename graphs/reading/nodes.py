@@ -11,7 +11,7 @@ from .positions import Offsets
 
 
 @dataclass(frozen=True)
-class Scalar:
+class ScalarNode:
     """A value: its text, what YAML 1.2 takes it for (a quoted one is always text), its place."""
 
     text: str
@@ -26,22 +26,22 @@ class Scalar:
 
 
 @dataclass(frozen=True)
-class Mapping:
+class MappingNode:
     """Entries in file order; no key stands twice."""
 
-    entries: tuple[tuple[Scalar, Node], ...]
+    entries: tuple[tuple[ScalarNode, Node], ...]
     place: Place
 
     def get(self, key: str) -> Node | None:
         """The value of a key, None if there is none."""
         return next((node for name, node in self.entries if name.text == key), None)
 
-    def scalar(self, key: str) -> Scalar | None:
+    def scalar(self, key: str) -> ScalarNode | None:
         """The value of a key where it is a scalar."""
         node = self.get(key)
-        return node if isinstance(node, Scalar) else None
+        return node if isinstance(node, ScalarNode) else None
 
-    def key(self, key: str) -> Scalar | None:
+    def key(self, key: str) -> ScalarNode | None:
         """The key itself, as it stands in the file."""
         return next((name for name, _ in self.entries if name.text == key), None)
 
@@ -51,21 +51,21 @@ class Mapping:
 
 
 @dataclass(frozen=True)
-class Sequence:
+class SequenceNode:
     """Items in file order."""
 
     items: tuple[Node, ...]
     place: Place
 
 
-Node: TypeAlias = "Scalar | Mapping | Sequence"
+Node: TypeAlias = "ScalarNode | MappingNode | SequenceNode"
 
 
 def nodes(node: Node) -> Iterator[Node]:
     """A node and everything below it, in file order; keys are not among them."""
     yield node
-    below = node.items if isinstance(node, Sequence) else ()
-    if isinstance(node, Mapping):
+    below = node.items if isinstance(node, SequenceNode) else ()
+    if isinstance(node, MappingNode):
         below = tuple(value for _, value in node.entries)
     for child in below:
         yield from nodes(child)

@@ -12,7 +12,7 @@ from typing import NoReturn, TypeVar
 from ..diagnostics import CircuitError, Diagnostic, Place
 from ..expressions.parser import ParseProblem
 from . import budget
-from .nodes import Scalar
+from .nodes import ScalarNode
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def listed(names: Iterable[str], most: int = 12) -> str:
 class Added:
     """What a variant, an heir or an extending file adds: `name` in `scalar`, beside `known`."""
 
-    scalar: Scalar
+    scalar: ScalarNode
     name: str
     known: tuple[str, ...]
 
@@ -138,7 +138,7 @@ class Problems:
             return (line[:start] + right + line[start + len(wrong) :]).strip()
         return right
 
-    def parsed(self, scalar: Scalar, parse: Callable[[str], T]) -> T:
+    def parsed(self, scalar: ScalarNode, parse: Callable[[str], T]) -> T:
         """`parse(scalar.text)`; what it finds wrong is written down at its place in the file."""
         try:
             return parse(scalar.text)
@@ -179,6 +179,6 @@ def _order(diagnostic: Diagnostic) -> Place:
     return diagnostic.place
 
 
-def base_name(key: Scalar) -> str:
+def base_name(key: ScalarNode) -> str:
     """The name before the index of a key, also of one that cannot be read."""
     return key.text.partition("[")[0].strip()

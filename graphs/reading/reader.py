@@ -14,7 +14,7 @@ from typing import Any
 
 from ..diagnostics import CircuitError, Diagnostic, Place
 from . import yaml_mistakes as traps
-from .nodes import Mapping, Node, Scalar, Sequence
+from .nodes import MappingNode, Node, ScalarNode, SequenceNode
 from .positions import Lines, Offsets
 
 MAX_SIZE = 200_000  # characters; the largest file that ships has 10,000
@@ -33,7 +33,7 @@ def line_text(text: str, line: int) -> str:
     return lines[line - 1] if len(lines[line - 1]) <= 1000 else ""
 
 
-def read(text: str, path: str) -> Mapping:
+def read(text: str, path: str) -> MappingNode:
     """The mapping that a circuit file is; raises `CircuitError` with all that is wrong."""
     return _Reading(text.removeprefix("\ufeff"), path).root()
 
@@ -79,18 +79,18 @@ class _Reading:
         self.lines: list[str] = []
         self.refused: set[int] = set()  # lines with tokens that a circuit file cannot have
 
-    def root(self) -> Mapping:
+    def root(self) -> MappingNode:
         """The whole file; every stage reports all it can before the next one runs."""
         self.check_text()
         node = self.composed()
         root = self.convert(node) if node is not None else None
-        if root is not None and not isinstance(root, Mapping) and not self.found:
+        if root is not None and not isinstance(root, MappingNode) and not self.found:
             self.report(root.place, "a circuit file is a mapping of sections", "`apical: 1`")
         elif root is None and not self.found:
             self.report(Place(self.path, 1, 1), "the file is empty", "`apical: 1` and its sections")
         if self.found:
             raise self.error()
-        assert isinstance(root, Mapping)
+        assert isinstance(root, MappingNode)
         return root
 
     def report(
@@ -339,27 +339,27 @@ class _Reading:
 
     def convert(self, node: Any, inside: str = "") -> Node:
         """A composed node as one of ours; `inside` is the bracket of the flow style around it."""
-        from yaml import MappingNode, SequenceNode
+        import yaml
 
         place = _place_of(node.start_mark, self.path)
-        if isinstance(node, MappingNode):
+        if isinstance(node, yaml.MappingNode):
             return self.convert_mapping(node, place)
-        if isinstance(node, SequenceNode):
+        if isinstance(node, yaml.SequenceNode):
             flow = "[" if node.flow_style else ""
             items = tuple(self.convert(item, flow) for item in node.value)
             for item in node.value:
                 self.check_empty(item, "this item", item.start_mark)
-            return Sequence(items, place)
+            return SequenceNode(items, place)
         return self.convert_scalar(node, place, inside)
 
-    def convert_mapping(self, node: Any, place: Place) -> Mapping:
+    def convert_mapping(self, node: Any, place: Place) -> MappingNode:
         """A mapping; duplicate, complex and merge keys are reported, and keys without value."""
-        entries: dict[str, tuple[Scalar, Node]] = {}
+        entries: dict[str, tuple[ScalarNode, Node]] = {}
         flow = "{" if node.flow_style else ""
         cut = False
         for key_node, value_node in node.value:
             key = self.convert(key_node, flow)
-            if not isinstance(key, Scalar):
+            if not isinstance(key, ScalarNode):
                 self.report(key.place, "a key is a name, not a list or a mapping")
                 continue
             value = self.convert(value_node, flow)
@@ -369,9 +369,9 @@ class _Reading:
             self.check_empty(value_node, f"`{key.text}`", key_node.start_mark)
             self.check_key(key, entries)
             entries.setdefault(key.text, (key, value))
-        return Mapping(tuple(entries.values()), place)
+        return MappingNode(tuple(entries.values()), place)
 
-    def check_key(self, key: Scalar, entries: dict[str, tuple[Scalar, Node]]) -> None:
+    def check_key(self, key: ScalarNode, entries: dict[str, tuple[ScalarNode, Node]]) -> None:
         """Refuse `<<`, empty keys and keys that stand already."""
         if key.text == "<<" and not key.quoted:
             self.report(key.place, "`<<` is refused: write the entries out, or use `is`")
@@ -388,7 +388,7 @@ class _Reading:
             place = _place_of(mark, self.path)
             self.report(place, f"{what} has no value", "a value, or `null` to remove an entry")
 
-    def cut_in_flow(self, key: Scalar, value_node: Any) -> bool:
+    def cut_in_flow(self, key: ScalarNode, value_node: Any) -> bool:
         """A key of `{}` that is no name, or has no value: mostly a bracket cut at its comma."""
         if any(d.place.line == key.place.line for d in self.found):
             return True
@@ -408,7 +408,7 @@ class _Reading:
             self.report(key.place, f"the key `{key.text}` is no name", "block style for other keys")
         return True
 
-    def convert_scalar(self, node: Any, place: Place, inside: str) -> Scalar:
+    def convert_scalar(self, node: Any, place: Place, inside: str) -> ScalarNode:
         """A scalar with its value; lost spaces and cut brackets are reported."""
         plain = node.style is None
         start, end = node.start_mark.index, node.end_mark.index
@@ -426,7 +426,7 @@ class _Reading:
             trap = traps.wrong_first(traps.take_apart(self.lines[place.line - 1]), block=True)
             if trap is not None:
                 self.report_trap(place.line - 1, trap)
-        return Scalar(node.value, value, place, not plain, offsets)
+        return ScalarNode(node.value, value, place, not plain, offsets)
 
     def check_plain(self, node: Any, place: Place, inside: str) -> None:
         """Refuse `tau:1` at the start of a line, and brackets that flow style has cut."""

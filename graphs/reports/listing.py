@@ -15,10 +15,10 @@ from ..program import (  # fmt: skip
     Map,
     MatrixReduce,
     Output,
-    Pair,
+    PairwiseSum,
     Product,
     Program,
-    Rank,
+    RankUpdate,
     Reduce,
     RowReduce,
     Spread,
@@ -91,7 +91,7 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             )
             bias = ", bias" if instruction.bias else ""
             yield f"{instruction.target} := product({matrix}, {instruction.source}{bias})"
-        case Pair(op=op, bias=bias):
+        case PairwiseSum(op=op, bias=bias):
             matrix = (
                 f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
             )
@@ -108,7 +108,7 @@ def _lines(instruction: Instruction) -> Iterator[str]:
         case RowReduce(target=target, op=op, value=value):
             flag = ", off diagonal" * instruction.off_diagonal
             yield f"{target} := {op} over connections of {text(value)}{flag}"
-        case Rank(target=target, base=base, terms=terms, bias=bias):
+        case RankUpdate(target=target, base=base, terms=terms, bias=bias):
             how = "mean" if instruction.average else "sum"
             parts = [target if base is None else text(base)]
             parts += [

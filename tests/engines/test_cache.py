@@ -137,7 +137,7 @@ def test_what_is_corrupt_is_built_again(tmp_path, start):
 
 def test_nothing_is_written_beside_the_source():
     """pip would leave it behind, and with it a folder `apical` that can be imported."""
-    from apical.engines.kernels import cache_folder
+    from apical.engines.kernel_cache import cache_folder
     from apical.engines.numba import functions as numba_functions
 
     dispatchers = [v for v in vars(numba_functions).values() if hasattr(v, "py_func")]

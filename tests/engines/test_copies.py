@@ -156,13 +156,15 @@ def test_engines_in_threads_do_not_race_for_a_module(tmp_path):
 
 def test_a_module_is_seen_when_it_is_whole(monkeypatch, tmp_path):
     """While one thread executes the module's text, another that asks for it waits."""
-    from apical.engines import kernels
+    from apical.engines import kernel_cache
 
     monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path))
     source = "import time\ntime.sleep(0.3)\nanswer = 42\n"
     found = []
     threads = [
-        threading.Thread(target=lambda: found.append(getattr(kernels.load(source), "answer", None)))
+        threading.Thread(
+            target=lambda: found.append(getattr(kernel_cache.load(source), "answer", None))
+        )
         for _ in range(2)
     ]
     [thread.start() for thread in threads]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given, settings, strategies as st
 
 from apical.graphs.diagnostics import CircuitError, Place
-from apical.graphs.reading.nodes import Mapping, Scalar, Sequence, nodes
+from apical.graphs.reading.nodes import MappingNode, ScalarNode, SequenceNode, nodes
 from apical.graphs.reading.reader import line_text, read
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "yaml_models").glob("*.yaml"))
@@ -35,12 +35,12 @@ def test_a_file_is_a_tree_in_file_order():
     assert root.get("c") is None and root.key("c") is None
     key, items = root.key("a"), root.get("a")
     assert key is not None and key.place == Place("f.yaml", 2, 1)
-    assert isinstance(items, Sequence) and items.place == Place("f.yaml", 3, 3)
+    assert isinstance(items, SequenceNode) and items.place == Place("f.yaml", 3, 3)
     inner = items.items[1]
-    assert isinstance(inner, Mapping)
+    assert isinstance(inner, MappingNode)
     row = inner.get("y")
-    assert isinstance(row, Sequence)
-    assert [n.value for n in row.items if isinstance(n, Scalar)] == [1.5, "two"]
+    assert isinstance(row, SequenceNode)
+    assert [n.value for n in row.items if isinstance(n, ScalarNode)] == [1.5, "two"]
     assert [n.place.column for n in row.items] == [9, 14]
 
 
@@ -65,9 +65,9 @@ STYLES = {
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
 def test_every_character_of_a_value_knows_its_place(text, ends):
     root = read(text.replace("\n", ends), "f.yaml")
-    scalars = [n for n in nodes(root) if isinstance(n, Scalar)]
+    scalars = [n for n in nodes(root) if isinstance(n, ScalarNode)]
     for mapping in nodes(root):
-        if isinstance(mapping, Mapping):
+        if isinstance(mapping, MappingNode):
             scalars += [key for key, _ in mapping.entries]
     seen = set()
     for scalar in scalars:
@@ -80,7 +80,7 @@ def test_every_character_of_a_value_knows_its_place(text, ends):
 
 def test_the_end_of_a_value_has_a_place_too():
     node = read("a: xyz +   # b\n", "f.yaml").get("a")
-    assert isinstance(node, Scalar)
+    assert isinstance(node, ScalarNode)
     assert node.place_at(len(node.text)) == Place("f.yaml", 1, 9)
     assert node.place_at(10_000) == Place("f.yaml", 1, 9)
 
@@ -95,7 +95,7 @@ def test_quoted_values_pair_up_with_their_source(value, mark):
         body = body.replace("\\", "\\\\").replace('"', '\\"')
     text = f"k: {mark}{body}{mark}\n"
     node = read(text, "f.yaml").get("k")
-    assert isinstance(node, Scalar) and node.quoted
+    assert isinstance(node, ScalarNode) and node.quoted
     for offset, character in enumerate(node.text):
         if character in "ab#:*":
             assert text[node.place_at(offset).column - 1] == character
@@ -140,7 +140,7 @@ def test_lines_are_found_by_number():
 )
 def test_scalars_are_those_of_yaml_1_2(text, value):
     node = read(f"a: {text}", "f.yaml").get("a")
-    assert isinstance(node, Scalar)
+    assert isinstance(node, ScalarNode)
     assert node.value == value and type(node.value) is type(value)
     assert node.quoted == (text[0] in "'\"")
     assert node.text == text.strip("'\"")
@@ -155,7 +155,7 @@ def test_shipped_files_are_read(path):
     text = path.read_text("utf-8")
     lines = text.splitlines()
     for node in nodes(read(text, str(path))):
-        if isinstance(node, Scalar):
+        if isinstance(node, ScalarNode):
             line = lines[node.place.line - 1]
             assert line.startswith(
                 node.text.split("\n")[0][:5], node.place.column - 1 + node.quoted
@@ -321,7 +321,7 @@ def test_any_text_gives_a_tree_or_diagnostics(text):
             assert diagnostic.place.line >= 1 and diagnostic.place.column >= 1
             str(diagnostic).encode("utf-8")
     else:
-        assert isinstance(root, Mapping)
+        assert isinstance(root, MappingNode)
         check_places(root, text)
 
 
@@ -344,7 +344,7 @@ def check_places(root, text):
     """Every character that is not blank and not escaped stands where its place says."""
     lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").split("\n")
     for node in nodes(root):
-        if not isinstance(node, Scalar):
+        if not isinstance(node, ScalarNode):
             continue
         for offset, character in enumerate(node.text):
             place = node.place_at(offset)

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from apical.cli import app
 from apical.graphs.reading.json_schema import json_schema, text
 from apical.graphs.reading.keys import PHASE, POPULATION, SYNAPSE, TOP
-from apical.graphs.reading.nodes import Mapping, Scalar, Sequence
+from apical.graphs.reading.nodes import MappingNode, ScalarNode, SequenceNode
 from apical.graphs.reading.reader import read
 
 FOLDERS = ("yaml_models", "compartments", "benchmarks/circuits")
@@ -19,11 +19,11 @@ FOLDERS = ("yaml_models", "compartments", "benchmarks/circuits")
 
 def plain(node):
     """What an editor's YAML server takes a node for."""
-    if isinstance(node, Mapping):
+    if isinstance(node, MappingNode):
         return {key.text: plain(value) for key, value in node.entries}
-    if isinstance(node, Sequence):
+    if isinstance(node, SequenceNode):
         return [plain(item) for item in node.items]
-    assert isinstance(node, Scalar)
+    assert isinstance(node, ScalarNode)
     return node.text if node.quoted else node.value
 
 

@@ -2,7 +2,7 @@
 
 Every algebraic variable, synaptic current, derivative and population sum has one buffer and one
 recipe. A recipe depends on the *view*: which variables are clamped and which parameters a phase set
-to 0. `Evaluator.need` emits what is not current yet, in order; `Evaluator.write` notes that a
+to 0. `Emitter.need` emits what is not current yet, in order; `Emitter.write` notes that a
 buffer changed, so that all that depends on it has to be made again before it is next read.
 """
 
@@ -34,7 +34,7 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..program import Draw, Instruction, Map, Rank, Reduce
+from ..program import Draw, Instruction, Map, RankUpdate, Reduce
 from .buffers import Buffers
 from .refusal import LoweringError, NotYetError
 
@@ -56,7 +56,7 @@ def stream_name(kind: str, place: str, number: int) -> str:
     return f"{kind}({place})" + (f"#{number}" if number else "")
 
 
-class Evaluator(Buffers):
+class Emitter(Buffers):
     """Emits instructions that make buffers current, no sooner and no more often than needed."""
 
     def __init__(self, circuit: Circuit):
@@ -375,7 +375,7 @@ class Evaluator(Buffers):
     def put(self, target: str, value: Expr, masked: bool = False) -> None:
         """Emits target := value, on whatever shape target has; notes nothing and reads nothing."""
         if self.buffers[target].shape[0] == "matrix":
-            self.emit(Rank(target, value))
+            self.emit(RankUpdate(target, value))
         else:
             self.emit(Map(target, value, masked))
 

@@ -13,7 +13,7 @@ from apical.compartments.connectivity import CONNECTIVITY
 from apical.compartments.functions import FUNCTIONS
 from apical.compartments.optimizers import OPTIMIZERS
 from apical.compartments.tableaux import TABLEAUX
-from apical.engines.abilities import ABILITIES, table
+from apical.engines.capabilities import CAPABILITIES, table
 from apical.engines.doctor import examine, report
 from apical.engines.engine import ENGINES
 
@@ -339,8 +339,8 @@ ELSEWHERE = {
 
 
 def test_every_row_is_proved_and_printed():
-    assert {a.name for a in ABILITIES} == {*COMPARED, *ELSEWHERE}
-    refused = {a.name for a in ABILITIES if len(a.engines) < len(ENGINES)}
+    assert {a.name for a in CAPABILITIES} == {*COMPARED, *ELSEWHERE}
+    refused = {a.name for a in CAPABILITIES if len(a.engines) < len(ENGINES)}
     assert refused == {"activity in bfloat16", "a GPU", "several processes that share a batch"}
     printed = report(examine())
     for name, cells in table().items():

@@ -7,7 +7,7 @@ import pytest
 
 import apical
 from apical.graphs.load import load_text
-from apical.graphs.program import Block, Program, Rank
+from apical.graphs.program import Block, Program, RankUpdate
 
 TEXT = """
 apical: 1
@@ -58,7 +58,7 @@ SILENCED = TEXT.replace(
 
 def terms(program: Program, weight: str) -> list[tuple[str, str]]:
     """(post, pre) of the terms that change a weight."""
-    ranks = [i for p in program.phases for i in p.instructions if isinstance(i, Rank)]
+    ranks = [i for p in program.phases for i in p.instructions if isinstance(i, RankUpdate)]
     return [(t.post, t.pre) for r in ranks if r.target == weight for t in r.terms]
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 from ..expressions.derivative import simplify, summed
 from ..expressions.tree import Binary, Expr, Load, Number, transform
-from ..program import Branch, Buffer, Instruction, Map, PhaseProgram, Rank, Term
+from ..program import Branch, Buffer, Instruction, Map, PhaseProgram, RankUpdate, Term
 
 Buffers = Mapping[str, Buffer]
 
@@ -70,7 +70,7 @@ class Copies:
         match i:
             case Map(value=value):
                 return replace(i, value=self._over(value))
-            case Rank(base=base, terms=terms):
+            case RankUpdate(base=base, terms=terms):
                 named = tuple(
                     replace(t, post=self._name(t.post), pre=self._name(t.pre)) for t in terms
                 )
@@ -105,19 +105,19 @@ class Joining:
         self.count = 0
 
     def of(self, code: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
-        """Code, each Rank after the sums of one of its ends."""
+        """Code, each RankUpdate after the sums of one of its ends."""
         found: list[Instruction] = []
         for i in code:
             if isinstance(i, Branch):
                 i = replace(i, body=self.of(i.body))
-            elif isinstance(i, Rank):
+            elif isinstance(i, RankUpdate):
                 terms, sums = self._terms(i)
                 i = replace(i, terms=terms)
                 found += sums
             found.append(i)
         return tuple(found)
 
-    def _terms(self, rank: Rank) -> tuple[tuple[Term, ...], list[Map]]:
+    def _terms(self, rank: RankUpdate) -> tuple[tuple[Term, ...], list[Map]]:
         groups: dict[str, list[Term]] = {}
         for number, term in enumerate(rank.terms):
             alone = term.symmetric or term.scale is not None
@@ -130,7 +130,7 @@ class Joining:
             terms += group
         return tuple(terms), sums
 
-    def _sum(self, rank: Rank, group: list[Term]) -> Map:
+    def _sum(self, rank: RankUpdate, group: list[Term]) -> Map:
         """What stands at the postsynaptic end of terms with the same presynaptic one."""
         self.count += 1
         name = f"joined({rank.target})~{self.count}"

@@ -1,0 +1,56 @@
+"""Abilities: what each engine can do, as a table; what it cannot, it refuses by name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from ..compartments.connectivity import CONNECTIVITY
+from ..compartments.optimizers import OPTIMIZERS
+from ..compartments.tableaux import TABLEAUX
+from .engine import ENGINES
+
+ALL = frozenset(ENGINES)
+TORCH = frozenset({"torch"})
+
+
+@dataclass(frozen=True)
+class Capability:
+    """Something that the `engines` can do and others refuse."""
+
+    name: str
+    engines: frozenset[str] = ALL
+
+
+CAPABILITIES = (
+    Capability("float64"),
+    Capability("float32, small sums compensated"),
+    Capability("activity in bfloat16", TORCH),
+    Capability("a GPU", TORCH),
+    Capability("replicas with their own seeds and parameters"),
+    Capability("samples side by side"),
+    Capability(f"methods: {', '.join(TABLEAUX)}"),
+    Capability(f"optimizers: {', '.join(OPTIMIZERS)}"),
+    Capability(f"connections: {', '.join(CONNECTIVITY)}"),
+    Capability("every function of the language"),
+    Capability("filters, traces, plasticity in continuous time"),
+    Capability("rules at the end of a phase and at each step"),
+    Capability("stop rules, sample by sample"),
+    Capability("noise and draws, the same on every engine"),
+    Capability("records at chosen steps and in chosen phases"),
+    Capability("several processes that share a batch", TORCH),
+)
+
+
+def table() -> dict[str, dict[str, bool]]:
+    """Capability -> engine -> whether it can."""
+    return {a.name: {engine: engine in a.engines for engine in ENGINES} for a in CAPABILITIES}
+
+
+def listing(abilities: dict[str, dict[str, bool]]) -> Iterator[str]:
+    """The table for people."""
+    width = max(map(len, abilities))
+    yield f"{'what each can do':<{width}}  {'  '.join(ENGINES)}"
+    for name, cells in abilities.items():
+        said = "  ".join(f"{'yes' if can else '-':<{len(e)}}" for e, can in cells.items())
+        yield f"{name:<{width}}  {said.rstrip()}"
