@@ -35,6 +35,9 @@ from inductor import steps
 from uneven import uneven
 
 HERE = Path(__file__).resolve().parent
+sys.path.append(str(HERE.parent / "tests" / "circuits"))
+from small import cases, label, small as small_circuit  # noqa: E402
+
 BOUNDS = {"float64": 1e-10, "float32": 2e-4}
 PICTURES, BATCH = 60_000, 20
 
@@ -44,8 +47,6 @@ PICTURES, BATCH = 60_000, 20
 
 def parity(bench: Bench) -> int:
     """Every circuit on the device against numpy; the number of failures."""
-    from apical.models.small import cases, label
-
     bench.say("", "## Parity with the numpy engine", "")
     bench.say("| circuit | float64, largest difference | float32 |", "|---|---|---|")
     failures = 0
@@ -72,9 +73,8 @@ def parity(bench: Bench) -> int:
 def difference(name: str, variants: tuple[str, ...], dtype: str, device: str) -> float:
     """max |a - b| / (1 + |b|) over traces, weights and slow variables of a run that learns."""
     import apical
-    from apical.models.small import small
 
-    circuit = small(name, variants)
+    circuit = small_circuit(name, variants)
     protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
     random = np.random.default_rng(0)
     data = {key: random.uniform(size=(4, n)) for key, n in circuit.streams.items()}

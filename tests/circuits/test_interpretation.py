@@ -8,11 +8,11 @@ from numpy.testing import assert_allclose
 
 import apical
 from apical.compartments.functions import FUNCTIONS
-from apical.models.small import cases, label, parameters, small
 from apical.traces.recording import recordings
 
 from ..interpreter.functions import ELEMENTWISE, REDUCTIONS
 from ..interpreter.interpreter import Interpreter
+from .small import cases, label, parameters, small
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-11}
 OTHER = {

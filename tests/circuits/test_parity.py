@@ -8,7 +8,8 @@ import yaml
 from numpy.testing import assert_allclose
 
 import apical
-from apical.models.small import cases, label, parameters, small
+
+from .small import cases, label, parameters, small
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
 

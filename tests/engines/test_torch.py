@@ -11,7 +11,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import apical
 from apical.engines import philox
-from apical.models.small import cases, label, parameters, small
 
 torch = pytest.importorskip("torch")
 
@@ -22,6 +21,8 @@ from apical.engines.torch import (  # noqa: E402
 from apical.engines.torch.elementwise import Tape  # noqa: E402
 from apical.engines.torch.philox import Generator, keys  # noqa: E402
 from apical.engines.torch.recorder import CaptureError, Rehearsal  # noqa: E402
+
+from ..circuits.small import cases, label, parameters, small  # noqa: E402
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
 

@@ -11,11 +11,12 @@ import pytest
 
 import apical
 from apical.graphs.load import bundled
-from apical.models.small import small
 
 torch = pytest.importorskip("torch")
 
 from apical.engines.torch import engine as torch_engine  # noqa: E402
+
+from ..circuits.small import small  # noqa: E402
 
 U = 2.0**-9
 WIDER = {"pc": {"sizes": [16, 12, 8, 4]}, "corinfomax": {"sizes": [16, 12, 4]}}

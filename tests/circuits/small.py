@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
-from ..graphs.circuit import Circuit
-from ..graphs.load import bundled, load, variants_of
+from apical import Circuit, load
+from apical.graphs.load import bundled, variants_of
 
 LAYERS = {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3}
 MIXTURES = {"n": 3, "m_x": 4, "T": 25}
