@@ -2,8 +2,8 @@
 
 1. `_latches`   which `x@phase` the protocol mentions
 2. `PhaseLowering.lower`, phase after phase: enter, loop, leave, over buffers (see `emitter`)
-3. `share`, `join`  copies of what still stands are not read; terms of a rule with one end in common
-   become one
+3. `propagate_copies`, `merge_terms`  copies of what still stands are not read; terms of a rule with
+   one end in common become one
 4. `fuse`       neighbouring elementwise instructions become one loop; what nobody reads is dropped
 5. `check_soundness`  every instruction finds what it reads
 """
@@ -16,14 +16,15 @@ from dataclasses import replace
 from .circuit import Circuit, Protocol, Record
 from .expressions.constants import evaluate
 from .expressions.tree import Expr, Load, Variable, walk
-from .lowering.copy_propagation import join, share
 from .lowering.emitter import Emitter
-from .lowering.fusion import fuse
-from .lowering.phases import PhaseLowering
-from .lowering.plasticity import RuleCompiler
+from .lowering.passes.copy_propagation import propagate_copies
+from .lowering.passes.fusion import fuse
+from .lowering.passes.merge_terms import merge_terms
+from .lowering.passes.soundness import check_soundness
+from .lowering.phases.phase import PhaseLowering
+from .lowering.phases.timing import declare as declare_clock, reads_time
 from .lowering.refusal import LoweringError, NotYetError
-from .lowering.soundness import check_soundness
-from .lowering.timing import declare as declare_clock, reads_time
+from .lowering.rules.plasticity import RuleCompiler
 from .lowering.trace_means import single_sample
 from .lowering.transmission import Transmission
 from .program import EACH, Instruction, PhaseProgram, Program, RecordSlot
@@ -81,8 +82,9 @@ def lower(
         except LoweringError as error:
             error.phase = phase.name
             raise
-    joined, at.buffers = join(share(tuple(phases), at.buffers), at.buffers)
-    fused = fuse(joined, at.buffers)
+    copied = propagate_copies(tuple(phases), at.buffers)
+    merged, at.buffers = merge_terms(copied, at.buffers)
+    fused = fuse(merged, at.buffers)
     check_soundness(fused, at.buffers)
     program = _program(circuit, protocol, at, rules, fused, record, predicted)
     return replace(program, single_sample=single_sample(circuit, script, learn))

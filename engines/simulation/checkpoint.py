@@ -11,8 +11,8 @@ import numpy as np
 
 from ...graphs.circuit import Circuit
 from ...graphs.load import rebuild
+from ...graphs.lowering.phases.timing import reads_time
 from ...graphs.lowering.precision import SmallSum
-from ...graphs.lowering.timing import reads_time
 from ...traces.checkpoint import FORMER, Checkpoint, CheckpointError, read, save as write
 from ...traces.manifest import plain
 from .. import memory

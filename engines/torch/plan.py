@@ -11,7 +11,7 @@ from functools import partial
 
 import torch
 
-from ...graphs.lowering.fusion import exposed
+from ...graphs.lowering.passes.fusion import exposed
 from ...graphs.program import BatchReduce, Block, Instruction, Loop, RankUpdate, flat
 from .elementwise import Tape, Tensor
 from .layout import Layout

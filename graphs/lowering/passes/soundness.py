@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..expressions.tree import Expr, Load, Transmitted, Weight, walk
-from ..program import (  # fmt: skip
+from ...expressions.tree import Expr, Load, Transmitted, Weight, walk
+from ...program import (  # fmt: skip
     BatchReduce,
     Block,
     Branch,
@@ -29,7 +29,7 @@ from ..program import (  # fmt: skip
     Stop,
     Store,
 )
-from .refusal import LoweringError
+from ..refusal import LoweringError
 
 Shape = tuple[str | int, ...]
 

@@ -6,13 +6,13 @@ import collections
 from collections.abc import Callable
 from typing import NamedTuple
 
-from ..circuit import Phase, Record
-from ..expressions.derivative import simplify
-from ..expressions.tree import Call, Expr, Load, Noise, Number, transform, walk
-from ..program import EACH, Branch, Draw, Instruction, Loop, Map, Output, PhaseProgram, Stop
-from .emitter import Emitter, View, stream_name
-from .plasticity import RuleCompiler
-from .refusal import LoweringError
+from ...circuit import Phase, Record
+from ...expressions.derivative import simplify
+from ...expressions.tree import Call, Expr, Load, Noise, Number, transform, walk
+from ...program import EACH, Branch, Draw, Instruction, Loop, Map, Output, PhaseProgram, Stop
+from ..emitter import Emitter, View, stream_name
+from ..refusal import LoweringError
+from ..rules.plasticity import RuleCompiler
 from .stepping import Stepping
 from .stopping import StopRule
 from .storing import Storing

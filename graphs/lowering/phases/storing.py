@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..circuit import Phase, Record
-from ..expressions.tree import Binary, Call, Compare, Expr, Load, Number
-from ..program import Branch, Store
-from .emitter import Emitter
+from ...circuit import Phase, Record
+from ...expressions.tree import Binary, Call, Compare, Expr, Load, Number
+from ...program import Branch, Store
+from ..emitter import Emitter
 from .timing import plus, times
 
 

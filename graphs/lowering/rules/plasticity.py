@@ -9,18 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..circuit import Equation, LearnItem, Synapse, Update
-from ..expressions.derivative import simplify, summed
-from ..expressions.tree import Binary, Expr, Load, Number, Trace, Unary, Weight, transform, walk
-from ..program import BatchReduce, Instruction, Map, RankUpdate, RowReduce, Term
+from ...circuit import Equation, LearnItem, Synapse, Update
+from ...expressions.derivative import simplify, summed
+from ...expressions.tree import Binary, Expr, Load, Number, Trace, Unary, Weight, transform, walk
+from ...program import BatchReduce, Instruction, Map, RankUpdate, RowReduce, Term
+from ..emitter import Emitter
+from ..refusal import LoweringError
+from ..transmission import Transmission
 from .compensation import Compensation
-from .emitter import Emitter
 from .factors import ONE, separate, times
 from .optimizing import Optimizing
 from .pairs import Pairs
-from .refusal import LoweringError
 from .terms import Terms
-from .transmission import Transmission
 
 Apply = Callable[[], None]
 
@@ -363,7 +363,7 @@ class RuleCompiler:
 
 
 def _slope(value: Expr, own: Load) -> Expr:
-    from ..expressions.derivative import differentiate
+    from ...expressions.derivative import differentiate
 
     return simplify(differentiate(value, own))
 

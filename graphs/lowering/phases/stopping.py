@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..expressions.tree import Binary, Call, Expr, Load, Number, Residual, Variable, transform, walk
-from ..program import Reduce
-from .emitter import Emitter, has_residual
+from ...expressions.tree import (
+    Binary,
+    Call,
+    Expr,
+    Load,
+    Number,
+    Residual,
+    Variable,
+    transform,
+    walk,
+)
+from ...program import Reduce
+from ..emitter import Emitter, has_residual
 from .stepping import Stepping
 from .timing import plus
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..circuit import Synapse
-from ..expressions.tree import Binary, Expr, Load, Transmitted, transform, walk
-from ..program import BatchReduce, Map, Term
-from .emitter import Emitter
+from ...circuit import Synapse
+from ...expressions.tree import Binary, Expr, Load, Transmitted, transform, walk
+from ...program import BatchReduce, Map, Term
+from ..emitter import Emitter
 from .factors import ONE, times
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from ...compartments.tableaux import TABLEAUX, Tableau
-from ..circuit import Phase, Update
-from ..expressions.derivative import simplify
-from ..expressions.tree import Binary, Call, Compare, Expr, Load, Number, walk
-from ..program import Map
-from .emitter import Emitter
-from .plasticity import RuleCompiler
-from .refusal import LoweringError
+from ....compartments.tableaux import TABLEAUX, Tableau
+from ...circuit import Phase, Update
+from ...expressions.derivative import simplify
+from ...expressions.tree import Binary, Call, Compare, Expr, Load, Number, walk
+from ...program import Map
+from ..emitter import Emitter
+from ..refusal import LoweringError
+from ..rules.plasticity import RuleCompiler
 from .slopes import Slopes
 from .timing import DT, Clock, plus, times
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..circuit import Circuit, Equation
-from ..expressions.derivative import simplify
-from ..expressions.tree import Binary, Call, Compare, Counter, Expr, Load, Number, walk
-from ..program import CLOCK
-from .emitter import Emitter
+from ...circuit import Circuit, Equation
+from ...expressions.derivative import simplify
+from ...expressions.tree import Binary, Call, Compare, Counter, Expr, Load, Number, walk
+from ...program import CLOCK
+from ..emitter import Emitter
 
 STEP, TIME, DT = Load("#step"), Load("#t"), Load("#dt")
 ORIGIN, COUNT, NEXT, SAME = Load("#origin"), Load("#n"), Load("#next"), Load("#same")

@@ -1,11 +1,7 @@
-"""Sharing: what a phase left behind and still stands is not copied, and terms are joined.
+"""Copy propagation: what a phase left behind and nothing has written since is read where it is.
 
 x@free is x where nothing has written x since that phase: a clamped presynaptic layer. The terms of
-a rule that then have one end in common are one product,
-
-    a post.e pre.r^T + b post.e@free pre.r^T = (a post.e + b post.e@free) pre.r^T,
-
-half the work of a contrastive rule at the largest matrix of many circuits.
+a rule that then have one end in common are joined by `merge_terms`.
 """
 
 from __future__ import annotations
@@ -13,16 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from ..expressions.derivative import simplify, summed
-from ..expressions.tree import Binary, Expr, Load, Number, transform
-from ..program import Branch, Buffer, Instruction, Map, PhaseProgram, RankUpdate, Term
-
-Buffers = Mapping[str, Buffer]
+from ...expressions.tree import Expr, Load, transform
+from ...program import Branch, Buffer, Instruction, Map, PhaseProgram, RankUpdate
 
 
-def share(phases: tuple[PhaseProgram, ...], buffers: Buffers) -> tuple[PhaseProgram, ...]:
+def propagate_copies(
+    phases: tuple[PhaseProgram, ...], buffers: Mapping[str, Buffer]
+) -> tuple[PhaseProgram, ...]:
     """The phases, reading originals instead of copies that equal them."""
-    copies = Copies(buffers)
+    copies = _Latched(buffers)
     found = []
     for phase in phases:
         enter = copies.replaced(phase.enter)
@@ -34,10 +29,10 @@ def share(phases: tuple[PhaseProgram, ...], buffers: Buffers) -> tuple[PhaseProg
     return tuple(found)
 
 
-class Copies:
+class _Latched:
     """Which latches equal which buffer at a point of a program; code is given in its order."""
 
-    def __init__(self, buffers: Buffers):
+    def __init__(self, buffers: Mapping[str, Buffer]):
         self.buffers = buffers
         self.original: dict[str, str] = {}
 
@@ -87,53 +82,3 @@ class Copies:
             return None
 
         return transform(value, leaf)
-
-
-def join(
-    phases: tuple[PhaseProgram, ...], buffers: Buffers
-) -> tuple[tuple[PhaseProgram, ...], dict[str, Buffer]]:
-    """The phases with the terms of a rule joined, and the buffers with those this takes."""
-    joining = Joining(buffers)
-    return tuple(phase.each(joining.of) for phase in phases), joining.buffers
-
-
-class Joining:
-    """Joins terms; `buffers` grows by one for every two or more that become one."""
-
-    def __init__(self, buffers: Buffers):
-        self.buffers = dict(buffers)
-        self.count = 0
-
-    def of(self, code: tuple[Instruction, ...]) -> tuple[Instruction, ...]:
-        """Code, each RankUpdate after the sums of one of its ends."""
-        found: list[Instruction] = []
-        for i in code:
-            if isinstance(i, Branch):
-                i = replace(i, body=self.of(i.body))
-            elif isinstance(i, RankUpdate):
-                terms, sums = self._terms(i)
-                i = replace(i, terms=terms)
-                found += sums
-            found.append(i)
-        return tuple(found)
-
-    def _terms(self, rank: RankUpdate) -> tuple[tuple[Term, ...], list[Map]]:
-        groups: dict[str, list[Term]] = {}
-        for number, term in enumerate(rank.terms):
-            alone = term.symmetric or term.scale is not None
-            groups.setdefault(f"{number}" if alone else term.pre, []).append(term)
-        terms, sums = [], []
-        for group in groups.values():
-            if len(group) > 1:
-                sums.append(self._sum(rank, group))
-                group = [Term(Number(1.0), sums[-1].target, group[0].pre)]
-            terms += group
-        return tuple(terms), sums
-
-    def _sum(self, rank: RankUpdate, group: list[Term]) -> Map:
-        """What stands at the postsynaptic end of terms with the same presynaptic one."""
-        self.count += 1
-        name = f"joined({rank.target})~{self.count}"
-        self.buffers[name] = Buffer(name, "scratch", self.buffers[group[0].post].shape)
-        parts = (simplify(Binary("*", t.coefficient, Load(t.post))) for t in group)
-        return Map(name, summed(parts))

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...compartments.optimizers import OPTIMIZERS
-from ..circuit import Synapse
-from ..expressions.parser import parse_expression, parse_statement
-from ..expressions.tree import Call, Expr, Load, Number, Reference, transform
-from ..program import Map, MatrixReduce
-from .emitter import Emitter
-from .refusal import LoweringError
+from ....compartments.optimizers import OPTIMIZERS
+from ...circuit import Synapse
+from ...expressions.parser import parse_expression, parse_statement
+from ...expressions.tree import Call, Expr, Load, Number, Reference, transform
+from ...program import Map, MatrixReduce
+from ..emitter import Emitter
+from ..refusal import LoweringError
 
 
 class Optimizing:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..expressions.tree import Binary, Call, Expr, Load, Number
-from ..program import LOST
-from .emitter import Emitter
+from ...expressions.tree import Binary, Call, Expr, Load, Number
+from ...program import LOST
+from ..emitter import Emitter
 
 
 class Compensation:

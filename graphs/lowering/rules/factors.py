@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ..expressions.derivative import simplify
-from ..expressions.text import text
-from ..expressions.tree import (
+from ...expressions.derivative import simplify
+from ...expressions.text import text
+from ...expressions.tree import (
     Binary,
     Expr,
     Load,
@@ -25,7 +25,7 @@ from ..expressions.tree import (
     Weight,
     walk,
 )
-from .refusal import LoweringError
+from ..refusal import LoweringError
 
 ONE = Number(1.0)
 

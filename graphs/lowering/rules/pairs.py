@@ -13,12 +13,12 @@ from __future__ import annotations
 
 from math import prod
 
-from ..circuit import Synapse
-from ..expressions.derivative import differentiate, simplify
-from ..expressions.tree import Expr, Load, Number, Transmitted, Weight, transform
-from ..program import BatchReduce, Spread
-from .emitter import Emitter
-from .transmission import Transmission
+from ...circuit import Synapse
+from ...expressions.derivative import differentiate, simplify
+from ...expressions.tree import Expr, Load, Number, Transmitted, Weight, transform
+from ...program import BatchReduce, Spread
+from ..emitter import Emitter
+from ..transmission import Transmission
 
 
 class Pairs:

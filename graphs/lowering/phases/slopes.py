@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ...compartments.functions import kind_of
-from ..circuit import Synapse
-from ..expressions.derivative import differentiate, expand_primes, is_number, simplify, summed
-from ..expressions.tree import (
+from ....compartments.functions import kind_of
+from ...circuit import Synapse
+from ...expressions.derivative import differentiate, expand_primes, is_number, simplify, summed
+from ...expressions.tree import (
     Binary,
     Call,
     Expr,
@@ -25,9 +25,9 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..program import Draw, Map
-from .emitter import Emitter
-from .transmission import Transmission
+from ...program import Draw, Map
+from ..emitter import Emitter
+from ..transmission import Transmission
 
 ZERO, ONE = Number(0.0), Number(1.0)
 

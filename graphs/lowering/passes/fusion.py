@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import replace
 
-from ..program import Block, Branch, Buffer, Instruction, Map, PhaseProgram, Stop, Store, loads
+from ...program import Block, Branch, Buffer, Instruction, Map, PhaseProgram, Stop, Store, loads
 
 TRANSIENT = ("algebraic", "scratch", "latch")
 REACH = 60

@@ -1,0 +1,1 @@
+"""Passes: what is done to a Program that stands: less copying, fewer products, fused loops."""

@@ -1,0 +1,1 @@
+"""Phases: what is done on entering, in each step and on leaving, and what time it is."""

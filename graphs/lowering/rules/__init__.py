@@ -1,0 +1,1 @@
+"""Rules as matrix products: factors, terms, traces, optimizers, compensated sums."""
