@@ -1,0 +1,337 @@
+"""Instructions: what a Program is made of; each kind says what it reads and what it writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+from .expressions.tree import Expr, Load, transform, walk
+
+
+class Effects:
+    """What an instruction reads and writes; found once, since lowering asks again and again.
+
+    A kind of instruction says it by `_read` and, where it has no target, by `_written`.
+    """
+
+    multiplies = False  # a matrix with a batch of vectors
+    target: str
+
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The buffers it reads."""
+        return frozenset(self._read())
+
+    @cached_property
+    def writes(self) -> frozenset[str]:
+        """The buffers it writes."""
+        return frozenset(self._written())
+
+    def renamed(self, name: Callable[[str], str]) -> Self:
+        """The same, reading `name(b)` for b; itself where no other buffer is as good."""
+        return self
+
+    def _read(self) -> Iterable[str]:
+        raise NotImplementedError
+
+    def _written(self) -> Iterable[str]:
+        return (self.target,)
+
+
+@dataclass(frozen=True)
+class Map(Effects):
+    """target := value, element by element; `masked`: only where the sample still runs."""
+
+    target: str
+    value: Expr
+    masked: bool = False
+
+    def _read(self) -> Iterable[str]:
+        return loads(self.value) | ({self.target} if self.masked else set())
+
+    def renamed(self, name: Callable[[str], str]) -> Map:
+        """The same, reading `name(b)` for b."""
+        return replace(self, value=over(self.value, name))
+
+
+@dataclass(frozen=True)
+class Block(Effects):
+    """Maps over one shape in sequence, as one loop; `local` targets are read nowhere else."""
+
+    shape: tuple[str | int, ...]
+    maps: tuple[Map, ...]
+    local: frozenset[str] = frozenset()
+
+    def _read(self) -> Iterable[str]:
+        return set().union(*(m.reads for m in self.maps))
+
+    def _written(self) -> Iterable[str]:
+        return (m.target for m in self.maps)
+
+
+@dataclass(frozen=True)
+class Reduce(Effects):
+    """target (per sample) := sum | mean | max | norm of value over `size` units."""
+
+    target: str
+    op: str
+    value: Expr
+    size: int
+
+    def _read(self) -> Iterable[str]:
+        return loads(self.value)
+
+
+@dataclass(frozen=True)
+class BatchReduce(Effects):
+    """target (a row) := the mean (or sum) of value over the samples of the batch.
+
+    Where the target is a matrix, unit i * pre + j is its element (i, j).
+    """
+
+    target: str
+    value: Expr
+    average: bool = True
+
+    def _read(self) -> Iterable[str]:
+        return loads(self.value)
+
+
+@dataclass(frozen=True)
+class Product(Effects):
+    """target := source @ weight.T (+ last column where `bias`); source @ weight if transposed."""
+
+    target: str
+    weight: str
+    source: str
+    transposed: bool = False
+    bias: bool = False
+
+    multiplies = True
+
+    def _read(self) -> Iterable[str]:
+        return (self.weight, self.source)
+
+
+@dataclass(frozen=True)
+class PairwiseSum(Effects):
+    """target_i := sum (or max) over j of value(w_ij, pre_j, post_i), per sample.
+
+    Leaves of `value`: Weight, Transmitted (the source), Loads with the axis "pre" or "post", and
+    Loads of matrices, scalars and numbers per sample. `bias`: what the bias unit brings, in which
+    Weight is the last column. `off_diagonal`: j = i is left out.
+    """
+
+    target: str
+    weight: str
+    source: str
+    value: Expr
+    transposed: bool = False
+    op: str = "sum"
+    bias: Expr | None = None
+    off_diagonal: bool = False
+
+    multiplies = True
+
+    def _read(self) -> Iterable[str]:
+        bias = set() if self.bias is None else loads(self.bias)
+        return {self.weight, self.source} | loads(self.value) | bias
+
+
+@dataclass(frozen=True)
+class Spread(Effects):
+    """target (post * pre units) := source_i ("post"), source_j ("pre") or source_ij ("both").
+
+    `source`: a unit variable or a row of one end, or a matrix; `bias`: the last j is 1.
+    """
+
+    target: str
+    source: str
+    axis: str
+    shape: tuple[int, int]
+    bias: bool = False
+
+    def _read(self) -> Iterable[str]:
+        return (self.source,)
+
+
+@dataclass(frozen=True)
+class RowReduce(Effects):
+    """target_i (a row) := sum (or max) over j of value, a matrix of `shape` (post, pre)."""
+
+    target: str
+    op: str
+    value: Expr
+    shape: tuple[int, int]
+    off_diagonal: bool = False
+
+    def _read(self) -> Iterable[str]:
+        return loads(self.value)
+
+
+@dataclass(frozen=True)
+class Term:
+    """coefficient * sum over samples of scale * post_i * pre_j; `scale` is a number per sample.
+
+    Where post and pre are the same buffer the result is symmetric to the last bit: an inverse that
+    is divided by a forgetting factor in each update amplifies what is not (Liavas & Regalia 1999).
+    """
+
+    coefficient: Expr
+    post: str
+    pre: str
+    scale: str | None = None
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether both ends give the same numbers."""
+        return self.post == self.pre
+
+
+@dataclass(frozen=True)
+class RankUpdate(Effects):
+    """target := base + terms, a matrix; base None is target itself; terms averaged or summed.
+
+    The terms fill as many columns as their presynaptic ends have units. `bias`: a row that is added
+    to the last column, that of the bias unit. `off_diagonal`: the diagonal is 0 afterwards.
+    """
+
+    target: str
+    base: Expr | None
+    terms: tuple[Term, ...] = ()
+    average: bool = True
+    bias: str | None = None
+    off_diagonal: bool = False
+
+    def _read(self) -> Iterable[str]:
+        found = {self.target} if self.base is None else loads(self.base)
+        found |= {self.bias} if self.bias else set()
+        for term in self.terms:
+            found |= loads(term.coefficient) | {term.post, term.pre}
+            found |= {term.scale} if term.scale else set()
+        return found
+
+    def renamed(self, name: Callable[[str], str]) -> RankUpdate:
+        """The same, reading `name(b)` for b."""
+        terms = tuple(replace(t, post=name(t.post), pre=name(t.pre)) for t in self.terms)
+        return replace(self, base=self.base and over(self.base, name), terms=terms)
+
+
+@dataclass(frozen=True)
+class MatrixReduce(Effects):
+    """target (a scalar) := the mean of value over all elements of a matrix or row."""
+
+    target: str
+    value: Expr
+
+    def _read(self) -> Iterable[str]:
+        return loads(self.value)
+
+
+@dataclass(frozen=True)
+class Draw(Effects):
+    """target := random numbers from the stream `name`: random_sign, uniform or normal.
+
+    Counted by unit, `step` and sample: a unit variable by the number of each slot ("#slot" is that
+    of the first), a scalar by that of the first.
+    """
+
+    target: str
+    kind: str
+    name: str
+    step: Expr
+    arguments: tuple[Expr, ...] = ()
+
+    def _read(self) -> Iterable[str]:
+        return loads(self.step).union(*(loads(a) for a in self.arguments))
+
+
+@dataclass(frozen=True)
+class Branch(Effects):
+    """The body where a scalar condition holds."""
+
+    condition: Expr
+    body: tuple[Instruction, ...]
+
+    def _read(self) -> Iterable[str]:
+        return loads(self.condition).union(*(i.reads for i in self.body))
+
+    def _written(self) -> Iterable[str]:
+        return set().union(*(i.writes for i in self.body))
+
+
+@dataclass(frozen=True)
+class Store(Effects):
+    """Copies source to row `row` of a record, for the samples that still run."""
+
+    slot: int
+    source: str
+    row: Expr
+
+    def _read(self) -> Iterable[str]:
+        return {self.source} | loads(self.row)
+
+    def _written(self) -> Iterable[str]:
+        return ()
+
+
+@dataclass(frozen=True)
+class Output(Effects):
+    """Copies source to the output of the presentation."""
+
+    source: str
+
+    def _read(self) -> Iterable[str]:
+        return (self.source,)
+
+    def _written(self) -> Iterable[str]:
+        return ()
+
+
+@dataclass(frozen=True)
+class Stop(Effects):
+    """Samples for which the condition holds stop moving; the loop ends when none is left."""
+
+    condition: Expr
+
+    def _read(self) -> Iterable[str]:
+        return loads(self.condition)
+
+    def _written(self) -> Iterable[str]:
+        return ()
+
+
+Instruction = (
+    Map | Block | Reduce | BatchReduce | Product | PairwiseSum | Spread | RowReduce | RankUpdate
+    | MatrixReduce | Draw | Branch | Store | Output | Stop
+)  # fmt: skip
+Code = tuple[Instruction, ...]
+
+
+def flat(instructions: tuple[Instruction, ...]) -> Iterator[Instruction]:
+    """Every instruction, those of branches included."""
+    for instruction in instructions:
+        yield instruction
+        if isinstance(instruction, Branch):
+            yield from flat(instruction.body)
+
+
+def count_products(instructions: tuple[Instruction, ...]) -> int:
+    """How many of the instructions multiply a matrix with a batch of vectors."""
+    return sum(i.multiplies for i in flat(instructions))
+
+
+def loads(expr: Expr) -> set[str]:
+    """The buffers an expression reads."""
+    return {node.buffer for node in walk(expr) if isinstance(node, Load)}
+
+
+def over(value: Expr, name: Callable[[str], str]) -> Expr:
+    """An expression that reads the buffer `name(b)` for b."""
+
+    def leaf(node: Expr) -> Expr | None:
+        return replace(node, buffer=name(node.buffer)) if isinstance(node, Load) else None
+
+    return transform(value, leaf)
