@@ -16,7 +16,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..graphs.expressions.tree import Expr, Load, Number, walk
-from ..graphs.program import Block, Draw, Instruction, PhaseProgram, Program, loads
+from ..graphs.instructions import Block, Draw, Instruction, loads
+from ..graphs.program import PhaseProgram, Program
 from .arithmetic import value
 from .draws import moved, shared_draw
 

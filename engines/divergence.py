@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..graphs.program import EACH, Program, RankUpdate
+from ..graphs.instructions import RankUpdate
+from ..graphs.program import EACH, Program
 from ..traces.traces import Traces
 from .presentation import Arrays, Executable, Failure, Presentations, allocate
 

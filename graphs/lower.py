@@ -16,6 +16,7 @@ from dataclasses import replace
 from .circuit import Circuit, Protocol, Record
 from .expressions.constants import evaluate
 from .expressions.tree import Expr, Load, Variable, walk
+from .instructions import Instruction
 from .lowering.emitter import Emitter
 from .lowering.passes.copy_propagation import propagate_copies
 from .lowering.passes.fusion import fuse
@@ -27,7 +28,7 @@ from .lowering.refusal import LoweringError, NotYetError
 from .lowering.rules.plasticity import RuleCompiler
 from .lowering.trace_means import single_sample
 from .lowering.transmission import Transmission
-from .program import EACH, Instruction, PhaseProgram, Program, RecordSlot
+from .program import EACH, PhaseProgram, Program, RecordSlot
 
 __all__ = ["LoweringError", "lower", "probe"]
 

@@ -13,29 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from .expressions.tree import Expr
-from .instructions import (
-    BatchReduce as BatchReduce,
-    Block as Block,
-    Branch as Branch,
-    Code as Code,
-    Draw as Draw,
-    Instruction as Instruction,
-    Map as Map,
-    MatrixReduce as MatrixReduce,
-    Output as Output,
-    PairwiseSum as PairwiseSum,
-    Product as Product,
-    RankUpdate as RankUpdate,
-    Reduce as Reduce,
-    RowReduce as RowReduce,
-    Spread as Spread,
-    Stop as Stop,
-    Store as Store,
-    Term as Term,
-    count_products as count_products,
-    flat as flat,
-    loads as loads,
-)
+from .instructions import Code, Instruction, count_products, flat
 
 PERSISTENT = ("slow", "weight", "trace", "optimizer")
 CLOCK = ("#t", "#origin", "#n", "#dt")  # scalars that outlive a presentation (see `timing`)
@@ -65,7 +43,7 @@ class Buffer:
 
 
 @dataclass(frozen=True)
-class Loop:
+class StepLoop:
     """`steps` times the body; the counter "#step" runs from 0. `stops`: the body holds a Stop.
 
     Afterwards "#step" is steps - 1, wherever samples stopped. Then `steps` times `again`, scalars
@@ -84,7 +62,7 @@ class PhaseProgram:
 
     name: str
     enter: tuple[Instruction, ...]
-    loop: Loop | None
+    loop: StepLoop | None
     leave: tuple[Instruction, ...]
     first_row: int = 0
     dt: Expr | None = None

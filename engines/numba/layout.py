@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from ...graphs.program import Block, Draw, Instruction, Product, Program, RankUpdate, Store
+from ...graphs.instructions import Block, Draw, Instruction, Product, RankUpdate, Store
+from ...graphs.program import Program
 
 COUNTERS = ("#presentation", "#sample", "#epoch", "#slot", "#before", "#turn")
 UNROLLED = 8  # numbers of units up to this are literals in the generated code

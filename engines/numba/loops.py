@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...graphs.expressions.tree import Expr, Load
-from ...graphs.program import BatchReduce, Block, Reduce, loads
+from ...graphs.instructions import BatchReduce, Block, Reduce, loads
 from .text import Text
 from .writer import Writer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...graphs.expressions.tree import Expr, Load, Weight
-from ...graphs.program import (
+from ...graphs.instructions import (
     MatrixReduce,
     PairwiseSum,
     Product,

@@ -9,18 +9,15 @@ from __future__ import annotations
 from itertools import groupby
 
 from ...graphs.expressions.tree import Expr
-from ...graphs.program import (
-    CLOCK,
+from ...graphs.instructions import (
     BatchReduce,
     Block,
     Branch,
     Draw,
     Instruction,
-    Loop,
     MatrixReduce,
     Output,
     PairwiseSum,
-    PhaseProgram,
     Product,
     RankUpdate,
     Reduce,
@@ -29,6 +26,7 @@ from ...graphs.program import (
     Stop,
     Store,
 )
+from ...graphs.program import CLOCK, PhaseProgram, StepLoop
 from .layout import COUNTERS, Layout
 from .loops import Loops
 from .matrices import Matrices
@@ -100,7 +98,7 @@ class Phase:
             self._finite(number)
         self._code(phase.leave)
 
-    def _loop(self, number: int, name: str, loop: Loop) -> None:
+    def _loop(self, number: int, name: str, loop: StepLoop) -> None:
         to = self.to
         steps = f"{to.use('N')}[{number}]"  # not a literal: one module for every number of steps
         if loop.stops:

@@ -7,7 +7,8 @@ five units then takes about half the time of the same loop over arrays.
 from __future__ import annotations
 
 from ...graphs.expressions.tree import Expr
-from ...graphs.program import Block, Instruction, Loop, Product, Reduce, Stop, loads
+from ...graphs.instructions import Block, Instruction, Product, Reduce, Stop, loads
+from ...graphs.program import StepLoop
 from .text import Text, scalar
 from .writer import Writer
 
@@ -38,7 +39,7 @@ def fits(to: Writer, body: tuple[Instruction, ...]) -> bool:
 class Registers:
     """Prints one loop with local variables; `to.local` names those of scalars while it does."""
 
-    def __init__(self, to: Writer, loop: Loop, steps: str):
+    def __init__(self, to: Writer, loop: StepLoop, steps: str):
         self.to, self.loop, self.steps = to, loop, steps
         self.written = set().union(set(), *(i.writes for i in loop.body))
         self.names = sorted(self.written.union(*(i.reads for i in loop.body)))

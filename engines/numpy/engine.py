@@ -7,22 +7,17 @@ from typing import Any
 import numpy as np
 
 from ...graphs.expressions.tree import Expr, Load, Transmitted, Weight
-from ...graphs.program import (
-    CLOCK,
-    PERSISTENT,
+from ...graphs.instructions import (
     BatchReduce,
     Block,
     Branch,
     Draw,
     Instruction,
-    Loop,
     Map,
     MatrixReduce,
     Output,
     PairwiseSum,
-    PhaseProgram,
     Product,
-    Program,
     RankUpdate,
     Reduce,
     RowReduce,
@@ -30,6 +25,7 @@ from ...graphs.program import (
     Stop,
     Store,
 )
+from ...graphs.program import CLOCK, PERSISTENT, PhaseProgram, Program, StepLoop
 from .. import philox
 from ..arithmetic import value
 from ..draws import moved, shared_draw
@@ -163,7 +159,7 @@ class _Presentation:
     def _count(self, step: int) -> None:
         self.arrays["#step"] = np.full((self.replicas, 1, 1), float(step))
 
-    def _step(self, loop: Loop) -> None:
+    def _step(self, loop: StepLoop) -> None:
         """One step; a replica whose samples have all stopped stays as it is, but for the clock."""
         running = self.active.any(axis=1, keepdims=True)
         written = set() if running.all() else set().union(*(i.writes for i in loop.body))

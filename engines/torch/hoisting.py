@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 
 from ...graphs.expressions.tree import Expr, Load, Number, Transmitted, Weight, transform, walk
-from ...graphs.program import Loop, flat
+from ...graphs.instructions import flat
+from ...graphs.program import StepLoop
 from .elementwise import Tape
 from .layout import Layout
 
@@ -19,7 +20,7 @@ class Hoister:
         self.moving: set[str] | None = None
         self._known: dict[Expr, str] = {}
 
-    def enter(self, loop: Loop, prologue: Tape) -> None:
+    def enter(self, loop: StepLoop, prologue: Tape) -> None:
         """From here on expressions stand in the loop; `prologue` runs before it."""
         self.prologue, self._known = prologue, {}
         self.moving = set().union(*(i.writes for i in flat(loop.body))) | {"#step"}

@@ -17,7 +17,8 @@ import numpy as np
 import torch
 
 from ...graphs.expressions.tree import Expr, Load, Transmitted, Weight, walk
-from ...graphs.program import CLOCK, Buffer, Draw, Program
+from ...graphs.instructions import Draw
+from ...graphs.program import CLOCK, Buffer, Program
 from ..arithmetic import value as value_of
 from ..draws import shared_draw
 from ..presentation import Presentations, row_map

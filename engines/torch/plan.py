@@ -11,8 +11,9 @@ from functools import partial
 
 import torch
 
+from ...graphs.instructions import BatchReduce, Block, Instruction, RankUpdate, flat
 from ...graphs.lowering.passes.fusion import exposed
-from ...graphs.program import BatchReduce, Block, Instruction, Loop, RankUpdate, flat
+from ...graphs.program import StepLoop
 from .elementwise import Tape, Tensor
 from .layout import Layout
 from .stopping import separable
@@ -65,7 +66,7 @@ class Plan:
         found.append(Section("straight", straight))
         return [s for s in found if s.kind != "straight" or s.tape]
 
-    def _loop(self, phase: str, loop: Loop, straight: Tape, found: list[Section]) -> Tape:
+    def _loop(self, phase: str, loop: StepLoop, straight: Tape, found: list[Section]) -> Tape:
         layout, writer = self.layout, self.writer
         step = layout.tensors["#step"]
         code, idle = _parted(loop)
@@ -105,7 +106,7 @@ class Plan:
         writer.write(idle, straight)
         return straight
 
-    def _again(self, loop: Loop, straight: Tape, found: list[Section]) -> Tape:
+    def _again(self, loop: StepLoop, straight: Tape, found: list[Section]) -> Tape:
         """Scalars that take all steps, after the last sample stopped."""
         step, body = self.layout.tensors["#step"], Tape()
         body.append(partial(step.add_, 1.0))
@@ -114,12 +115,12 @@ class Plan:
         found += [Section("straight", straight), Section("repeat", body, loop.steps)]
         return Tape()
 
-    def _gate(self, loop: Loop) -> Tensor | None:
+    def _gate(self, loop: StepLoop) -> Tensor | None:
         """What keeps steps after the last sample of a replica stopped from leaving a mark."""
         late = self.mode.block > 1 or self.mode.predicated or self.layout.replicas > 1
         return self.layout.running if loop.stops and late else None
 
-    def _refuse_uneven(self, phase: str, loop: Loop) -> None:
+    def _refuse_uneven(self, phase: str, loop: StepLoop) -> None:
         learns = any(isinstance(i, RankUpdate | BatchReduce) for i in flat(loop.body))
         if loop.stops and learns and self.layout.team.size > 1:
             raise NotImplementedError(
@@ -142,7 +143,7 @@ class Plan:
         pool.give(total)
 
 
-def _parted(loop: Loop) -> tuple[tuple[Instruction, ...], tuple[Instruction, ...]]:
+def _parted(loop: StepLoop) -> tuple[tuple[Instruction, ...], tuple[Instruction, ...]]:
     """The body without scalars that only its last step decides, and those.
 
     They are functions of the step that no other instruction of the body reads.

@@ -7,7 +7,7 @@ from functools import partial
 import torch
 
 from ...graphs.expressions.tree import Expr, Load, Weight
-from ...graphs.program import PairwiseSum, Product
+from ...graphs.instructions import PairwiseSum, Product
 from .elementwise import Tape, Tensor
 from .hoisting import Hoister
 from .layout import Layout

@@ -12,7 +12,7 @@ from functools import partial
 import torch
 
 from ...graphs.expressions.tree import Load
-from ...graphs.program import BatchReduce, MatrixReduce, RankUpdate, RowReduce, Term
+from ...graphs.instructions import BatchReduce, MatrixReduce, RankUpdate, RowReduce, Term
 from .elementwise import Tape, Tensor
 from .hoisting import Hoister
 from .layout import Layout

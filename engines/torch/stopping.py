@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import torch
 
-from ...graphs.program import BatchReduce, Instruction, MatrixReduce, RankUpdate, flat
+from ...graphs.instructions import BatchReduce, Instruction, MatrixReduce, RankUpdate, flat
 from .elementwise import Tensor
 from .layout import Layout
 

@@ -13,7 +13,7 @@ from functools import partial
 import torch
 
 from ...graphs.expressions.tree import Expr
-from ...graphs.program import (
+from ...graphs.instructions import (
     BatchReduce,
     Block,
     Branch,

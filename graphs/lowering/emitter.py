@@ -34,7 +34,7 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..program import Draw, Instruction, Map, RankUpdate, Reduce
+from ..instructions import Draw, Instruction, Map, RankUpdate, Reduce
 from .buffers import Buffers
 from .refusal import LoweringError, NotYetError
 

@@ -25,7 +25,7 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..program import Instruction, Map, RankUpdate
+from ..instructions import Instruction, Map, RankUpdate
 from .emitter import Emitter
 from .refusal import LoweringError
 

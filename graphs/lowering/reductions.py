@@ -26,7 +26,7 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..program import Instruction, Map, PairwiseSum, Reduce, RowReduce
+from ..instructions import Instruction, Map, PairwiseSum, Reduce, RowReduce
 from .emitter import Emitter
 from .ends import OVER_UNITS, Ends, times_weight
 from .refusal import LoweringError

@@ -17,7 +17,7 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..program import Instruction, Map, PairwiseSum, Product
+from ..instructions import Instruction, Map, PairwiseSum, Product
 from .emitter import Emitter
 from .ends import Ends, Operand, times_weight
 from .reductions import Reductions

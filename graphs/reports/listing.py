@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..expressions.text import text
 from ..expressions.tree import Number
-from ..program import (  # fmt: skip
+from ..instructions import (
     BatchReduce,
     Block,
     Branch,
@@ -17,7 +17,6 @@ from ..program import (  # fmt: skip
     Output,
     PairwiseSum,
     Product,
-    Program,
     RankUpdate,
     Reduce,
     RowReduce,
@@ -25,6 +24,7 @@ from ..program import (  # fmt: skip
     Stop,
     Store,
 )
+from ..program import Program
 
 
 def listing(program: Program) -> Iterator[str]:

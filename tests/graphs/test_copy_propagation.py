@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import apical
+from apical.graphs.instructions import Block, RankUpdate
 from apical.graphs.load import load_text
-from apical.graphs.program import Block, Program, RankUpdate
+from apical.graphs.program import Program
 
 TEXT = """
 apical: 1

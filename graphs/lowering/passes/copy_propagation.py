@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ...expressions.tree import Expr, Load, transform
-from ...program import Branch, Buffer, Instruction, Map, PhaseProgram, RankUpdate
+from ...instructions import Branch, Instruction, Map, RankUpdate
+from ...program import Buffer, PhaseProgram
 
 
 def propagate_copies(

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import replace
 
-from ...program import Block, Branch, Buffer, Instruction, Map, PhaseProgram, Stop, Store, loads
+from ...instructions import Block, Branch, Instruction, Map, Stop, Store, loads
+from ...program import Buffer, PhaseProgram
 
 TRANSIENT = ("algebraic", "scratch", "latch")
 REACH = 60

@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from ...expressions.derivative import simplify, summed
 from ...expressions.tree import Binary, Load, Number
-from ...program import Branch, Buffer, Instruction, Map, PhaseProgram, RankUpdate, Term
+from ...instructions import Branch, Instruction, Map, RankUpdate, Term
+from ...program import Buffer, PhaseProgram
 
 
 def merge_terms(

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ...expressions.tree import Expr, Load, Transmitted, Weight, walk
-from ...program import (  # fmt: skip
+from ...instructions import (
     BatchReduce,
     Block,
     Branch,
-    Buffer,
     Draw,
     Instruction,
     Map,
     MatrixReduce,
     Output,
     PairwiseSum,
-    PhaseProgram,
     Product,
     RankUpdate,
     Reduce,
@@ -29,6 +27,7 @@ from ...program import (  # fmt: skip
     Stop,
     Store,
 )
+from ...program import Buffer, PhaseProgram
 from ..refusal import LoweringError
 
 Shape = tuple[str | int, ...]

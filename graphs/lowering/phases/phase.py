@@ -9,14 +9,15 @@ from typing import NamedTuple
 from ...circuit import Phase, Record
 from ...expressions.derivative import simplify
 from ...expressions.tree import Call, Expr, Load, Noise, Number, transform, walk
-from ...program import EACH, Branch, Draw, Instruction, Loop, Map, Output, PhaseProgram, Stop
+from ...instructions import Branch, Draw, Instruction, Map, Output, Stop
+from ...program import EACH, PhaseProgram, StepLoop
 from ..emitter import Emitter, View, stream_name
 from ..refusal import LoweringError
 from ..rules.plasticity import RuleCompiler
 from .stepping import Stepping
 from .stopping import StopRule
 from .storing import Storing
-from .timing import STEP, Clock, plus, reads_time
+from .timing import STEP, PhaseClock, plus, reads_time
 
 DRAWS = ("random_sign", "uniform", "normal")
 
@@ -88,7 +89,7 @@ class PhaseLowering:
         for name, value in phase.set:
             self._set(name, value)
         steps = self._steps()
-        self.clock = Clock(at, self._dt(), self.timed, phase.until is not None)
+        self.clock = PhaseClock(at, self._dt(), self.timed, phase.until is not None)
         if steps:
             self.clock.enter()
             if self.noisy:
@@ -154,7 +155,7 @@ class PhaseLowering:
 
     # --- the loop ------------------------------------------------------------------------------
 
-    def _loop(self, steps: int) -> Loop:
+    def _loop(self, steps: int) -> StepLoop:
         at, clock = self.at, self.clock
 
         def body() -> None:
@@ -175,7 +176,7 @@ class PhaseLowering:
                 break
             entry &= end
         clock.again()
-        return Loop(steps, code, self.phase.until is not None, at.take())
+        return StepLoop(steps, code, self.phase.until is not None, at.take())
 
     def _count(self) -> None:
         """After the loop: the clock and the number of steps so far."""

@@ -25,7 +25,7 @@ from ...expressions.tree import (
     transform,
     walk,
 )
-from ...program import Draw, Map
+from ...instructions import Draw, Map
 from ..emitter import Emitter
 from ..transmission import Transmission
 

@@ -6,18 +6,20 @@ from ....compartments.tableaux import TABLEAUX, Tableau
 from ...circuit import Phase, Update
 from ...expressions.derivative import simplify
 from ...expressions.tree import Binary, Call, Compare, Expr, Load, Number, walk
-from ...program import Map
+from ...instructions import Map
 from ..emitter import Emitter
 from ..refusal import LoweringError
 from ..rules.plasticity import RuleCompiler
 from .slopes import Slopes
-from .timing import DT, Clock, plus, times
+from .timing import DT, PhaseClock, plus, times
 
 
 class Stepping:
     """Emits the turns of one phase; `learn`: weights with a rate of their own move, too."""
 
-    def __init__(self, at: Emitter, rules: RuleCompiler, phase: Phase, clock: Clock, learn: bool):
+    def __init__(
+        self, at: Emitter, rules: RuleCompiler, phase: Phase, clock: PhaseClock, learn: bool
+    ):
         self.at, self.rules, self.phase, self.clock = at, rules, phase, clock
         self.learn = learn and phase.plasticity
 

@@ -15,7 +15,7 @@ from ...expressions.tree import (
     transform,
     walk,
 )
-from ...program import Reduce
+from ...instructions import Reduce
 from ..emitter import Emitter, has_residual
 from .stepping import Stepping
 from .timing import plus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...circuit import Phase, Record
 from ...expressions.tree import Binary, Call, Compare, Expr, Load, Number
-from ...program import Branch, Store
+from ...instructions import Branch, Store
 from ..emitter import Emitter
 from .timing import plus, times
 

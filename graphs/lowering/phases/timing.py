@@ -67,7 +67,7 @@ def declare(at: Emitter) -> None:
         at.scalar(name)
 
 
-class Clock:
+class PhaseClock:
     """The clock of one phase.
 
     Args:

@@ -12,7 +12,7 @@ from ....compartments.optimizers import OPTIMIZERS
 from ...circuit import Synapse
 from ...expressions.parser import parse_expression, parse_statement
 from ...expressions.tree import Call, Expr, Load, Number, Reference, transform
-from ...program import Map, MatrixReduce
+from ...instructions import Map, MatrixReduce
 from ..emitter import Emitter
 from ..refusal import LoweringError
 

@@ -16,7 +16,7 @@ from math import prod
 from ...circuit import Synapse
 from ...expressions.derivative import differentiate, simplify
 from ...expressions.tree import Expr, Load, Number, Transmitted, Weight, transform
-from ...program import BatchReduce, Spread
+from ...instructions import BatchReduce, Spread
 from ..emitter import Emitter
 from ..transmission import Transmission
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ...circuit import Equation, LearnItem, Synapse, Update
 from ...expressions.derivative import simplify, summed
 from ...expressions.tree import Binary, Expr, Load, Number, Trace, Unary, Weight, transform, walk
-from ...program import BatchReduce, Instruction, Map, RankUpdate, RowReduce, Term
+from ...instructions import BatchReduce, Instruction, Map, RankUpdate, RowReduce, Term
 from ..emitter import Emitter
 from ..refusal import LoweringError
 from ..transmission import Transmission

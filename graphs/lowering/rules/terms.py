@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ...circuit import Synapse
 from ...expressions.tree import Binary, Expr, Load, Transmitted, transform, walk
-from ...program import BatchReduce, Map, Term
+from ...instructions import BatchReduce, Map, Term
 from ..emitter import Emitter
 from .factors import ONE, times
 
