@@ -11,6 +11,7 @@ Values at kinks stand here, once, and every engine inherits them:
 - `abs'(0) = sign(0) = 0`;
 - `min` and `max` of two equal numbers: the first argument is the one that counts;
 - `sign`, `round` and `floor` have derivative 0 everywhere;
+- `where(a, b, c)` has the derivatives of the one that is taken: 0 by a;
 - `exprel(0) = 1` and `exprel'(0) = 1/2`, the limits: there is no kink.
 
 `softmax` and the reductions have no derivative. `max` with one argument reduces over units, with
@@ -101,6 +102,11 @@ def largest(*arguments: Any) -> Any:
     return np.maximum(*arguments)
 
 
+def where(a: Any, b: Any, c: Any) -> Any:
+    """B where a is not 0, else c; what is not taken may be anything, also infinite."""
+    return np.where(np.asarray(a) != 0, b, c)
+
+
 def _identity(x: Any) -> Any:
     return +np.asarray(x)
 
@@ -122,6 +128,7 @@ _TABLE = (
     Function("cos", (1, 1), "elementwise", np.cos, "cosine of radians"),
     Function("min", (2, 2), "elementwise", np.minimum, "the smaller of two"),
     Function("max", (1, 2), "elementwise", largest, "the larger of two; of one: over units"),
+    Function("where", (3, 3), "elementwise", where, "b where a is not 0 (a condition), else c"),
     Function("round", (1, 1), "elementwise", np.round, "nearest integer, halves to even"),
     Function("floor", (1, 1), "elementwise", np.floor, "largest integer not above x"),
     Function("softmax", (1, 1), "vector", softmax, "exp(x_i) / sum_j exp(x_j) over units"),
@@ -167,6 +174,7 @@ DERIVATIVES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "cos": ("-sin(x)",),
         "min": ("a <= b", "a > b"),
         "max": ("a >= b", "a < b"),
+        "where": ("0", "a != 0", "a == 0"),
         "round": ("0",),
         "floor": ("0",),
     }

@@ -21,12 +21,7 @@ def clock(origin: Any, count: Any, dt: Any) -> Any:
     return origin + count * dt
 
 
-def either(holds: Any, yes: Any, no: Any) -> Any:
-    """`yes` where `holds` is not 0, else `no`."""
-    return np.where(holds != 0, yes, no)
-
-
-_INTERNAL: dict[str, Callable[..., Any]] = {"rounding": rounding, "clock": clock, "either": either}
+_INTERNAL: dict[str, Callable[..., Any]] = {"rounding": rounding, "clock": clock}
 _BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": np.add,
     "-": np.subtract,

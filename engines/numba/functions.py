@@ -387,7 +387,7 @@ def clock(origin: Any, count: Any, dt: Any) -> Any:
 
 
 @njit(**EXACT)
-def either(holds: Any, yes: Any, no: Any) -> Any:
+def where(holds: Any, yes: Any, no: Any) -> Any:
     """`yes` where `holds` is not 0, else `no`."""
     return yes if holds != 0 else no
 
@@ -438,7 +438,7 @@ NAMES = {
     "exprel": "f.exprel_{}",
     "rounding": "f.rounding",
     "clock": "f.clock",
-    "either": "f.either",
+    "where": "f.where",
     "abs": "abs",
     "log": "math.log",
     "sqrt": "math.sqrt",

@@ -236,15 +236,30 @@ class Assembler:
                 return self.two("sub", self.two("sub", x[0], x[1]), x[2])
             case "clock":
                 return self.two("add", x[0], self.two("mul", x[1], x[2]))
-            case "either":
-                other = self.two("mul", self.two("sub", 1.0, x[0]), x[2])
-                return self.two("add", self.two("mul", x[0], x[1]), other)
+            case "where":
+                return self._where(*x)
         return self._one(function, x[0])
 
     def _bound(self, op: str, a: Any, b: Any) -> Any:
         if isinstance(a, float) and not isinstance(b, float):
             a, b = b, a
         return self.two(op, a, b)
+
+    def _where(self, holds: Any, yes: Any, no: Any) -> Any:
+        """`yes` where `holds` is not 0, else `no`, whatever the other one is."""
+        if isinstance(holds, float):
+            return yes if holds != 0 else no
+        key = ("holds", holds)
+        if key not in self.known:
+            self._append(Node("ne", (holds, 0.0), self.nodes[holds].shape, torch.bool))
+            self.known[key] = len(self.nodes) - 1
+        return self._node("where", self.known[key], self._filled(yes), self._filled(no))
+
+    def _filled(self, value: Any) -> int:
+        """The node of a value, also of a number."""
+        if not isinstance(value, float):
+            return value
+        return self.tensor(torch.full((1, 1, 1), value, dtype=self.dtype, device=self.pool.device))
 
     def _exprel(self, x: Any) -> Any:
         """(e^x - 1) / x, 1 at 0; e^1000 is infinite, and inf/inf would be no number."""
@@ -276,10 +291,7 @@ class Assembler:
         self._changed(target)
 
     def _masked(self, target: Tensor, value: Any, where: Tensor) -> int:
-        if isinstance(value, float):
-            value = self.tensor(
-                torch.full((1, 1, 1), value, dtype=target.dtype, device=self.pool.device)
-            )
+        value = self._filled(value)
         old = self.tensor(target)
         node, dtype = self.nodes[value], self.nodes[old].dtype
         if node.dtype != dtype:

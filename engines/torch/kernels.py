@@ -60,7 +60,7 @@ _PLAIN = {
     "max": "tl.maximum({0}, {1}, propagate_nan=tl.PropagateNan.ALL)",
     "rounding": "(({0} - {1}) - {2})",
     "clock": "({0} + {1} * {2})",
-    "either": "tl.where({0} != 0.0, {1}, {2})",
+    "where": "tl.where({0} != 0.0, {1}, {2})",
     "logistic": "(1.0 / (1.0 + tl.exp(-{0})))",
     "sign": "(({0} > 0.0).to({dtype}) - ({0} < 0.0).to({dtype}))",
     "softplus": "(tl.maximum({0}, 0.0, propagate_nan=tl.PropagateNan.ALL)"

@@ -259,6 +259,8 @@ def _differentiate_call(expr: Call, by: Expr) -> Expr:
     inner = [differentiate(a, by) for a in expr.arguments]
     if all(is_number(d, 0) for d in inner):
         return ZERO
+    if expr.function == "where" and not expr.primed:  # 0 times what is not taken may be no number
+        return Call("where", (expr.arguments[0], *inner[1:]))
     if expr.primed:
         if expr.function not in DERIVATIVES:
             raise DerivativeError(f"{expr.function}' has no derivative")

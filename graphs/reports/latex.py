@@ -191,6 +191,9 @@ def _call(circuit: Circuit | None, home: Population | None, expr: Call) -> tuple
         return _POWER, f"{{{inside}}}^{{\\top}}"
     if expr.function == "copy":
         return _written(circuit, home, expr.arguments[0])
+    if expr.function == "where" and not expr.primed:
+        holds, yes, no = (_write(circuit, home, a) for a in expr.arguments)
+        return _ATOM, rf"\begin{{cases}}{yes} & {holds} \\ {no} & \text{{else}}\end{{cases}}"
     if expr.function == "sum":
         return _PRODUCT, rf"\textstyle\sum {_write(circuit, home, expr.arguments[0], _PRODUCT)}"
     name = f"\\{expr.function}" if expr.function in _FUNCTIONS else symbol(expr.function)

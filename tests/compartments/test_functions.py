@@ -11,8 +11,8 @@ from scipy import special
 from apical.compartments import DERIVATIVES, FUNCTIONS, kind_of
 
 NAMES = (
-    "identity tanh logistic relu softplus clip abs sign exp exprel log sqrt sin cos min max round "
-    "floor softmax sum mean norm len"
+    "identity tanh logistic relu softplus clip abs sign exp exprel log sqrt sin cos min max "
+    "where round floor softmax sum mean norm len"
 ).split()
 WITHOUT_DERIVATIVE = {"softmax", "sum", "mean", "norm", "len"}
 

@@ -249,7 +249,7 @@ def test_yes_means_every_function(tmp_path, engine):
     if engine == "torch":
         pytest.importorskip("torch")
     names = [name for name, f in FUNCTIONS.items() if f.kind in ("elementwise", "vector")]
-    more = {"clip": ", -1, 0.5", "min": ", 0.3", "max": ", 0.3"}
+    more = {"clip": ", -1, 0.5", "where": ", -1, 0.5", "min": ", 0.3", "max": ", 0.3"}
     lines = [f"      - z_{name} = {name}(r{more.get(name, '')})" for name in names]
     positive = ("log", "sqrt")
     lines = [

@@ -36,6 +36,7 @@ _FORMS = (
     lambda rng, a, b: f"log(1 + ({a})^2)",
     lambda rng, a, b: f"sqrt(1 + ({a})^2)",
     lambda rng, a, b: f"0.5*({a} {rng.choice(['<', '<=', '>', '>=', '!=', '=='])} {b} + 0.0137)",
+    lambda rng, a, b: f"where({a} {rng.choice(['<', '>='])} {b} + 0.0137, {a}, sin({b}))",
     lambda rng, a, b: f"g({a})",
     lambda rng, a, b: f"mix({a}, {b})",
     lambda rng, a, b: f"exprel(clip({a}, -1, 1))",

@@ -332,7 +332,7 @@ small.yaml:29:9: an update (`:=`) stands in the compartment 'soma'
 small.yaml:29:13: there is no function 'tahn'
           - r = tahn(u)
                 ^
-  expected: f, h, identity, tanh, logistic, relu, softplus, clip, abs, sign, exp, exprel, ... (25 in all)
+  expected: f, h, identity, tanh, logistic, relu, softplus, clip, abs, sign, exp, exprel, ... (26 in all)
   try: - r = tanh(u)""",
     ),
     (

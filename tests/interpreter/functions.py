@@ -74,6 +74,7 @@ ELEMENTWISE = {
     "sqrt": np.sqrt,
     "sin": np.sin,
     "cos": np.cos,
+    "where": lambda a, b, c: np.where(np.real(a) != 0, b, c),
     "min": smaller,
     "max": larger,
     "round": lambda u: np.rint(np.real(u)),

@@ -164,4 +164,4 @@ class PhaseClock:
 
 def _either(holds: Expr, yes: Expr, no: Expr) -> Expr:
     """One of two numbers; `holds` is 1 or 0."""
-    return Call("either", (holds, yes, no))
+    return Call("where", (holds, yes, no))
