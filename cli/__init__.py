@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from . import files, reports, runs
+from . import files, reports, runs, simulate, sweeps
 from .shared import app
 
-__all__ = ["app", "files", "main", "reports", "runs"]
+__all__ = ["app", "files", "main", "reports", "runs", "simulate", "sweeps"]
 
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 

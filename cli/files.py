@@ -64,8 +64,13 @@ def show(
             typer.echo(latex(circuit))
             return
         from ..graphs.reports.show import show as show_circuit
+        from .simulate import commands
 
+        words = [file]
+        words += [word for name in variant or [] for word in ("--variant", name)]
+        words += [word for text in sets or [] for word in ("--set", text)]
         typer.echo(show_circuit(circuit))
+        typer.echo("\n".join(["", "to run it", *(f"  {c}" for c in commands(words, circuit))]))
 
 
 @app.command()

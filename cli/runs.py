@@ -1,4 +1,4 @@
-"""Commands that run circuits: run, sweep, rerun."""
+"""Commands that train circuits: run, rerun."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from .shared import (
     app,
     load_circuit,
     refusals,
-    values,
 )
 
 
@@ -63,7 +62,7 @@ def run(
             task, data, epochs, batch, engine, seed, dtype, names, trace_samples, seeds, device
         )
         found, traces = experiment.perform(circuit, out is not None, _say_epoch)
-        score = {name: _number(v) for name, v in found.items()}
+        score = {name: number_of(v) for name, v in found.items()}
         spreads = {name: spread(v) for name, v in score.items()} if seeds > 1 else {}
         if out is not None and traces is not None:
             traces.save(out)
@@ -76,49 +75,10 @@ def run(
         typer.echo(", ".join(f"{name} {value}" for name, value in settings.items()))
         for name, value in score.items():
             for number, one in enumerate(value if seeds > 1 else [], seed):
-                typer.echo(f"seed {number}: test {name} {_text(one)}")
-            typer.echo(f"test {name}: {_spread(spreads[name]) if seeds > 1 else _text(value)}")
+                typer.echo(f"seed {number}: test {name} {text_of(one)}")
+            typer.echo(f"test {name}: {_spread(spreads[name]) if seeds > 1 else text_of(value)}")
         if out is not None:
             typer.echo(f"traces: {out}")
-
-
-@app.command()
-def sweep(
-    file: File,
-    sets: Annotated[
-        list[str], typer.Option("--set", metavar="NAME=V,V,...", help="Values to try; repeatable.")
-    ],
-    task: Annotated[str, typer.Option(help="digits, fashion or mnist.")] = "digits",
-    data: Annotated[str | None, typer.Option(help="Folder of the IDX files of a task.")] = None,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training set.")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="Samples presented at once.")] = 20,
-    engine: Annotated[str, typer.Option(help="numba, numpy or torch.")] = "numba",
-    replicas: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 1,
-    device: Device = None,
-    dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
-    variant: Variants = None,
-    as_json: Json = False,
-) -> None:
-    """Train a circuit with every combination of values and seeds, print the test accuracies."""
-    with refusals(as_json):
-        _check_run(task, data, engine, dtype, None, None)
-        from ..engines.simulation.sweep import Sweep
-        from ..models import tasks
-        from ..models.tasks.sizes import check_sizes
-
-        grid: dict[str, Any] = dict(values(s) for s in sets)
-        tried = list(grid)
-        grid["variants"] = [variant or []]
-        images = getattr(tasks, task)() if data is None else getattr(tasks, task)(data)
-        made = Sweep(file, grid, replicas, engine=engine, dtype=dtype, device=device)
-        for simulator in made.simulators:
-            check_sizes(simulator.circuit, images)
-        made.fit(images.train, epochs=epochs, batch=batch)
-        for row in made.evaluate(images.test):
-            del row["variants"]
-            row = {name: _number(value) for name, value in row.items()}
-            said = (f"{n} {v if n in tried or n == 'seed' else _text(v)}" for n, v in row.items())
-            typer.echo(json.dumps(row) if as_json else ", ".join(said))
 
 
 @app.command()
@@ -131,19 +91,19 @@ def rerun(
 ) -> None:
     """Make a run again from the manifest in its file; exit 1 if it is not the same, bit for bit."""
     with refusals(as_json):
-        _check_out(out)
+        check_out(out)
         from ..models.experiment import repeat
 
         again = repeat(file)
         if out is not None:
             again.traces.save(out)
-        score = {name: _number(v) for name, v in again.score.items()}
+        score = {name: number_of(v) for name, v in again.score.items()}
     facts = {"circuit": again.circuit.name, "same": not again.different}
     if as_json:
         typer.echo(json.dumps({**facts, **score, "different": again.different, "out": out}))
     else:
         for name, value in score.items():
-            typer.echo(f"test {name}: {_text(value)}")
+            typer.echo(f"test {name}: {text_of(value)}")
         for name, (then, now) in again.versions.items():
             typer.echo(f"{name} was {then}, is {now or 'not installed'}")
         said = f"not the same: {', '.join(again.different)}" if again.different else "the same bits"
@@ -161,22 +121,37 @@ def _check_run(
     record: list[str] | None,
 ) -> None:
     """Refuses before the training what would be refused after it."""
-    for option, value, allowed in (
-        ("--task", task, ("digits", "fashion", "mnist")),
-        ("--engine", engine, ("numba", "numpy", "torch")),
-        ("--dtype", dtype, (None, "float64", "float32")),
-    ):
-        if value not in allowed:
-            words = ", ".join(a for a in allowed if a)
-            raise Usage(f"{option} {value}: expected one of {words}")
-    if data is not None and task == "digits":
-        raise Usage("--data: the task digits comes with scikit-learn and takes no folder")
-    _check_out(out)
+    check_training(task, data)
+    check_engine(engine, dtype)
+    check_out(out)
     if out is None and record:
         raise Usage("--record needs --out FILE, the file the traces go to")
 
 
-def _check_out(out: str | None) -> None:
+def check_training(task: str, data: str | None) -> None:
+    """Refuses a task that there is not, or a folder for one that needs none."""
+    _check_words(("--task", task, ("digits", "fashion", "mnist")))
+    if data is not None and task == "digits":
+        raise Usage("--data: the task digits comes with scikit-learn and takes no folder")
+
+
+def check_engine(engine: str, dtype: str | None) -> None:
+    """Refuses an engine or a precision that there is not."""
+    _check_words(
+        ("--engine", engine, ("numba", "numpy", "torch")),
+        ("--dtype", dtype, (None, "float64", "float32")),
+    )
+
+
+def _check_words(*given: tuple[str, str | None, tuple[str | None, ...]]) -> None:
+    for option, value, allowed in given:
+        if value not in allowed:
+            words = ", ".join(a for a in allowed if a)
+            raise Usage(f"{option} {value}: expected one of {words}")
+
+
+def check_out(out: str | None) -> None:
+    """Refuses a file of traces that could not be written after the run."""
     if out is None:
         return
     place = Path(out)
@@ -188,7 +163,7 @@ def _check_out(out: str | None) -> None:
 
 def _say_epoch(entry: Mapping[str, Any]) -> None:
     """One line of progress, where it does not mix with the result."""
-    scores = {n: _text(_number(v)) for n, v in entry.items() if n not in ("epoch", "seconds")}
+    scores = {n: text_of(number_of(v)) for n, v in entry.items() if n not in ("epoch", "seconds")}
     told = "; ".join(f"test {name} {value}" for name, value in scores.items())
     typer.echo(f"epoch {entry['epoch']}: {told} ({entry['seconds']:.0f} s)", err=True)
 
@@ -198,11 +173,13 @@ def _spread(found: Mapping[str, float]) -> str:
     return f"{found['mean']:.4f} +- {found['sd']:.4f}, median {found['median']:.4f}"
 
 
-def _number(value: Any) -> Any:
+def number_of(value: Any) -> Any:
+    """Numbers of numpy as those of Python."""
     return value.tolist() if hasattr(value, "tolist") else value
 
 
-def _text(value: Any) -> str:
+def text_of(value: Any) -> str:
+    """A number with four decimals, several of them, or a word."""
     if isinstance(value, list):
-        return ", ".join(_text(v) for v in value)
+        return ", ".join(text_of(v) for v in value)
     return f"{value:.4f}" if isinstance(value, float) else str(value)

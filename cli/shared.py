@@ -111,12 +111,31 @@ def assignment(text: str) -> tuple[str, Any]:
 
 
 def values(text: str) -> tuple[str, list[Any]]:
-    """`h=0.02,0.05`, `sizes=[64,32,10],[64,64,10]` as a name and the values to try."""
+    """`h=0.02,0.05`, `sizes=[64,32,10],[64,64,10]`, `I=linspace(0,3,61)`: a name, values to try."""
     name, sign, given = text.partition("=")
+    if ladder := re.fullmatch(r"\s*(linspace|geomspace)\(([^,]+),([^,]+),([^,]+)\)\s*", given):
+        return name.strip(), _ladder(text, *ladder.groups())
     parts = re.findall(r"\[[^\]]*\]|[^,]+", given)
     if not sign or not parts:
         raise Usage(f"--set {text!r}: expected NAME=VALUE,VALUE, as in --set h=0.02,0.05")
     return name.strip(), [assignment(f"{name}={part}")[1] for part in parts]
+
+
+def _ladder(text: str, word: str, first: str, last: str, count: str) -> list[float]:
+    """Evenly spaced values, or values with equal ratios, both ends among them."""
+    import numpy as np
+
+    try:
+        a, b, n = float(first), float(last), int(count)
+        if n < 1 or (word == "geomspace" and a * b <= 0):
+            raise ValueError(text)
+        return [
+            float(v) for v in {"linspace": np.linspace, "geomspace": np.geomspace}[word](a, b, n)
+        ]
+    except ValueError:
+        raise Usage(
+            f"--set {text!r}: expected {word}(first,last,count), as in --set 'I=linspace(0,3,61)'"
+        ) from None
 
 
 def _value(text: str) -> Any:

@@ -19,6 +19,8 @@ import numpy as np
 from ...graphs.circuit import Circuit
 from ...graphs.load import load
 from ...graphs.lower import lower
+from ...traces.reductions import reduced
+from ...traces.traces import Traces
 from .given import seeds_of, whole
 from .history import History
 from .simulator import Simulator
@@ -111,6 +113,48 @@ class Sweep:
             }
             for point in self.points
         ]
+
+    def run(self, protocol: str = "train", **options: Any) -> list[Traces]:
+        """Runs a protocol at every point (see `Simulator.run`); the traces of each group.
+
+        Replicas of the traces are points of the group; `rows` puts all into the order of the grid.
+        """
+        return [simulator.run(protocol, **options) for simulator in self.simulators]
+
+    def rows(self, runs: Sequence[Traces], *reductions: str) -> list[dict[str, Any]]:
+        """A row for each point and sample of what `run` gave: values, seed, reduced records.
+
+        A record "E.r" reduced by `last` is "E.r last", a number, or a list where there are units.
+
+        Args:
+            runs: What `run` gave.
+            reductions: `last`, `mean`, `min`, `max`, `sd`; default `last`.
+
+        Raises:
+            ValueError: Another reduction.
+        """
+        parts = {
+            id(simulator): {how: reduced(traces, how) for how in reductions or ("last",)}
+            for simulator, traces in zip(self.simulators, runs, strict=True)
+        }
+        found = []
+        for point in self.points:
+            held = parts[id(point.simulator)]
+            samples = {
+                len(array[point.replica]) for part in held.values() for array in part.values()
+            }
+            for sample in range(max(samples, default=0)):
+                row = {**point.values, "seed": point.seed}
+                if samples != {1}:
+                    row["sample"] = sample
+                for how, part in held.items():
+                    for name, array in part.items():
+                        values = np.atleast_1d(array[point.replica, sample])
+                        row[f"{name} {how}"] = (
+                            values.tolist() if len(values) > 1 else float(values[0])
+                        )
+                found.append(row)
+        return found
 
 
 def _seeds(given: Any) -> tuple[int, ...]:

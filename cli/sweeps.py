@@ -1,0 +1,156 @@
+"""The command `sweep`: a circuit at every combination of values, trained or simulated."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .runs import check_engine, check_training, number_of
+from .shared import Device, File, Json, Usage, Variants, app, refusals, values
+from .simulate import GivenStreams, Records, Samples, chosen_protocol, records_of, streams_of
+
+
+@app.command()
+def sweep(
+    file: File,
+    sets: Annotated[
+        list[str],
+        typer.Option(
+            "--set",
+            metavar="NAME=V,V,...",
+            help="Values to try, or linspace(a,b,n), geomspace(a,b,n); repeatable.",
+        ),
+    ],
+    task: Annotated[str, typer.Option(help="digits, fashion or mnist.")] = "digits",
+    data: Annotated[str | None, typer.Option(help="Folder of the IDX files of a task.")] = None,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training set.")] = 1,
+    batch: Annotated[int, typer.Option(min=1, help="Samples presented at once.")] = 20,
+    protocol: Annotated[
+        str | None, typer.Option(help="Simulate this protocol instead of training.")
+    ] = None,
+    stream: GivenStreams = None,
+    samples: Samples = None,
+    learn: Annotated[bool, typer.Option("--learn", help="Rules act in the protocol.")] = False,
+    record: Records = None,
+    reduce: Annotated[
+        list[str] | None,
+        typer.Option(metavar="HOW", help="last, mean, min, max or sd of records; repeatable."),
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option(metavar="FILE.csv", help="The table goes here, too.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="numba, numpy or torch.")] = "numba",
+    replicas: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 1,
+    device: Device = None,
+    dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
+    variant: Variants = None,
+    as_json: Json = False,
+) -> None:
+    """Train or simulate a circuit with every combination of values and seeds, print a table."""
+    with refusals(as_json):
+        check_engine(engine, dtype)
+        _check_table(out)
+        from ..engines.simulation.sweep import Sweep
+
+        grid: dict[str, Any] = dict(values(s) for s in sets)
+        tried = [*grid, "seed", "sample"]
+        grid["variants"] = [variant or []]
+        options = {"engine": engine, "dtype": dtype, "device": device}
+        if protocol is None:
+            check_training(task, data)
+            rows = _trained(Sweep(file, grid, replicas, **options), task, data, epochs, batch)
+        else:
+            _check_reductions(reduce)
+            made = Sweep(file, grid, replicas, **options)
+            rows = _simulated(made, protocol, stream or [], samples, learn, record, reduce or [])
+        for row in rows:
+            del row["variants"]
+        rows = [{name: number_of(value) for name, value in row.items()} for row in rows]
+        if out is not None:
+            _write(rows, out)
+    for row in rows:
+        said = (f"{n} {v if n in tried else _said(v)}" for n, v in row.items())
+        typer.echo(json.dumps(row) if as_json else ", ".join(said))
+    if out is not None and not as_json:
+        typer.echo(f"table: {out}")
+
+
+def _trained(
+    made: Any, task: str, data: str | None, epochs: int, batch: int
+) -> list[dict[str, Any]]:
+    """The test scores of each point, after training."""
+    from ..models import tasks
+    from ..models.tasks.sizes import check_sizes
+
+    images = getattr(tasks, task)() if data is None else getattr(tasks, task)(data)
+    for simulator in made.simulators:
+        check_sizes(simulator.circuit, images)
+    made.fit(images.train, epochs=epochs, batch=batch)
+    return made.evaluate(images.test)
+
+
+def _simulated(
+    made: Any,
+    protocol: str,
+    texts: list[str],
+    samples: int | None,
+    learn: bool,
+    record: list[str] | None,
+    reductions: list[str],
+) -> list[dict[str, Any]]:
+    """The reduced records of each point."""
+    circuit = made.simulators[0].circuit
+    chosen = chosen_protocol(circuit, protocol)
+    arrays, count = streams_of(circuit, chosen, texts, 0, samples, learn)
+    runs = made.run(
+        chosen,
+        learn=learn,
+        record=records_of(circuit, record),
+        samples=None if arrays else count,
+        **arrays,
+    )
+    return made.rows(runs, *reductions)
+
+
+def _said(value: Any) -> str:
+    return ", ".join(map(_said, value)) if isinstance(value, list) else f"{value:.6g}"
+
+
+def _check_reductions(given: list[str] | None) -> None:
+    from ..traces.reductions import REDUCTIONS
+
+    for word in given or []:
+        if word not in REDUCTIONS:
+            raise Usage(f"--reduce {word}: expected one of {', '.join(REDUCTIONS)}")
+
+
+def _check_table(out: str | None) -> None:
+    if out is None:
+        return
+    place = Path(out)
+    if place.suffix.lower() != ".csv":
+        raise Usage(f"--out {out}: expected a name that ends in .csv")
+    if not place.parent.is_dir():
+        raise Usage(f"--out {out}: the folder {str(place.parent)!r} does not exist")
+
+
+def _write(rows: list[dict[str, Any]], out: str) -> None:
+    """A line for each row; a list of units is a column for each."""
+    import pandas
+
+    from ..traces.atomic import replacing
+    from ..traces.table import plain
+
+    flat = [
+        {
+            plain(f"{name}[{unit}]" if isinstance(value, list) else name): one
+            for name, value in row.items()
+            for unit, one in enumerate(value if isinstance(value, list) else [value])
+        }
+        for row in rows
+    ]
+    with replacing(out) as draft:
+        pandas.DataFrame(flat).to_csv(draft, index=False)
