@@ -87,9 +87,13 @@ def check_sets(names: Names) -> None:
             )
 
 
-def check_unused(root: MappingNode, names: Names) -> None:
-    """Warn of parameters and streams that no text of the file names, in any variant."""
+def check_unused(root: MappingNode, library: Mapping[str, MappingNode], names: Names) -> None:
+    """Warn of parameters and streams that no text of the file names, in any variant.
+
+    A cell of the library that the file names speaks for it.
+    """
     used = _names_used(root)
+    used |= set(_words(cell for name, cell in library.items() if name in used))
     for base in names.parameters.bases():
         if base not in used:
             key = names.parameters.key(base)

@@ -54,7 +54,7 @@ TABLE = {
         "F": "local",
         "B": "two-cell",
         "count": "fixed",
-        "shunt": "fixed",
+        "inhibit": "fixed",
     },
     ("ep",): {"W": "local", "back": "transport", "layer.bias": "local"},
     ("ep", "symmetric"): {"W": "local", "back": "transport", "layer.bias": "local"},
