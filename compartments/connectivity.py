@@ -17,24 +17,32 @@ import numpy as np
 class Connectivity:
     """One kind of connection.
 
-    `shape(n_post, n_pre)` is the shape of the weight array without a bias; `refuse(n_post, n_pre)`
-    says what is wrong with these unit counts, or None. `init` is the initialiser when the file
-    states none.
+    Attributes:
+        name: The word of the file.
+        init: The initialiser where the file states none, or a number.
+        text: Which units are joined, in words.
+        refuse: `refuse(n_post, n_pre)` says what is wrong with these unit counts, or None.
+        elementwise: Unit i is joined to unit i alone, and the weights are a row, (n,); otherwise
+            they are a matrix, (post, pre).
+        off_diagonal: No unit is joined to the one of its own number; the diagonal is 0.
+        bias: Whether there can be a bias, a last column.
     """
 
     name: str
     init: str
-    shape: Callable[[int, int], tuple[int, ...]]
-    refuse: Callable[[int, int], str | None]
     text: str
+    refuse: Callable[[int, int], str | None]
+    elementwise: bool = False
+    off_diagonal: bool = False
+    bias: bool = False
 
+    def shape(self, n_post: int, n_pre: int) -> tuple[int, ...]:
+        """The shape of the weight array, the bias counted as presynaptic unit."""
+        return (n_post,) if self.elementwise else (n_post, n_pre)
 
-def _matrix(n_post: int, n_pre: int) -> tuple[int, ...]:
-    return (n_post, n_pre)
-
-
-def _row(n_post: int, n_pre: int) -> tuple[int, ...]:
-    return (n_post,)
+    def connections(self, n_pre: int) -> int:
+        """How many connections reach one postsynaptic unit from `n_pre` units, bias counted."""
+        return 1 if self.elementwise else n_pre - self.off_diagonal
 
 
 def _any(n_post: int, n_pre: int) -> str | None:
@@ -56,12 +64,16 @@ def _one_pre(n_post: int, n_pre: int) -> str | None:
 
 
 _TABLE = (
-    Connectivity("dense", "xavier_uniform", _matrix, _any, "every unit to every unit"),
-    Connectivity("one_to_one", "1", _row, _equal, "unit i to unit i"),
-    Connectivity("all_but_self", "0", _matrix, _equal, "every unit to every other; diagonal 0"),
-    Connectivity("all_to_one", "1", _matrix, _one_post, "every unit to the only target"),
-    Connectivity("one_to_all", "1", _matrix, _one_pre, "the only source to every unit"),
+    Connectivity("dense", "xavier_uniform", "every unit to every unit", _any, bias=True),
+    Connectivity("one_to_one", "1", "unit i to unit i", _equal, elementwise=True),
+    Connectivity(
+        "all_but_self", "0", "every unit to every other; diagonal 0", _equal, off_diagonal=True
+    ),
+    Connectivity("all_to_one", "1", "every unit to the only target", _one_post),
+    Connectivity("one_to_all", "1", "the only source to every unit", _one_pre),
 )
+DEFAULT = "dense"
+LATER = ("sparse", "indices", "convolution", "pooling")  # reserved words of the language
 
 CONNECTIVITY: Mapping[str, Connectivity] = MappingProxyType({kind.name: kind for kind in _TABLE})
 
@@ -70,24 +82,25 @@ def weight_shape(kind: str, n_post: int, n_pre: int, bias: bool = False) -> tupl
     """The shape of the weight array: (post, pre), a bias adding a last column; (n,) one to one.
 
     Raises ValueError with the reason when the counts do not fit the kind, or when a bias is asked
-    of a kind other than dense.
+    of a kind that has none.
     """
     connectivity = CONNECTIVITY[kind]
     reason = connectivity.refuse(n_post, n_pre)
     if reason is not None:
         raise ValueError(f"connect: {kind} {reason}")
-    if bias and kind != "dense":
-        raise ValueError(f"bias: true needs connect: dense, not {kind}")
+    if bias and not connectivity.bias:
+        biased = " or ".join(other.name for other in _TABLE if other.bias)
+        raise ValueError(f"bias: true needs connect: {biased}, not {kind}")
     return connectivity.shape(n_post, n_pre + bias)
 
 
 def weight_mask(kind: str, n_post: int, n_pre: int) -> np.ndarray | None:
     """Where a weight may differ from 0, as (post, pre); None where it may everywhere."""
-    if kind == "all_but_self":
+    if CONNECTIVITY[kind].off_diagonal:
         return ~np.eye(n_post, n_pre, dtype=bool)
     return None
 
 
 def is_autapse(kind: str, source: str, target: str) -> bool:
-    """Whether this is a population's one-to-one connection with itself."""
-    return kind == "one_to_one" and source == target
+    """Whether this is a population's connection of each unit with itself alone."""
+    return CONNECTIVITY[kind].elementwise and source == target

@@ -35,6 +35,11 @@ class UpdateRule:
     scalars: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
 
+    @property
+    def plain(self) -> bool:
+        """Whether a change depends on no earlier one."""
+        return not self.states and not self.scalars
+
 
 RATE = Range(0, example=0.01)
 

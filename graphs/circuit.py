@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from ..compartments.connectivity import CONNECTIVITY, Connectivity
+from ..compartments.optimizers import OPTIMIZERS, UpdateRule
 from .diagnostics import CircuitError, Diagnostic
-from .expressions.tree import Expr, Variable
+from .expressions.tree import Expr, Number, Variable
 
 if TYPE_CHECKING:
     import networkx
@@ -74,19 +76,32 @@ class Population:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """`sgd(lr)`, `momentum(lr, mu)`, `nesterov(lr, mu)`, `adam(lr, b1, b2, eps)`, `mq(...)`."""
+    """An optimizer with the arguments that the file gives: `momentum(0.1)`."""
 
     kind: str
     arguments: tuple[Expr, ...]
+
+    @property
+    def rule(self) -> UpdateRule:
+        """What `kind` stands for."""
+        return OPTIMIZERS[self.kind]
+
+    @property
+    def parameters(self) -> dict[str, Expr]:
+        """Every parameter of the rule with its argument, or its default."""
+        given = dict(zip(self.rule.parameters, self.arguments, strict=False))
+        defaults = self.rule.parameters.items()
+        return {name: given.get(name, Number(default or 0.0)) for name, default in defaults}
 
 
 @dataclass(frozen=True)
 class Synapse:
     """One member of a synapse family, from `source` to `target`.
 
-    `shape` is (post, pre), pre counting the bias unit; (n,) for connect "one_to_one". `rule` holds
-    `Update`s of "w" and `Equation`s (`dw/dt = E`, variable "w"); `trace` holds `Equation`s.
-    `weight` is None, or the live expression that stands for the weight (then there is no `init`).
+    `shape` is (post, pre), pre counting the bias unit; (n,) where `connection` is elementwise.
+    `rule` holds `Update`s of "w" and `Equation`s (`dw/dt = E`, variable "w"); `trace` holds
+    `Equation`s. `weight` is None, or the live expression that stands for the weight (then there
+    is no `init`).
     """
 
     name: str
@@ -94,7 +109,7 @@ class Synapse:
     index: int | None
     source: tuple[str, str]  # population, variable
     target: tuple[str, str, str | None]  # population, compartment, port
-    connect: str  # dense one_to_one all_but_self all_to_one one_to_all
+    connect: str  # a row of `compartments.connectivity`
     shape: tuple[int, ...]
     init: Expr | None
     weight: Expr | None = None
@@ -107,6 +122,11 @@ class Synapse:
     optimizer: Optimizer | None = None
     init_stated: bool = True
     check: str | None = None  # a property of the weights, `compartments.properties`
+
+    @property
+    def connection(self) -> Connectivity:
+        """What `connect` says of the weights."""
+        return CONNECTIVITY[self.connect]
 
 
 @dataclass(frozen=True)

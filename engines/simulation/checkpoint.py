@@ -71,7 +71,7 @@ def _check_finite(simulator: Core, name: str, array: np.ndarray) -> None:
     synapse = simulator.circuit.synapses.get(name)
     what = f"{name} of unit {unit}"
     if synapse is not None:
-        post = unit if synapse.connect == "one_to_one" else place[1]
+        post = unit if synapse.connection.elementwise else place[1]
         what = f"weight {name} of connection (post {post}, pre {unit})"
     raise ValueError(
         f"{what} is {number}: such a simulator is not saved, since nothing could be learnt from "

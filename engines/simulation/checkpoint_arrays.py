@@ -121,7 +121,7 @@ def _refuse_unknown(file: Checkpoint, name: str, known: list[str], made: Core) -
 
 def _check_diagonals(file: Checkpoint, made: Core) -> None:
     for name, synapse in made.circuit.synapses.items():
-        if synapse.connect == "all_but_self" and synapse.weight is None:
+        if synapse.connection.off_diagonal and synapse.weight is None:
             if np.any(np.diagonal(file.arrays[name], axis1=1, axis2=2)):
                 file.refuse(f"array {name!r}", "connects all but self: its diagonal must be 0")
 

@@ -12,7 +12,7 @@ from ..presentation import Arrays
 def weights_of(circuit: Circuit, memory: Arrays) -> Arrays:
     """Weights by synapse: (replica, post, pre), or (replica, unit) of one to one."""
     return {
-        name: memory[name][:, 0] if synapse.connect == "one_to_one" else memory[name]
+        name: memory[name][:, 0] if synapse.connection.elementwise else memory[name]
         for name, synapse in circuit.synapses.items()
         if synapse.weight is None
     }
@@ -24,7 +24,7 @@ def check_weight(circuit: Circuit, name: str, new: np.ndarray) -> None:
     Raises:
         ValueError: A weight of an autapse where there is none.
     """
-    if circuit.synapses[name].connect == "all_but_self":
+    if circuit.synapses[name].connection.off_diagonal:
         if np.any(np.diagonal(new, axis1=-2, axis2=-1)):
             raise ValueError(f"weight {name!r} connects all but self: its diagonal must be 0")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ...compartments.connectivity import CONNECTIVITY, weight_mask
+from ...compartments.connectivity import weight_mask
 from ...compartments.initialisers import INITIALISERS, draw
 from ...graphs.circuit import Circuit, Synapse
 from ...graphs.expressions.constants import Value, evaluate
@@ -108,6 +108,7 @@ def _initial(
     n_pre = circuit.populations[synapse.source[0]].size
     n_post = circuit.populations[synapse.target[0]].size
     init = synapse.init
+    assert init is not None  # of a weight of its own
 
     def leaf(node: Expr) -> Any:
         if isinstance(node, WeightOf):
@@ -143,14 +144,7 @@ def _initial(
     def load(node: Load) -> np.ndarray:
         return arrays[node.buffer]
 
-    if init is None:
-        default = CONNECTIVITY[synapse.connect].init
-        if default in INITIALISERS:
-            start: Any = draw(str(default), (), synapse.shape, n_pre, n_post, stream)
-        else:
-            start = float(default)
-    else:
-        start = value(drawn_all(init), load, leaf)
+    start = value(drawn_all(init), load, leaf)
     result = np.array(np.broadcast_to(np.asarray(start, dtype=np.float64), synapse.shape))
     mask = weight_mask(synapse.connect, n_post, n_pre)
     return result if mask is None else result * mask

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ...compartments.functions import DERIVATIVES, FUNCTIONS
 from ..expressions.derivative import DerivativeError, differentiate, simplify
 from ..expressions.parser import parse_expression, parse_signature
-from ..expressions.tree import Call, Expr, Reference, transform, walk
+from ..expressions.tree import Call, Expr, Reference, named, walk
 from ..reading.budget import INLINED
 from ..reading.nodes import MappingNode, ScalarNode
 from ..reading.problems import Skip
@@ -129,7 +129,7 @@ class Functions(FunctionTable):
                 return NOTHING
         _must_be_small(body, call, scope)
         values = dict(zip(definition.arguments, call.arguments, strict=True))
-        found = transform(body, lambda n: values[n.name] if isinstance(n, Reference) else None)
+        found = named(body, values)
         _must_be_small(found, call, scope)
         return found
 

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from ...compartments.initialisers import INITIALISERS
-from ...compartments.optimizers import OPTIMIZERS
 from ...compartments.ranges import ORDERED, POSITIVE, Range
 from ..circuit import Phase, Population, Protocol, Synapse
 from ..diagnostics import Place
@@ -248,7 +247,7 @@ def _optimizer(synapse: Synapse, names: Names) -> Iterator[Stated]:
     scalar = names.synapses[synapse.name].entry.scalar("optimizer")
     if synapse.optimizer is None or scalar is None:
         return
-    rule = OPTIMIZERS[synapse.optimizer.kind]
+    rule = synapse.optimizer.rule
     for (name, allowed), expr in zip(
         ((n, rule.ranges[n]) for n in rule.parameters), synapse.optimizer.arguments, strict=False
     ):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...compartments.connectivity import CONNECTIVITY, weight_shape
+from ...compartments.connectivity import CONNECTIVITY, DEFAULT, LATER, weight_shape
 from ...compartments.optimizers import OPTIMIZERS
 from ...compartments.properties import PROPERTIES
 from ..circuit import Equation, Optimizer, Synapse, Update
@@ -15,7 +15,7 @@ from ..expressions.parser import (
 )
 from ..expressions.tree import Call, Expr, Number, Reference
 from ..reading.budget import PART
-from ..reading.keys import CONNECT_LATER, SYNAPSE, is_null, required, texts
+from ..reading.keys import SYNAPSE, is_null, required, texts
 from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ..reading.problems import Skip, base_name, nearest
 from .constant_scope import ConstantScope
@@ -144,11 +144,11 @@ def _target(
 def _connect(entry: MappingNode, names: Names) -> str:
     node = entry.scalar("connect")
     if node is None or is_null(node):
-        return "dense"
+        return DEFAULT
     if node.text in CONNECTIVITY:
         return node.text
     word = node.text.partition("(")[0].strip()
-    if word in CONNECT_LATER:
+    if word in LATER:
         names.problems.fail(
             node.place,
             f"`connect: {word}` is a word of the language that is not built yet",

@@ -9,7 +9,7 @@ stands in the text) takes no part in comparison.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cache
 from typing import Any
@@ -224,6 +224,11 @@ def walk(node: Expr) -> Iterator[Expr]:
     yield node
     for child in children(node):
         yield from walk(child)
+
+
+def named(node: Expr, names: Mapping[str, Expr]) -> Expr:
+    """The expression with operands in place of the names as written."""
+    return transform(node, lambda n: names[n.name] if isinstance(n, Reference) else None)
 
 
 def transform(node: Expr, function: Callable[[Expr], Expr | None]) -> Expr:

@@ -47,7 +47,7 @@ class Buffers:
         """The buffer of a synapse's own weight."""
         shape = (
             ("row", *synapse.shape)
-            if synapse.connect == "one_to_one"
+            if synapse.connection.elementwise
             else ("matrix", *synapse.shape)
         )
         return self.buffer(synapse.name, "weight", *shape)
@@ -87,5 +87,5 @@ class Buffers:
         if synapse.name in self.apart:
             each = f"{synapse.name}.{name}{EACH}"
             return self.buffer(each, "state", "unit", prod(synapse.shape))
-        kind = "row" if synapse.connect == "one_to_one" else "matrix"
+        kind = "row" if synapse.connection.elementwise else "matrix"
         return self.buffer(f"{synapse.name}.{name}", "trace", kind, *synapse.shape)

@@ -129,9 +129,9 @@ class Emitter(Buffers):
                 return self._softmax(argument, synapse)
             case Call(function=function, arguments=(argument,)) if function in REDUCTIONS:
                 return self._reduction(function, self._inner(argument, synapse))
-            case Weight() if synapse is not None and synapse.connect == "one_to_one":
+            case Weight() if synapse is not None and synapse.connection.elementwise:
                 return Load(self.weight(synapse))
-            case Transmitted() if synapse is not None and synapse.connect == "one_to_one":
+            case Transmitted() if synapse is not None and synapse.connection.elementwise:
                 return Load(self.sent(synapse))
             case Trace(name=name) if synapse is not None:
                 return Load(self.trace(synapse, name))

@@ -151,7 +151,7 @@ class Ends:
                 f"{synapse.name}: `weight` must be a number, or another synapse's weight or its "
                 f"transpose, times a number"
             )
-        hollow = synapse.connect == "all_but_self"
+        hollow = synapse.connection.off_diagonal
         return (RankUpdate(name, self.at.translate(synapse.weight), off_diagonal=hollow),)
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from ..circuit import Circuit, Equation, Synapse, Update
 from ..expressions.constants import NotConstantError, Value, evaluate
+from ..expressions.parser import parse_statement
 from ..expressions.tree import (
     Binary,
     Expr,
@@ -32,6 +33,7 @@ from ..expressions.tree import (
     Transmitted,
     Variable,
     Weight,
+    named,
     transform,
 )
 from .magnitude import Magnitude
@@ -168,7 +170,7 @@ def lost(before: np.ndarray, after: np.ndarray, dtype: str = "float32") -> float
 def _hazard(
     synapse: Synapse, weights: np.ndarray, values: Mapping[str, Value], dtype: str
 ) -> Hazard | None:
-    if synapse.optimizer is not None and synapse.optimizer.kind != "sgd":
+    if synapse.optimizer is not None and not synapse.optimizer.rule.plain:
         return None
     some = weights[weights != 0].reshape(-1)
     some = some[:: max(1, len(some) // MANY)]
@@ -190,16 +192,23 @@ def _hazard(
 def _rested(synapse: Synapse, weight: float, values: Mapping[str, Value]) -> float:
     """The weight after its rules have acted once with every activity at 0."""
     start = weight
+
+    def number(expr: Expr) -> float:
+        found = evaluate(expr, lambda name: values[name])
+        if isinstance(found, tuple):
+            raise NotConstantError("a list stands where one number is needed", expr)
+        return found
+
     for rule in synapse.rule:
         if not isinstance(rule, Update):
             raise NotConstantError("a differential equation has no single change", rule.right)
-        right = evaluate(_at_rest(rule.right, weight), lambda name: values[name])
-        if isinstance(right, tuple):
-            raise NotConstantError("a list stands where one number is needed", rule.right)
+        right = number(_at_rest(rule.right, weight))
         weight = {":=": right, "+=": weight + right, "-=": weight - right}[rule.kind]
     if synapse.optimizer is not None:
-        rate = evaluate(synapse.optimizer.arguments[0], lambda name: values[name])
-        weight = start + (weight - start) * (rate if isinstance(rate, float) else 1.0)
+        names = {"w": Number(start), "g": Number(weight - start), **synapse.optimizer.parameters}
+        for line in synapse.optimizer.rule.statements:
+            right = named(parse_statement(line).right, names)
+            weight = number(right)
     return weight
 
 

@@ -74,13 +74,13 @@ class Reductions:
     def _whole(self, function: str, value: Expr, of: tuple) -> Expr:
         """One reduction; means and norms are made of sums."""
         synapse: Synapse = of[0]
-        if synapse.connect == "one_to_one":  # one connection
+        if synapse.connection.elementwise:  # one connection
             return {"norm": Call("abs", (value,)), "softmax": Number(1.0)}.get(function, value)
-        count = synapse.shape[1] - (synapse.connect == "all_but_self")
+        count = synapse.connection.connections(synapse.shape[1])
         if not count:
             raise LoweringError(
                 f"{synapse.name}: `{function}` runs over the connections of a cell, and with "
-                f"`connect: all_but_self` and one unit there are none"
+                f"`connect: {synapse.connect}` and one unit there are none"
             )
         match function:
             case "mean":
@@ -115,7 +115,7 @@ class Reductions:
                 f"activity, and the line before changes `w`; it can stand in the first line only"
             )
         post = any(n.axis == "post" for n in shapes) or "matrix" in shapes.values()
-        if weighs or post or synapse.connect == "all_but_self":
+        if weighs or post or synapse.connection.off_diagonal:
             return self._pairs(op, value, over, synapse)
         return self._samples(op, value, over, synapse)
 
@@ -140,7 +140,7 @@ class Reductions:
         element: Expr = Load(name) if factor is None else Binary("*", factor, Load(name))
         value = transform(over, lambda n: element if isinstance(n, Weight) else None)
         post, pre = synapse.shape
-        hollow = synapse.connect == "all_but_self"
+        hollow = synapse.connection.off_diagonal
         if later is not None:
             row = at.buffer(f"{op}({synapse.name})~{len(at.buffers)}", "scratch", "row", post)
             later.append(RowReduce(row, op, value, (post, pre), hollow))
@@ -163,7 +163,7 @@ class Reductions:
         if synapse.bias:
             ended = ends.at_bias(value, synapse)
             bias = scaled(ends.pairwise(ended, synapse))
-        hollow = synapse.connect == "all_but_self"
+        hollow = synapse.connection.off_diagonal
         size = at.population(synapse.target[0]).size
         pair = PairwiseSum("", weight, source, scaled(over), transposed, op, bias, hollow)
         name, known = at.temporary(("pairs", pair), op, "algebraic", "unit", size)

@@ -67,7 +67,7 @@ def _moving(protocol: Protocol) -> list[Phase]:
 
 def _separable(synapse: Synapse) -> bool:
     """Whether each sample can have traces of its own."""
-    if synapse.connect == "one_to_one":
+    if synapse.connection.elementwise:
         return True
     updates = [r.right for r in synapse.rule if not isinstance(r, Equation)]
     later = [

@@ -39,7 +39,7 @@ class Transmission:
     def current(self, synapse: Synapse, name: str) -> tuple[Instruction, ...]:
         """The instructions that make the current of a synapse, the buffer `name`."""
         at = self.at
-        if synapse.connect == "one_to_one":
+        if synapse.connection.elementwise:
             weight = self._row(synapse)
             current = synapse.current or Binary("*", Weight(), Transmitted())
             current = self.reductions.of(current, synapse)
@@ -61,7 +61,7 @@ class Transmission:
         columns = int(self.at.buffers[weight].shape[2])
         if not transposed and columns != synapse.shape[-1]:
             return False  # the array has a bias column that is not this synapse's
-        return synapse.connect != "all_but_self" or self._hollow(synapse)
+        return not synapse.connection.off_diagonal or self._hollow(synapse)
 
     def _hollow(self, synapse: Synapse) -> bool:
         """Whether the array behind a live weight has a diagonal of 0."""
@@ -69,7 +69,7 @@ class Transmission:
         names = {n.synapse for n in walk(synapse.weight) if isinstance(n, WeightOf)}
         others = [self.at.circuit.synapses[name] for name in names]
         return all(
-            other.connect == "all_but_self" and (other.weight is None or self._hollow(other))
+            other.connection.off_diagonal and (other.weight is None or self._hollow(other))
             for other in others
         )
 
@@ -91,7 +91,7 @@ class Transmission:
             scaled(self.ends.pairwise(current, synapse)),
             transposed,
             bias=bias,
-            off_diagonal=synapse.connect == "all_but_self",
+            off_diagonal=synapse.connection.off_diagonal,
         )
 
     # --- weights -------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ...compartments.connectivity import CONNECTIVITY
+from ...compartments.connectivity import CONNECTIVITY, DEFAULT
 from ...compartments.properties import PROPERTIES
 from ...compartments.roles import ROLES
 from .keys import CELL_WORDS, METHODS, PHASE, POPULATION, SYNAPSE, TOP, Keys
@@ -44,7 +44,7 @@ MEANING = {
     "a synapse": {
         "from": "`population.variable`: what is sent.",
         "to": "`population.compartment`, or `population.compartment.port`.",
-        "connect": "Which units are joined; dense where nothing is said.",
+        "connect": f"Which units are joined; {DEFAULT} where nothing is said.",
         "init": "The weight at the start: `xavier_uniform`, `normal(0, 0.1)`, a number, `-W[k+1]`.",
         "weight": "What the weight is at every moment: a number, `transpose(W[k])`, `copy(A)`.",
         "bias": "true: one more presynaptic unit that always sends 1.",

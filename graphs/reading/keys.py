@@ -100,7 +100,6 @@ CELL_WORDS = {
 }
 METHODS = ("euler", "heun", "rk4", "exponential_euler")
 METHODS_LATER = ("rk45", "midpoint", "implicit_euler", "adams_bashforth")
-CONNECT_LATER = ("sparse", "indices", "convolution", "pooling")
 
 
 def is_null(node: Node) -> bool:

@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compartments.optimizers import OPTIMIZERS
 from ...compartments.roles import role_of
 from ..circuit import Circuit, Equation, Population, Synapse, Update
 from ..expressions.text import text
@@ -115,7 +114,7 @@ def _judge(
     rights = [rule.right for rule in rules]
     reads = _unique(r for right in rights for r in reads_of(circuit, right, synapse, None))
     if synapse.optimizer is not None:
-        statements = OPTIMIZERS[synapse.optimizer.kind].statements
+        statements = synapse.optimizer.rule.statements
         if any("mean(" in s for s in statements):
             what = f"mean over all weights of {synapse.name} in {synapse.optimizer.kind}"
             reads.append(Read(what, "population"))

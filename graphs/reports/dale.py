@@ -40,10 +40,7 @@ def _sign(circuit: Circuit, synapse: Synapse) -> str:
         return "?"
     if synapse.weight is not None:
         return _sign_of(circuit, synapse.weight)
-    if synapse.init is None:
-        return (
-            "?" if synapse.connect == "dense" else "0" if synapse.connect == "all_but_self" else "+"
-        )
+    assert synapse.init is not None  # of a weight of its own
     return _sign_of(circuit, synapse.init)
 
 

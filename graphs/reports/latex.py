@@ -217,7 +217,7 @@ def _sent(synapse: Synapse) -> str:
         return name
     if synapse.weight is not None:
         name = _write(None, None, synapse.weight, _PRODUCT)
-    return name + (r" \circ " if synapse.connect == "one_to_one" else r" \, ") + source
+    return name + (r" \circ " if synapse.connection.elementwise else r" \, ") + source
 
 
 def _leaf(home: Population | None, expr: Expr) -> tuple[int, str]:

@@ -149,7 +149,7 @@ def sent(synapse: Synapse) -> str:
         source = f"filtered({source})"
     if synapse.current is not None:
         return f"Σ_pre[{synapse.name}: {text(synapse.current)}]"
-    if synapse.connect == "one_to_one":
+    if synapse.connection.elementwise:
         return f"{weight_text(synapse)} ∘ {source}"
     return f"{weight_text(synapse)} {source}"
 

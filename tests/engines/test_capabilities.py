@@ -18,9 +18,7 @@ from apical.engines.doctor import examine, report
 from apical.engines.engine import ENGINES
 
 RUN = ["numpy", "torch", pytest.param("numba", marks=pytest.mark.slow)]
-ARGUMENTS = {"sgd": "0.5", "momentum": "0.5", "nesterov": "0.5", "adam": "0.01", "mq": "0.01"}
-ENDS = {"dense": "y.r y.apical", "one_to_one": "y.r y.apical", "all_but_self": "y.r y.apical"}
-ENDS |= {"all_to_one": "y.r one.soma", "one_to_all": "one.total y.apical"}
+ENDS = {(4, 4): "y.r y.apical", (1, 4): "y.r one.soma", (4, 1): "one.total y.apical"}
 HEAD = """\
 apical: 1
 name: everything
@@ -152,11 +150,14 @@ protocols:
 
 
 def synapses():
-    for name in OPTIMIZERS:
+    for name, rule in OPTIMIZERS.items():
         made = SYNAPSE.format(name, "x.r", "y.basal", "e")
-        yield made + f"    optimizer: {name}({ARGUMENTS[name]})\n"
-    for name in CONNECTIVITY:
-        source, target = ENDS[name].split()
+        given = (
+            rule.ranges[p].example for p, default in rule.parameters.items() if default is None
+        )
+        yield made + f"    optimizer: {name}({', '.join(map(str, given))})\n"
+    for name, kind in CONNECTIVITY.items():
+        source, target = next(e for sizes, e in ENDS.items() if not kind.refuse(*sizes)).split()
         seen = "total" if target == "one.soma" else "e"
         yield SYNAPSE.format(name, source, target, seen) + f"    connect: {name}\n"
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from apical.compartments.connectivity import CONNECTIVITY, DEFAULT, weight_shape
+
 from .draft import Draft, Population, statements
 
 INITS = (
     "normal(0, 0.4)", "uniform(-0.5, 0.5)", "0.3", "xavier_uniform", "xavier_normal", "eye",
     "0.5*eye + 0.1*normal(0, 1)", "uniform(-1/sqrt(n_pre), 1/n_post)", "b*normal(0, 0.4)",
 )  # fmt: skip
+OFTEN = {"dense": 4, "one_to_one": 2, "all_but_self": 2}
 GAINS = (
     "tanh({})",
     "logistic({})",
@@ -65,11 +68,11 @@ def _sources(draft: Draft, target: Population) -> list[tuple[Population, str]]:
 
 
 def _connect(draft: Draft, source: Population, target: Population) -> str:
-    kinds = ["dense"] * 4
-    if source.size == target.size:
-        kinds += ["one_to_one", "one_to_one"]
-        kinds += ["all_but_self"] * (2 if source.size > 1 else 0)
-    kinds += ["all_to_one"] * (target.size == 1) + ["one_to_all"] * (source.size == 1)
+    ends = target.size, source.size
+    kinds = []
+    for name, kind in CONNECTIVITY.items():
+        if not kind.refuse(*ends) and kind.connections(source.size):
+            kinds += [name] * OFTEN.get(name, 1)
     return draft.rng.choice(kinds)
 
 
@@ -80,10 +83,10 @@ def _synapse(draft: Draft, target: Population, compartment: str, port: str | Non
     draft.note(connect)
     place = f"{target.name}.{compartment}" + (f".{port}" if port else "")
     lines = [f"{name}:", f"  from: {source.name}.{sent}", f"  to: {place}"]
-    if connect != "dense" or draft.chance(0.1):
+    if connect != DEFAULT or draft.chance(0.1):
         lines.append(f"  connect: {connect}")
-    shape = (target.size,) if connect == "one_to_one" else (target.size, source.size)
-    bias = connect == "dense" and draft.chance(0.3, "bias")
+    shape = weight_shape(connect, target.size, source.size)
+    bias = CONNECTIVITY[connect].bias and draft.chance(0.3, "bias")
     live = None if bias or rng.random() > 0.25 else _live(draft, shape, connect)
     if live is not None:
         draft.note("live weight")
@@ -126,7 +129,7 @@ def _live(draft: Draft, shape: tuple[int, ...], connect: str) -> str | None:
 
 def _init(draft: Draft, shape, connect: str, bias: bool) -> list[str]:
     rng = draft.rng
-    if connect not in ("dense", "all_but_self") and draft.chance(0.3):
+    if CONNECTIVITY[connect].init == "1" and draft.chance(0.3):
         return []
     twins = [
         n for n, o in draft.synapses.items()

@@ -80,3 +80,37 @@ def test_learning_survives_in_float32_without_the_leak():
         moved["leak_free", "float32"], moved["leak_free", "float64"], rtol=0.05
     )
     np.testing.assert_allclose(moved["leak_free", "float64"], moved["float64",], rtol=1e-5)
+
+
+DECAY = """\
+apical: 1
+name: decay
+cells:
+  leaky:
+    soma: du/dt = input - u
+populations:
+  x:
+    cell: leaky
+    size: 2
+synapses:
+  W:
+    from: x.u
+    to: x.soma
+    init: 0.5
+    rule: w -= 1e-9 * w
+    optimizer: {}
+protocols:
+  train:
+    settle:
+      steps: 1
+      dt: 0.1
+      learn: W
+"""
+
+
+@pytest.mark.parametrize(("optimizer", "rate"), [("sgd", 1), ("sgd()", 1), ("sgd(0.25)", 0.25)])
+def test_an_optimizer_without_its_rate_takes_the_default(tmp_path, optimizer, rate):
+    path = tmp_path / "decay.yaml"
+    path.write_text(DECAY.format(optimizer))
+    (hazard,) = hazards(apical.load(path), {"W": np.full((2, 2), 0.5)})
+    assert hazard.change == pytest.approx(rate * 5e-10)

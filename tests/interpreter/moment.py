@@ -150,7 +150,7 @@ class Moment:
         return exist & ~np.eye(*exist.shape, dtype=bool) if self.misses_self(synapse) else exist
 
     def misses_self(self, synapse):
-        return synapse.connect == "all_but_self"
+        return synapse.connection.off_diagonal
 
     def sent(self, synapse):
         """What a synapse transmits, (sample, pre), after its filter and with its bias unit's 1."""
@@ -250,7 +250,7 @@ class Moment:
     def laid(self, value, side, synapse):
         if self.sloping and side == "pre":
             value = np.real(value)
-        across = side == "post" or synapse.connect == "one_to_one"
+        across = side == "post" or synapse.connection.elementwise
         return value[..., :, None] if across else value[..., None, :]
 
     def call(self, node, synapse):
@@ -262,7 +262,7 @@ class Moment:
             return self.value(first, synapse)
         if name == "transpose":
             other = self.value(first, synapse)
-            return other if synapse.connect == "one_to_one" else other.T
+            return other if synapse.connection.elementwise else other.T
         if name == "softmax" or (name in REDUCTIONS and not rest):
             return self.reduced(softmax if name == "softmax" else REDUCTIONS[name], first, synapse)
         arguments = [self.value(a, synapse) for a in node.arguments]

@@ -64,7 +64,7 @@ class Pairs:
     def _spread(self, synapse: Synapse, source: str, axis: str) -> Expr:
         """What one end, or the array of weights, has for each pair."""
         at = self.at
-        if synapse.connect == "one_to_one":
+        if synapse.connection.elementwise:
             return Load(source)
         posts, pres = synapse.shape
         bias = synapse.bias and axis == "pre"

@@ -117,11 +117,11 @@ class RuleCompiler:
         for number, update in enumerate(updates):
             later: list[Instruction] | None = [] if number else None
             line = _Line(synapse, update, weight, keep, later)
-            of_row = synapse.connect == "one_to_one"
-            lines.append(self._read_one_to_one(line) if of_row else self._read_update(line))
+            elementwise = synapse.connection.elementwise
+            lines.append(self._read_elementwise(line) if elementwise else self._read_update(line))
         return lines
 
-    def _read_one_to_one(self, line: _Line) -> Apply:
+    def _read_elementwise(self, line: _Line) -> Apply:
         synapse, weight = line.synapse, line.weight
         right = self.transmission.reductions.of(line.update.right, synapse)
         own = Load(self.at.weight(synapse) if line.later is None else weight)
@@ -162,7 +162,7 @@ class RuleCompiler:
             bias = bias and Unary("-", bias)
             terms = [replace(t, coefficient=simplify(Unary("-", t.coefficient))) for t in terms]
         row = self._bias_row(synapse, bias)
-        diagonal = synapse.connect == "all_but_self"
+        diagonal = synapse.connection.off_diagonal
 
         def rank(name: str, base: Expr | None) -> None:
             for instruction in line.later or ():
@@ -283,7 +283,7 @@ class RuleCompiler:
                 step()
             put(changed, Binary("-", Load(changed), Load(weight)))
             self.optimizing.apply(synapse, changed)
-            if synapse.connect == "all_but_self":
+            if synapse.connection.off_diagonal:
                 self.at.emit(RankUpdate(weight, Load(weight), off_diagonal=True))
             self.at.write(weight)
 
@@ -329,10 +329,10 @@ class RuleCompiler:
             return rate, _slope(value, Load(target))
         mean = self.pairs.mean(synapse, value, f"mean d({target})")
         slope = self.pairs.slope(synapse, value, f"slope({target})")
-        if synapse.connect == "one_to_one":
+        if synapse.connection.elementwise:
             self.at.put(rate, mean)
         else:
-            hollow = synapse.connect == "all_but_self"
+            hollow = synapse.connection.off_diagonal
             self.at.emit(RankUpdate(rate, mean, off_diagonal=hollow))
         return rate, slope
 
@@ -341,7 +341,7 @@ class RuleCompiler:
         shape = self.at.buffers[target].shape
         rate = self.at.buffer(f"d({target})", "scratch", *shape)
         own = Load(target)
-        if synapse.connect == "one_to_one":
+        if synapse.connection.elementwise:
             right = self.transmission.reductions.of(right, synapse)
             swapped = transform(right, lambda n: Load(weight) if isinstance(n, Weight) else None)
             value = self.at.reading(self.at.translate(swapped, synapse))
@@ -355,7 +355,7 @@ class RuleCompiler:
         line = _Line(synapse, Update("w", "+=", right), weight, False, None)
         base, terms, bias = self._split(line, right)
         base = simplify(base) if base is not None else Number(0.0)
-        diagonal = synapse.connect == "all_but_self"
+        diagonal = synapse.connection.off_diagonal
         average = synapse.batch == "mean"
         row = self._bias_row(synapse, bias)
         self.at.emit(RankUpdate(rate, base, tuple(terms), average, row, diagonal))
