@@ -9,9 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
+from ..engines.registry import ENGINES
 from .shared import (
     CIRCUIT_WRONG,
     Device,
+    Engine,
     File,
     Json,
     Sets,
@@ -31,7 +33,7 @@ def run(
     data: Annotated[str | None, typer.Option(help="Folder of the IDX files of a task.")] = None,
     epochs: Annotated[int, typer.Option(min=0, help="Passes over the training set.")] = 1,
     batch: Annotated[int, typer.Option(min=1, help="Samples presented at once.")] = 20,
-    engine: Annotated[str, typer.Option(help="numba, numpy or torch.")] = "numba",
+    engine: Engine = "numba",
     seed: Annotated[int, typer.Option(help="Seed of weights, shuffling and noise.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
     device: Device = None,
@@ -138,7 +140,7 @@ def check_training(task: str, data: str | None) -> None:
 def check_engine(engine: str, dtype: str | None) -> None:
     """Refuses an engine or a precision that there is not."""
     _check_words(
-        ("--engine", engine, ("numba", "numpy", "torch")),
+        ("--engine", engine, tuple(ENGINES)),
         ("--dtype", dtype, (None, "float64", "float32")),
     )
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
+
+from ..engines.registry import ENGINES
 
 CIRCUIT_WRONG, USAGE, NUMERICAL = 1, 2, 3
 
@@ -32,7 +33,8 @@ Sets = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Override a parameter; repeatable."),
 ]
-Device = Annotated[str | None, typer.Option(help="cpu or cuda, for the engine torch.")]
+Engine = Annotated[str, typer.Option(help=f"{' or '.join(ENGINES)}.")]
+Device = Annotated[str | None, typer.Option(help="cpu, or what the engine runs on, such as cuda.")]
 Variants = Annotated[
     list[str] | None, typer.Option("--variant", metavar="NAME", help="Apply a variant; repeatable.")
 ]
@@ -54,7 +56,7 @@ def refusals(as_json: bool) -> Iterator[None]:
     except CircuitError as error:
         _refuse(str(error), CIRCUIT_WRONG, as_json, [asdict(d) for d in error.diagnostics])
     except Exception as error:
-        if _is_divergence(error):
+        if isinstance(error, ArithmeticError) and _is_divergence(error):
             _refuse(str(error), NUMERICAL, as_json)
         if isinstance(error, MemoryError):
             said = f" ({error})" if str(error) else ""
@@ -64,9 +66,10 @@ def refusals(as_json: bool) -> Iterator[None]:
         _refuse(f"apical: {error}", USAGE, as_json)
 
 
-def _is_divergence(error: Exception) -> bool:
-    engines = sys.modules.get("apical.engines.divergence")
-    return engines is not None and isinstance(error, engines.Divergence)
+def _is_divergence(error: ArithmeticError) -> bool:
+    from ..engines.divergence import Divergence
+
+    return isinstance(error, Divergence)
 
 
 def _refuse(text: str, code: int, as_json: bool, diagnostics: list[Any] | None = None) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from .shared import (
     Device,
+    Engine,
     File,
     Json,
     Sets,
@@ -61,7 +62,7 @@ def simulate(
     carry: Annotated[
         bool, typer.Option("--carry", help="A batch goes on where the one before it ended.")
     ] = False,
-    engine: Annotated[str, typer.Option(help="numba, numpy or torch.")] = "numba",
+    engine: Engine = "numba",
     seed: Annotated[int, typer.Option(help="Seed of weights, noise and drawn streams.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
     device: Device = None,

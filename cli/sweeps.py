@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from .runs import check_engine, check_training, number_of
-from .shared import Device, File, Json, Usage, Variants, app, refusals, values
+from .shared import Device, Engine, File, Json, Usage, Variants, app, refusals, values
 from .simulate import GivenStreams, Records, Samples, chosen_protocol, records_of, streams_of
 
 
@@ -42,7 +42,7 @@ def sweep(
     out: Annotated[
         str | None, typer.Option(metavar="FILE.csv", help="The table goes here, too.")
     ] = None,
-    engine: Annotated[str, typer.Option(help="numba, numpy or torch.")] = "numba",
+    engine: Engine = "numba",
     replicas: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 1,
     device: Device = None,
     dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..compartments.connectivity import CONNECTIVITY
 from ..compartments.optimizers import OPTIMIZERS
 from ..compartments.tableaux import TABLEAUX
-from .engine import ENGINES
-
-ALL = frozenset(ENGINES)
-TORCH = frozenset({"torch"})
+from .registry import ENGINES, Engine
 
 
 @dataclass(frozen=True)
 class Capability:
-    """Something that the `engines` can do and others refuse."""
+    """Something that the engines can do whose row of the registry is `able`; others refuse it."""
 
     name: str
-    engines: frozenset[str] = ALL
+    able: Callable[[Engine], bool] = lambda engine: True
+
+    @property
+    def engines(self) -> frozenset[str]:
+        """The names of those that can."""
+        return frozenset(name for name, engine in ENGINES.items() if self.able(engine))
 
 
 CAPABILITIES = (
-    Capability("float64"),
-    Capability("float32, small sums compensated"),
-    Capability("activity in bfloat16", TORCH),
-    Capability("a GPU", TORCH),
+    Capability("float64", lambda e: "float64" in e.dtypes),
+    Capability("float32, small sums compensated", lambda e: "float32" in e.dtypes),
+    Capability("activity in bfloat16", lambda e: "bfloat16" in e.dtypes),
+    Capability("a GPU", lambda e: "cuda" in e.devices),
     Capability("replicas with their own seeds and parameters"),
     Capability("samples side by side"),
     Capability(f"methods: {', '.join(TABLEAUX)}"),
@@ -38,7 +40,7 @@ CAPABILITIES = (
     Capability("stop rules, sample by sample"),
     Capability("noise and draws, the same on every engine"),
     Capability("records at chosen steps and in chosen phases"),
-    Capability("several processes that share a batch", TORCH),
+    Capability("several processes that share a batch", lambda e: e.shares_batches),
 )
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from ..graphs.instructions import RankUpdate
 from ..graphs.program import EACH, Program
 from ..traces.traces import Traces
-from .presentation import Arrays, Executable, Failure, Presentations, allocate
+from .executable import Executable, Restore
+from .presentation import Arrays, Failure, Presentations, allocate
 
 _LEARNT = {
     "weight": "weight",
@@ -58,7 +59,7 @@ def diverged(
     work: Presentations,
     chunk: tuple[int, int],
     failure: Failure | None,
-    kept: Any,
+    restore: Restore,
 ) -> tuple[int, Divergence]:
     """The first presentation of a chunk that broke, and what in it; `memory` is as before it.
 
@@ -68,15 +69,15 @@ def diverged(
         work: The presentations.
         chunk: The first of them that ran, and where it was to stop.
         failure: What the executable found; None: only something that was learnt is not finite.
-        kept: The memory before the chunk (see `Executable.keep`).
+        restore: The way back to before the chunk (see `Executable.keep`).
     """
     program = executable.program
     if not executable.alone:  # the others do not present again
         executable.settle(memory)
         found = failure or Failure(0, chunk[1] - 1, program.phases[-1].name)
         return found.presentation, _divergence(program, memory, work, found, chunk[0])
-    number, failure = _first(executable, memory, work, chunk, failure, kept)
-    kept = executable.keep(memory)
+    number, failure = _first(executable, memory, work, chunk, failure, restore)
+    restore = executable.keep(memory)
     executable.settle(memory)
     broken, found = _retraced(program, memory, work, number)
     if found is None:  # not to be seen in the steps of another engine
@@ -84,7 +85,7 @@ def diverged(
         executable.settle(memory)
         broken, found = memory, failure or Failure(0, number, program.phases[-1].name)
     error = _divergence(program, broken, work, found, number)
-    executable.restore(memory, kept)
+    restore(memory)
     _forget(work, number, chunk[1])
     return number, error
 
@@ -95,25 +96,25 @@ def _first(
     work: Presentations,
     chunk: tuple[int, int],
     failure: Failure | None,
-    kept: Any,
+    restore: Restore,
 ) -> tuple[int, Failure | None]:
     """The first presentation that breaks, with memory as before it; by presenting halves again."""
     low, high = chunk
-    executable.restore(memory, kept)
+    restore(memory)
     if failure is not None:
         high = failure.presentation
         if high == low or (
             executable.run(memory, work, low, high) is None and executable.sound(memory)
         ):
             return high, failure
-        executable.restore(memory, kept)
+        restore(memory)
     while high - low > 1:
         middle = (low + high) // 2
         if executable.run(memory, work, low, middle) is None and executable.sound(memory):
-            low, kept = middle, executable.keep(memory)
+            low, restore = middle, executable.keep(memory)
         else:
             high = middle
-            executable.restore(memory, kept)
+            restore(memory)
     return low, None
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 from importlib import metadata
@@ -11,28 +10,24 @@ from typing import Any
 
 from ..graphs.reports.counting import bytes_text
 from .capabilities import listing, table
-from .engine import ENGINES
 from .kernel_cache import cache_folder
+from .registry import ENGINES, Engine
 
 PACKAGES = (
-    "apical", "numpy", "scipy", "numba", "networkx", "pyyaml", "lark", "typer", "rich", "xarray",
-    "h5netcdf", "h5py", "safetensors", "torch", "scikit-learn", "matplotlib",
+    "apical", *(engine.package for engine in ENGINES.values()), "scipy", "networkx", "pyyaml",
+    "lark", "typer", "rich", "xarray", "h5netcdf", "h5py", "safetensors", "scikit-learn",
+    "matplotlib",
 )  # fmt: skip
-ABLE = {
-    "numpy": "the referee: slow, starts at once",
-    "numba": "compiled for this processor, once per circuit",
-    "torch": "for a GPU, or many samples at once on the CPU",
-}
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_CORETYPE")
 
 
 def examine() -> dict[str, Any]:
-    """Everything, as a dictionary that JSON can say; imports torch where it is installed."""
+    """Everything, as a dictionary that JSON can say; imports the engines that know of devices."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "versions": {name: _version(name) for name in PACKAGES},
-        "engines": {name: _engine(name) for name in ENGINES},
+        "engines": {name: _engine(engine) for name, engine in ENGINES.items()},
         "abilities": table(),
         "devices": _devices(),
         "caches": [_cache(cache_folder())],
@@ -67,25 +62,20 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _engine(name: str) -> str:
-    if name != "numpy" and importlib.util.find_spec(name) is None:
-        return f"not here: pip install {'apical[torch]' if name == 'torch' else name}"
-    return ABLE[name]
+def _engine(engine: Engine) -> str:
+    missing = engine.missing
+    return engine.about if missing is None else f"not here: pip install {missing}"
 
 
 def _devices() -> list[str]:
     found = [f"cpu: {os.cpu_count() or 1} threads, {platform.machine() or 'unknown'}"]
-    if importlib.util.find_spec("torch") is None:
-        return found
-    try:
-        import torch
-
-        for number in range(torch.cuda.device_count()):
-            facts = torch.cuda.get_device_properties(number)
-            memory = bytes_text(facts.total_memory)
-            found.append(f"cuda:{number}: {facts.name}, {memory}")
-    except Exception as error:  # a broken driver is something to report, not to fail on
-        found.append(f"torch cannot say: {error}")
+    for name, engine in ENGINES.items():
+        if set(engine.devices) == {"cpu"} or engine.missing is not None:
+            continue
+        try:
+            found += engine.executable().devices_here()
+        except Exception as error:  # a broken driver is something to report, not to fail on
+            found.append(f"{name} cannot say: {error}")
     return found
 
 

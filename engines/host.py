@@ -2,42 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Self
 
 import numpy as np
 
 from ..graphs.program import Program
+from .executable import Executable, Restore
 from .presentation import Arrays
 
 
-class HostMemory:
+class HostMemory(Executable):
     """Keeps and restores what presentations of a Program change, in the memory of the host."""
 
-    program: Program
-    alone = True
+    def __init__(self, program: Program, dtype: np.dtype):
+        self.program, self.dtype = program, dtype
+
+    @classmethod
+    def make(
+        cls, program: Program, dtype: np.dtype, device: str | None, activity: str | None
+    ) -> Self:
+        """A Program made ready, on the CPU, with activity in `dtype`."""
+        return cls(program, dtype)
+
+    @classmethod
+    def check_device(cls, device: str | None) -> None:
+        """Nothing: the CPU is always there."""
 
     def settle(self, memory: Arrays) -> None:
         """Nothing: `run` keeps `memory` up to date."""
 
-    def keep(self, memory: Arrays) -> Any:
-        """A copy of all that a presentation changes and a later one reads."""
+    def keep(self, memory: Arrays) -> Restore:
+        """Copies all that a presentation changes and a later one reads; calling it restores it."""
         return keep(self.program, memory)
-
-    def restore(self, memory: Arrays, kept: Any) -> None:
-        """Everything as it was when `keep` made the copy."""
-        restore(self.program, memory, kept)
 
     def sound(self, memory: Arrays) -> bool:
         """Whether all that was learnt is finite."""
         return all(np.isfinite(memory[name]).all() for name in self.program.learnt)
 
 
-def keep(program: Program, memory: Arrays) -> Arrays:
-    """Copies of what was learnt, of states and of counters."""
-    return {name: memory[name].copy() for name in _changing(program, memory)}
+def keep(program: Program, memory: Arrays) -> Restore:
+    """Copies what was learnt, states and counters; calling it puts them back."""
+    return partial(_restore, program, {n: memory[n].copy() for n in _changing(program, memory)})
 
 
-def restore(program: Program, memory: Arrays, kept: Arrays) -> None:
+def _restore(program: Program, kept: Arrays, memory: Arrays) -> None:
     """Puts copies back in place; what was not there before goes."""
     for name in _changing(program, memory):
         if name not in kept:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -99,33 +98,6 @@ class Failure:
     presentation: int
     phase: str
     step: int | None = None
-
-
-class Executable(Protocol):
-    """A Program made ready by one engine; `alone`: no other process shares its presentations."""
-
-    program: Program
-    alone: bool
-
-    def run(self, memory: Arrays, work: Presentations, start: int, stop: int) -> Failure | None:
-        """Presents batches `start` to `stop`; changes `memory` and the results in `work`."""
-        ...
-
-    def settle(self, memory: Arrays) -> None:
-        """Brings `memory` up to date after the last call of `run`."""
-        ...
-
-    def keep(self, memory: Arrays) -> Any:
-        """A copy of all that a presentation changes and a later one reads."""
-        ...
-
-    def restore(self, memory: Arrays, kept: Any) -> None:
-        """Everything as it was when `keep` made the copy."""
-        ...
-
-    def sound(self, memory: Arrays) -> bool:
-        """Whether all that was learnt is finite."""
-        ...
 
 
 def row_map(program: Program, slot: int) -> np.ndarray:

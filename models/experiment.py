@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engines.registry import find
 from ..engines.simulation.simulator import Simulator
 from ..graphs.circuit import Circuit
 from ..graphs.load import rebuild
@@ -160,7 +161,7 @@ def repeat(path: str | os.PathLike[str]) -> Repetition:
     circuit = rebuild(facts)
     score, traces = experiment.perform(circuit)
     assert traces is not None
-    then, now = facts.get("versions", {}), versions()
+    then, now = facts.get("versions", {}), versions((find(experiment.engine).package,))
     changed = {n: (str(then[n]), now.get(n, "")) for n in then if then[n] != now.get(n)}
     return Repetition(experiment, circuit, score, traces, _different(old, traces), changed)
 

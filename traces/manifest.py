@@ -6,7 +6,7 @@ import hashlib
 import json
 import platform
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +25,7 @@ def manifest(
     replicas: int = 1,
     protocol: str | None = None,
     parameters: Mapping[str, Any] | None = None,
+    packages: Iterable[str] = (),
     **more: Any,
 ) -> dict[str, Any]:
     """A dictionary that JSON can say: texts, hash, versions, engine, seed, protocol, time.
@@ -38,6 +39,7 @@ def manifest(
         protocol: Name of the protocol that ran.
         parameters: The values that it ran with, a list where replicas differ; None: those of the
             file.
+        packages: What computed beside PACKAGES; `versions` has those, too.
         more: Whatever else the caller knows (task, epochs, batch, command, ...).
     """
     source = circuit.source
@@ -50,7 +52,7 @@ def manifest(
         "parameters": {name: plain(p.value) for name, p in circuit.parameters.items()}
         | {name: plain(value) for name, value in (parameters or {}).items()},
         "hash": circuit_hash(circuit),
-        "versions": versions(),
+        "versions": versions(packages),
         "engine": engine,
         "dtype": str(dtype),
         "seed": seed,
@@ -75,10 +77,10 @@ def texts_hash(
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-def versions() -> dict[str, str]:
+def versions(more: Iterable[str] = ()) -> dict[str, str]:
     """Versions of Python and of the packages that compute."""
     found = {"python": platform.python_version()}
-    for name in PACKAGES:
+    for name in dict.fromkeys((*PACKAGES, *more)):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -19,7 +19,7 @@ class NumbaExecutable(HostMemory):
     """A Program compiled by numba; replicas run one after another."""
 
     def __init__(self, program: Program, dtype: np.dtype):
-        self.program, self.dtype = program, dtype
+        super().__init__(program, dtype)
         rows = [row_map(program, slot) for slot in range(len(program.slots))]
         self.rows = np.array(rows, dtype=np.int64).reshape(len(rows), program.rows)
         self.layouts: dict[bool, Layout] = {}

@@ -49,8 +49,7 @@ class NumpyExecutable(HostMemory):
     """
 
     def __init__(self, program: Program, dtype: np.dtype, check_steps: bool = False):
-        self.program = program
-        self.dtype = dtype
+        super().__init__(program, dtype)
         self.check_steps = check_steps
         self.finite = (*program.finite, *program.learnt) if check_steps else program.finite
         self.rows = [row_map(program, slot) for slot in range(len(program.slots))]

@@ -16,7 +16,7 @@ from ...graphs.lowering.precision import SmallSum
 from ...traces.checkpoint import FORMER, Checkpoint, CheckpointError, read, save as write
 from ...traces.manifest import plain
 from .. import memory
-from ..engine import ENGINES, compile_program
+from ..registry import ENGINES, find
 from .checkpoint_arrays import check_arrays
 from .core import Core
 from .counters import Counters, former_counters
@@ -89,7 +89,7 @@ def resume(
         CheckpointError: Something in the file is not as the circuit in it needs it.
     """
     if engine is not None:
-        compile_program(None, engine, np.dtype(np.float64), device)  # is there one?
+        find(engine).check(device, None)
     file = read(path)
     facts = _checked_facts(file)
     circuit = _circuit(file)
@@ -155,7 +155,7 @@ def _checked_facts(file: Checkpoint) -> Mapping[str, Any]:
     known = _FACTS if file.format == FORMER else FACTS
     for name in sorted(set(facts) - known):
         file.refuse(name, f"no fact of a checkpoint; there are: {', '.join(sorted(known))}")
-    _choice(file, "engine", ENGINES)
+    _choice(file, "engine", tuple(ENGINES))
     _choice(file, "dtype", DTYPES)
     _choice(file, "compensate", (True, False))
     with _entry(file, "replicas"):

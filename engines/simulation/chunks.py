@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..divergence import diverged
-from ..presentation import Executable, Presentations, allocate
+from ..executable import Executable
+from ..presentation import Presentations, allocate
 from .core import Core
 from .position import Position
 from .saving import Saving
@@ -56,7 +57,7 @@ class Chunks:
                 if saving is not None and (room := saving.room(sim.presentation)):
                     stop = min(stop, at + room)
                 began = time.perf_counter()
-                sim._undo = Undo(executable, executable.keep(sim._memory), work)
+                sim._undo = Undo(executable.keep(sim._memory), work)
                 self._run(at, stop)
                 spent = time.perf_counter() - began
                 if saving is not None and saving.due(sim.presentation):
@@ -78,7 +79,7 @@ class Chunks:
             return
         undo = self.simulator._undo
         assert undo is not None
-        number, error = diverged(executable, memory, work, (at, stop), failure, undo.kept)
+        number, error = diverged(executable, memory, work, (at, stop), failure, undo.restore)
         self._hold(number)
         raise error
 

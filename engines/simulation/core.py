@@ -17,8 +17,9 @@ from ...graphs.lowering.precision import SmallSum
 from ...graphs.program import Program
 from ...traces.recording import recordings
 from .. import memory
-from ..engine import compile_program
-from ..presentation import Arrays, Executable, Presentations
+from ..executable import Executable
+from ..presentation import Arrays, Presentations
+from ..registry import find
 from .counters import Aside, Counters
 from .demands import Demands
 from .given import check_by_name, seeds_of, whole
@@ -65,7 +66,7 @@ class Core(ABC):
                 f"apical.load(...) gives one, of a file or by a bundled name"
             )
         self.circuit, self.engine, self.device = circuit, engine, device
-        self.activity, self.dtype = _dtypes(dtype, device)
+        self.activity, self.dtype = _dtypes(dtype or find(engine).default_dtype(device))
         self.replicas = whole("replicas", replicas, 1)
         self.seed, self.seeds = seeds_of(seed, self.replicas)
         self.presentation = self.sample = self.epoch = 0
@@ -78,7 +79,7 @@ class Core(ABC):
         self._parameters = Parameters(circuit, self.replicas)
         self._demands = Demands(circuit)
         self._executables: dict[tuple[Any, ...], Executable] = {}
-        self._compile(None)
+        find(engine).check(device, self.activity)
         self.compensated: tuple[SmallSum, ...] = ()
         self._compensate = compensate
 
@@ -154,7 +155,7 @@ class Core(ABC):
                 output=output,
                 compensate=names,
             )
-            made = self._compile(program)
+            made = find(self.engine).make(program, self.dtype, self.device, self._narrow)
             self._memory |= optimizer_states(program, self._memory, self.replicas, self.dtype)
             self._executables[key] = made  # last, so that Ctrl-C leaves all of it or nothing
         return self._executables[key]
@@ -165,9 +166,10 @@ class Core(ABC):
         counters |= {"sample": self.sample, "epoch": self.epoch}
         self._demands.check(self._parameters, protocol, counters)
 
-    def _compile(self, program: Program | None) -> Any:
-        narrow = self.activity if self.activity != str(self.dtype) else None
-        return compile_program(program, self.engine, self.dtype, self.device, narrow)
+    @property
+    def _narrow(self) -> str | None:
+        """The dtype of activity, where it is narrower than that of weights."""
+        return self.activity if self.activity != str(self.dtype) else None
 
     def _check_validation(self, samples: Mapping[str, Any]) -> None:
         check_by_name("validate", samples)
@@ -183,7 +185,7 @@ class Core(ABC):
     def _streams(
         self, program: Program, given: Mapping[str, Any], samples: int | None = None
     ) -> Streams:
-        tensors = self.engine == "torch"
+        tensors = find(self.engine).takes_tensors
         return given_streams(
             self.circuit, program, given, self.replicas, self.dtype, tensors, samples
         )
@@ -226,9 +228,8 @@ class Core(ABC):
             states.put_back()
 
 
-def _dtypes(dtype: str | None, device: str | None) -> tuple[str, np.dtype]:
+def _dtypes(given: str) -> tuple[str, np.dtype]:
     """The dtype of activity, and that of weights and states."""
-    given = dtype or ("float32" if device and device != "cpu" else "float64")
     try:
         activity = given if given == "bfloat16" else str(np.dtype(given))
     except TypeError:

@@ -15,6 +15,7 @@ from ...traces.recording import recordings
 from ...traces.traces import Traces
 from ..divergence import Divergence
 from ..presentation import Presentations
+from ..registry import find
 from . import checkpoint as checkpoints
 from .chunks import Chunks
 from .core import Core
@@ -221,6 +222,7 @@ class Simulator(Core):
             replicas=self.replicas,
             protocol=protocol,
             parameters=values,
+            packages=(find(self.engine).package,),
             learn=learn,
             batch=batch,
             **(facts or {}),

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..divergence import Divergence
-from ..presentation import Executable
+from ..executable import Executable
 from .chunks import Chunks
 from .core import Core
 from .given import file_place, whole

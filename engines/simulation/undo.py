@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
-from ..presentation import Arrays, Executable, Presentations
+from ..executable import Restore
+from ..presentation import Arrays, Presentations
 
 
 @dataclass(frozen=True)
 class Undo:
     """What memory was when a chunk began; it may be called again where it was interrupted.
 
-    kept: the copy (see `Executable.keep`).
+    restore: the way back (see `Executable.keep`).
     done: presentations of `work` that held when the chunk began.
     """
 
-    executable: Executable
-    kept: Any
+    restore: Restore
     work: Presentations
     done: int = field(init=False)
 
@@ -26,5 +25,5 @@ class Undo:
 
     def __call__(self, memory: Arrays) -> None:
         """Memory and `work` as they were."""
-        self.executable.restore(memory, self.kept)
+        self.restore(memory)
         self.work.done = self.done

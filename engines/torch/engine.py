@@ -14,15 +14,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 
 from ...graphs.program import Program
-from .. import host
+from ...graphs.reports.counting import bytes_text
+from .. import host, team
+from ..executable import Executable, Restore
 from ..presentation import Arrays, Failure, Presentations
-from . import kernels as torch_kernels, parallel as torch_parallel
+from . import kernels as torch_kernels
 from .cost import warn_of_small_work
 from .elementwise import Tensor
 from .layout import SHARED, Layout
@@ -36,7 +38,7 @@ DTYPES = {"float64": torch.float64, "float32": torch.float32}
 ACTIVITY = DTYPES | {"bfloat16": torch.bfloat16}
 
 
-class TorchExecutable:
+class TorchExecutable(Executable):
     """A Program on torch.
 
     Args:
@@ -75,13 +77,40 @@ class TorchExecutable:
         self.fused = (gpu and torch_kernels.available()) if fused is None else fused
         self.compact = compact
         self.narrow = ACTIVITY[activity or str(self.numpy_dtype)]
-        self.team = torch_parallel.current()
+        self.team = team.current()
         if self.team.size > 1 and program.single_sample is not None:
             raise ValueError(f"parallel(): {program.single_sample}")
         self.shared: dict[str, Tensor] = {}
         self.runs: dict[tuple[int, bool], Run] = {}
         self._streams: dict[str, tuple[Any, Tensor]] = {}
         self._dirty: Run | None = None
+
+    @classmethod
+    def make(
+        cls, program: Program, dtype: np.dtype, device: str | None, activity: str | None
+    ) -> Self:
+        """A Program made ready, captured where there is a GPU."""
+        if activity is None:
+            return cls(program, dtype, device)
+        return cls(program, dtype, device, activity=activity)
+
+    @classmethod
+    def check_device(cls, device: str | None) -> None:
+        """Whether torch has the device.
+
+        Raises:
+            ValueError: No such device, or no GPU that torch sees.
+        """
+        find_device(device)
+
+    @classmethod
+    def devices_here(cls) -> list[str]:
+        """The GPUs that torch sees."""
+        found = []
+        for number in range(torch.cuda.device_count()):
+            facts = torch.cuda.get_device_properties(number)
+            found.append(f"cuda:{number}: {facts.name}, {bytes_text(facts.total_memory)}")
+        return found
 
     # --- memory --------------------------------------------------------------------------------
 
@@ -121,20 +150,22 @@ class TorchExecutable:
             memory[name] = run.layout.tensors[name].cpu().numpy().copy()
         self._dirty = None
 
-    def keep(self, memory: Arrays) -> tuple[Run | None, Any]:
-        """A copy of all that a presentation changes and a later one reads."""
-        if self._dirty is None:
-            return None, host.keep(self.program, memory)
-        return self._dirty, self._dirty.snapshot()
-
-    def restore(self, memory: Arrays, kept: tuple[Run | None, Any]) -> None:
-        """Everything as it was when `keep` made the copy."""
-        run, copies = kept
+    def keep(self, memory: Arrays) -> Restore:
+        """Copies all that a presentation changes and a later one reads; calling it restores it."""
+        run = self._dirty
         if run is None:
-            host.restore(self.program, memory, copies)
+            on_host = host.keep(self.program, memory)
         else:
-            run.restore(copies)
-        self._dirty = run
+            snapshot = run.snapshot()
+
+        def restore(memory: Arrays) -> None:
+            if run is None:
+                on_host(memory)
+            else:
+                run.restore(snapshot)
+            self._dirty = run
+
+        return restore
 
     def sound(self, memory: Arrays) -> bool:
         """Whether all that was learnt is finite."""

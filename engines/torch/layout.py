@@ -22,8 +22,8 @@ from ...graphs.program import CLOCK, Buffer, Program
 from ..arithmetic import value as value_of
 from ..draws import shared_draw
 from ..presentation import Presentations, row_map
+from ..team import ALONE, Team
 from .elementwise import Assembler, Pool, Tape, Tensor
-from .parallel import ALONE, Team
 
 SHARED = ("slow", "weight", "trace", "optimizer", "parameter")
 LASTING = (*SHARED, "state")

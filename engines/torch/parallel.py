@@ -18,37 +18,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import torch.distributed as dist
 
+from ..team import TEAM, Team
 from .elementwise import Tape, Tensor
 
 
-@dataclass(frozen=True)
-class Team:
-    """The processes that share a batch: how many, and which one this is."""
-
-    size: int = 1
-    rank: int = 0
-    group: Any = None
-
-    def add_up(self, tensor: Tensor, tape: Tape) -> None:
-        """Appends: tensor := its sum over the processes."""
-        if self.size > 1:
-            tape.append(partial(dist.all_reduce, tensor, group=self.group))
-
-
-ALONE = Team()
-_TEAM: ContextVar[Team] = ContextVar("team", default=ALONE)
-
-
-def current() -> Team:
-    """The team of executables made now."""
-    return _TEAM.get()
+def add_up(team: Team, tensor: Tensor, tape: Tape) -> None:
+    """Appends: tensor := its sum over the processes of a team."""
+    if team.size > 1:
+        group: Any = team.group
+        tape.append(partial(dist.all_reduce, tensor, group=group))
 
 
 @contextmanager
@@ -63,8 +46,8 @@ def parallel(group: Any = None) -> Iterator[Team]:
             "parallel() needs torch.distributed.init_process_group(...) to have been called"
         )
     team = Team(dist.get_world_size(group), dist.get_rank(group), group)
-    token = _TEAM.set(team)
+    token = TEAM.set(team)
     try:
         yield team
     finally:
-        _TEAM.reset(token)
+        TEAM.reset(token)

@@ -16,6 +16,7 @@ from ...graphs.instructions import BatchReduce, MatrixReduce, RankUpdate, RowRed
 from .elementwise import Tape, Tensor
 from .hoisting import Hoister
 from .layout import Layout
+from .parallel import add_up
 from .products import own
 
 
@@ -35,7 +36,7 @@ class RuleWriter:
         units, lent = made.result(made.value(self.hoist(r.value)), shape)
         how = torch.mean if r.average else torch.sum
         tape.append(partial(how, units, dim=1, keepdim=True, out=target))
-        layout.team.add_up(target, tape)
+        add_up(layout.team, target, tape)
         if r.average and layout.team.size > 1:
             tape.append(partial(target.mul_, 1.0 / layout.team.size))
         if lent:
@@ -93,7 +94,7 @@ class RuleWriter:
         for term in r.terms:
             self._term(term, scale, total, tape)
         if apart:
-            team.add_up(total, tape)
+            add_up(team, total, tape)
             tape.append(partial(new.add_, total))
             pool.give(total)
         if r.bias:

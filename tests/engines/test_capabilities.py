@@ -15,7 +15,8 @@ from apical.compartments.optimizers import OPTIMIZERS
 from apical.compartments.tableaux import TABLEAUX
 from apical.engines.capabilities import CAPABILITIES, table
 from apical.engines.doctor import examine, report
-from apical.engines.engine import ENGINES
+from apical.engines.registry import ENGINES
+from apical.engines.team import TEAM, Team
 
 RUN = ["numpy", "torch", pytest.param("numba", marks=pytest.mark.slow)]
 ENDS = {(4, 4): "y.r y.apical", (1, 4): "y.r one.soma", (4, 1): "one.total y.apical"}
@@ -316,16 +317,14 @@ def test_a_gpu(folder):
 def test_several_processes(folder):
     """torch: tests/engines/test_torch.py, two processes equal one with the joint batch."""
     pytest.importorskip("torch")
-    from apical.engines.torch import parallel as torch_parallel
-
-    token = torch_parallel._TEAM.set(torch_parallel.Team(size=2))
+    token = TEAM.set(Team(size=2))
     try:
         for engine in ("numpy", "numba"):
             with pytest.raises(ValueError, match=f"engine '{engine}' cannot share a batch"):
                 apical.Simulator(circuit(folder), engine=engine)
         apical.Simulator(circuit(folder), engine="torch")
     finally:
-        torch_parallel._TEAM.reset(token)
+        TEAM.reset(token)
 
 
 ELSEWHERE = {

@@ -80,11 +80,11 @@ def test_a_replica_that_has_stopped_learns_no_more(engine, kind, monkeypatch):
     if engine == "rehearsal":
         from apical.engines.torch import engine as torch_engine
 
-        def rehearsed(program, *arguments, **options):
-            return made(program, *arguments, **options, capture="rehearse")
+        def rehearsed(self, *arguments, **options):
+            made(self, *arguments, **options, capture="rehearse")
 
-        made = torch_engine.TorchExecutable
-        monkeypatch.setattr(torch_engine, "TorchExecutable", rehearsed)
+        made = torch_engine.TorchExecutable.__init__
+        monkeypatch.setattr(torch_engine.TorchExecutable, "__init__", rehearsed)
         engine = "torch"
     rule, learn = KINDS[kind]
     circuit = load_text(TEXT.format(rule=rule, learn=learn))
