@@ -18,7 +18,7 @@ def recording_bytes(
 
     Args:
         units: Variable -> number of units (1 for energies and reduced variables).
-        rows: Rows over all phases of the protocol.
+        rows: Rows that some record takes.
         samples: Samples presented.
         replicas: Replicas.
         itemsize: Bytes of a number: 8 for float64, 4 for float32.
@@ -34,8 +34,11 @@ def check_budget(
     replicas: int = 1,
     itemsize: int = 8,
     budget: int = DEFAULT_BUDGET,
+    every: int = 1,
 ) -> int:
     """The bytes of a recording, where they are within the budget.
+
+    `every`: steps from one row to the next, as now.
 
     Raises:
         BudgetError: They are not.
@@ -50,7 +53,7 @@ def check_budget(
         f"{len(units)} variable(s) with {sum(units.values())} unit(s) in all x {rows} rows x "
         f"{samples} sample(s) x {replicas} replica(s) x {itemsize} bytes. "
         f"The largest is {largest} ({units[largest]} units). Record less: "
-        f"'{largest} every {max(2, -(-needed // budget))}', '{largest} mean', one phase "
+        f"'{largest} every {every * max(2, -(-needed // budget))}', '{largest} mean', one phase "
         f"('{largest} in PHASE'), fewer variables or fewer samples; or raise the budget"
     )
 

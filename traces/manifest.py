@@ -7,6 +7,7 @@ import json
 import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
@@ -79,13 +80,17 @@ def texts_hash(
 
 def versions(more: Iterable[str] = ()) -> dict[str, str]:
     """Versions of Python and of the packages that compute."""
-    found = {"python": platform.python_version()}
-    for name in dict.fromkeys((*PACKAGES, *more)):
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+    return {"python": platform.python_version()} | {
+        name: _version(name) for name in (*PACKAGES, *more)
+    }
+
+
+@cache  # looking it up takes longer than a short run
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return "not installed"
 
 
 def plain(value: Any) -> Any:

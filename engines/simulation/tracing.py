@@ -34,6 +34,11 @@ def _spread(times: np.ndarray, work: Presentations) -> np.ndarray:
     return np.repeat(np.broadcast_to(times, shape), work.batch, axis=1)
 
 
+def taken(program: Program) -> list[int]:
+    """The rows that some record takes; all where there is none."""
+    return sorted({r for slot in program.slots for r in slot.rows}) or list(range(program.rows))
+
+
 def traced(
     circuit: Circuit,
     program: Program,
@@ -45,7 +50,7 @@ def traced(
 
     parameters: those in which replicas differ.
     """
-    rows = sorted({row for slot in program.slots for row in slot.rows}) or list(range(program.rows))
+    rows = taken(program)
     names = [(p.name, s) for p in program.phases for s in range(p.steps + 1)]
     arrays: dict[str, np.ndarray] = {}
     for number, slot in enumerate(program.slots):
@@ -93,9 +98,11 @@ def check_recording(
     """
     units = {s.name: int(s.shape[1]) if s.shape[0] == "unit" else 1 for s in program.slots}
     if units:
+        rows = taken(program)
         check_budget(
             units,
-            rows=program.rows,
+            rows=len(rows),
+            every=rows[1] - rows[0] if len(rows) > 1 else 1,
             samples=samples,
             replicas=replicas,
             itemsize=dtype.itemsize,
