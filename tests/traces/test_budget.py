@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+import apical
 from apical.traces.budget import BudgetError, check_budget, recording_bytes
 
 
@@ -23,3 +24,13 @@ def test_above_the_budget_it_says_the_numbers_and_what_to_do():
 
 def test_within_the_budget_the_bytes_come_back():
     assert check_budget({"F": 1}, rows=10, samples=2) == 160
+
+
+def test_rows_that_no_record_takes_weigh_nothing():
+    circuit = apical.load("neuron")  # 160 steps
+    sim = apical.Simulator(circuit, engine="numpy")
+    traces = sim.run("train", record=["neuron.u every 40"], budget=5 * 8)
+    assert sum(a.nbytes for a in traces.arrays.values()) == 5 * 8
+    with pytest.raises(BudgetError, match=r"5 rows .* Record less: 'neuron.u every 80'"):
+        sim.run("train", record=["neuron.u every 40"], budget=4 * 8)
+    assert sim.run("train", record=["neuron.u every 80"], budget=4 * 8).arrays
