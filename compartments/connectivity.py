@@ -72,7 +72,7 @@ _TABLE = (
     Connectivity("all_to_one", "1", "every unit to the only target", _one_post),
     Connectivity("one_to_all", "1", "the only source to every unit", _one_pre),
 )
-DEFAULT = "dense"
+DEFAULT_CONNECTION = "dense"
 LATER = ("sparse", "indices", "convolution", "pooling")  # reserved words of the language
 
 CONNECTIVITY: Mapping[str, Connectivity] = MappingProxyType({kind.name: kind for kind in _TABLE})

@@ -27,7 +27,6 @@ class Tableau:
 
 _TABLE = (
     Tableau("euler", 1, ((),), (1.0,), (0.0,)),
-    Tableau("exponential_euler", 1, ((),), (1.0,), (0.0,), exponential=True),
     Tableau("heun", 2, ((), (1.0,)), (0.5, 0.5), (0.0, 1.0)),
     Tableau(
         "rk4",
@@ -36,6 +35,9 @@ _TABLE = (
         (1 / 6, 1 / 3, 1 / 3, 1 / 6),
         (0.0, 0.5, 0.5, 1.0),
     ),
+    Tableau("exponential_euler", 1, ((),), (1.0,), (0.0,), exponential=True),
 )
+DEFAULT_METHOD = "euler"
+LATER = ("rk45", "midpoint", "implicit_euler", "adams_bashforth")  # reserved words
 
 TABLEAUX: Mapping[str, Tableau] = MappingProxyType({t.name: t for t in _TABLE})

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..compartments.connectivity import CONNECTIVITY, Connectivity
 from ..compartments.optimizers import OPTIMIZERS, UpdateRule
+from ..compartments.tableaux import DEFAULT_METHOD
 from .diagnostics import CircuitError, Diagnostic
 from .expressions.tree import Expr, Number, Variable
 
@@ -150,7 +151,7 @@ class Phase:
     steps: Expr | None = None
     duration: Expr | None = None  # `for:`
     dt: Expr | None = None
-    method: str = "euler"
+    method: str = DEFAULT_METHOD  # a row of `compartments.tableaux`
     order: tuple[tuple[str, ...], ...] | None = None  # turns of populations; None: all at once
     until: Expr | None = None
     learn_each_step: tuple[tuple[LearnItem, Expr | None], ...] = ()  # item, when

@@ -29,12 +29,13 @@ from .binding.typos import check_learnt, check_typos, check_unread, suspect_addi
 from .circuit import Circuit, Source
 from .diagnostics import CircuitError, Diagnostic, Place
 from .reading.consequences import wrong_entries
-from .reading.keys import TOP, check, is_null, required
+from .reading.keys import TOP
 from .reading.merge import merge
-from .reading.nodes import MappingNode, ScalarNode
+from .reading.nodes import MappingNode, ScalarNode, is_null
 from .reading.opening import NoFileError, read_file
 from .reading.problems import Problems, Skip, listed, nearest
 from .reading.reader import MAX_SIZE, read
+from .reading.schema import check, required
 from .requirements import Requirement
 from .trial import check_lowering
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from ..expressions.parser import Statement, parse_expression, parse_statement
 from ..expressions.tree import Expr, RateReference, Reference, walk
-from ..reading.keys import CELL_WORDS, texts
+from ..reading.keys import CELL
 from ..reading.merge import merge_cell
-from ..reading.nodes import MappingNode, ScalarNode, SequenceNode
+from ..reading.nodes import MappingNode, ScalarNode, SequenceNode, texts
 from ..reading.problems import Problems, Skip
 
 RESERVED = ("input", "w", "pre", "post")
@@ -84,7 +84,7 @@ def cell_of(name: str, text: MappingNode, problems: Problems) -> Cell:
     cell = Cell(name)
     compartments: list[str] = []
     for key, node in text.entries:
-        if key.text in CELL_WORDS:
+        if key.text in CELL.known:
             continue
         if not key.text.isidentifier():
             problems.add(key.place, f"'{key.text}' is no name for a compartment")

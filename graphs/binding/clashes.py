@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ..circuit import Synapse
-from ..reading.keys import texts
-from ..reading.nodes import MappingNode, ScalarNode
+from ..reading.nodes import MappingNode, ScalarNode, texts
 from ..reading.problems import Problems, base_name
 from .cells import RESERVED
 from .names import Names

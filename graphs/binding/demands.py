@@ -14,8 +14,7 @@ from ..circuit import Phase, Population, Protocol, Synapse
 from ..diagnostics import Place
 from ..expressions.parser import parse_expression
 from ..expressions.tree import Binary, Call, Expr, Parameter, Reference, transform, walk
-from ..reading.keys import texts
-from ..reading.nodes import MappingNode, ScalarNode
+from ..reading.nodes import MappingNode, ScalarNode, texts
 from ..requirements import Requirement
 from .names import Names
 

@@ -11,8 +11,7 @@ from ..diagnostics import Place
 from ..expressions.constants import Value
 from ..expressions.parser import Family, parse_family
 from ..expressions.tree import Call, Expr, Number, Parameter, Reference, walk
-from ..reading.keys import texts
-from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode, texts
 from ..reading.problems import Skip
 from .families import expand
 from .names import NOTHING, Names, ParameterTable, Scope

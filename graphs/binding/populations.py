@@ -7,9 +7,10 @@ from ..expressions.constants import NotConstantError, evaluate
 from ..expressions.parser import parse_expression, parse_family
 from ..expressions.tree import Call, Expr, Parameter, Variable
 from ..reading.budget import PART
-from ..reading.keys import POPULATION, required, texts
-from ..reading.nodes import MappingNode, ScalarNode, SequenceNode
+from ..reading.keys import POPULATION
+from ..reading.nodes import MappingNode, ScalarNode, SequenceNode, texts
 from ..reading.problems import Problems, Skip, base_name
+from ..reading.schema import required
 from .cells import Cell, Line, cell_of, expanded
 from .constant_scope import ConstantScope
 from .declared import Member

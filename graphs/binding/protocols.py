@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from ..circuit import Phase, Protocol
 from ..expressions.parser import Loop, Statement, parse_learn, parse_order, parse_statement
 from ..expressions.tree import Expr, Parameter, Reference, Variable
-from ..reading.keys import METHODS, METHODS_LATER, texts
-from ..reading.nodes import MappingNode, ScalarNode
+from ..reading.keys import PHASE
+from ..reading.nodes import MappingNode, ScalarNode, texts
 from ..reading.problems import Skip
+from ..reading.schema import chosen
 from .clock import clock, stop_rule
 from .declared import Member
 from .families import Indices, repeat
@@ -131,11 +132,11 @@ def _phase(
         steps=steps,
         duration=duration,
         dt=dt,
-        method=_method(entry, names),
+        method=chosen(entry, PHASE.known["method"], names.problems) or "",
         order=order,
         until=until,
         learn_each_step=tuple(learn_each_step(entry, names)),
-        plasticity=_plasticity(entry, names),
+        plasticity=chosen(entry, PHASE.known["plasticity"], names.problems) == "on",
         learn=learn(entry, names),
     )
 
@@ -261,31 +262,6 @@ def _set(entry: MappingNode, names: Names) -> Iterator[tuple[str, Expr]]:
                     )
                 names.set_places.setdefault(parameter.name, scalar)
                 yield parameter.name, resolve(statement.right, scope)
-
-
-# --- time ---
-
-
-def _method(entry: MappingNode, names: Names) -> str:
-    scalar = entry.scalar("method")
-    if scalar is None:
-        return "euler"
-    if scalar.text in METHODS_LATER:
-        names.problems.add(
-            scalar.place,
-            f"the method '{scalar.text}' is a word of the language that is not built yet",
-            expected=", ".join(METHODS),
-        )
-    elif scalar.text not in METHODS:
-        names.problems.unknown(scalar.place, "there is no method", scalar.text, METHODS)
-    return scalar.text
-
-
-def _plasticity(entry: MappingNode, names: Names) -> bool:
-    scalar = entry.scalar("plasticity")
-    if scalar is not None and scalar.text not in ("on", "off"):
-        names.problems.add(scalar.place, "`plasticity` is on or off", got=scalar.text)
-    return scalar is None or scalar.text != "off"
 
 
 # --- turns ---

@@ -5,8 +5,7 @@ from __future__ import annotations
 from ..circuit import Record
 from ..expressions.parser import parse_expression, parse_record, parse_reference
 from ..expressions.tree import Expr, Variable
-from ..reading.keys import texts
-from ..reading.nodes import MappingNode, Node, ScalarNode
+from ..reading.nodes import MappingNode, Node, ScalarNode, texts
 from ..reading.problems import Skip
 from .constant_scope import ConstantScope
 from .energy_scope import EnergyScope

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ...compartments.connectivity import CONNECTIVITY, DEFAULT, LATER, weight_shape
+from ...compartments.connectivity import CONNECTIVITY, weight_shape
 from ...compartments.optimizers import OPTIMIZERS
-from ...compartments.properties import PROPERTIES
 from ..circuit import Equation, Optimizer, Synapse, Update
 from ..expressions.parser import (
     Statement,
@@ -15,9 +14,10 @@ from ..expressions.parser import (
 )
 from ..expressions.tree import Call, Expr, Number, Reference
 from ..reading.budget import PART
-from ..reading.keys import SYNAPSE, is_null, required, texts
-from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ..reading.keys import SYNAPSE
+from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode, texts
 from ..reading.problems import Skip, base_name, nearest
+from ..reading.schema import chosen, required
 from .constant_scope import ConstantScope
 from .declared import Link, Member
 from .families import expand
@@ -142,20 +142,11 @@ def _target(
 
 
 def _connect(entry: MappingNode, names: Names) -> str:
-    node = entry.scalar("connect")
-    if node is None or is_null(node):
-        return DEFAULT
-    if node.text in CONNECTIVITY:
-        return node.text
-    word = node.text.partition("(")[0].strip()
-    if word in LATER:
-        names.problems.fail(
-            node.place,
-            f"`connect: {word}` is a word of the language that is not built yet",
-            expected=", ".join(CONNECTIVITY),
-        )
-    names.problems.unknown(node.place, "there is no kind of connection", node.text, CONNECTIVITY)
-    raise Skip
+    before = names.problems.count
+    found = chosen(entry, SYNAPSE.known["connect"], names.problems)
+    if found is None or names.problems.count > before:
+        raise Skip
+    return found
 
 
 def _bias(entry: MappingNode, names: Names) -> bool:
@@ -224,7 +215,7 @@ def _finished(link: Link, names: Names) -> Synapse:
         filter=filtered,
         trace=trace,
         rule=rule,
-        batch=_batch(link, names),
+        batch=chosen(entry, SYNAPSE.known["batch"], names.problems) or "",
         optimizer=optimizer,
         init_stated=stated,
         check=_check(link, names),
@@ -329,19 +320,10 @@ def _filter(link: Link, names: Names) -> tuple[Expr, Expr] | None:
     return first, second
 
 
-def _batch(link: Link, names: Names) -> str:
-    node = link.entry.scalar("batch")
-    if node is not None and node.text not in ("mean", "sum"):
-        names.problems.add(node.place, "`batch` is mean or sum", got=node.text)
-    return node.text if node is not None else "mean"
-
-
 def _check(link: Link, names: Names) -> str | None:
     node = link.entry.scalar("check")
-    if node is None:
-        return None
-    if node.text not in PROPERTIES:
-        names.problems.unknown(node.place, "there is no check", node.text, PROPERTIES)
+    found = chosen(link.entry, SYNAPSE.known["check"], names.problems)
+    if found is None or node is None:
         return None
     if len(link.shape) != 2 or link.shape[0] != link.shape[1] or link.bias:
         names.problems.add(

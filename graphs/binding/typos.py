@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ...compartments.library import CELLS, library_text
 from ...compartments.roles import ROLES
 from ..circuit import Protocol, Synapse, Update
-from ..reading.keys import CELL_WORDS
+from ..reading.keys import CELL
 from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ..reading.problems import Problems, base_name
 from .checks import NAME
@@ -134,7 +134,7 @@ def _compartments(root: MappingNode, merged: MappingNode, problems: Problems) ->
     cells = merged.get("cells")
     for _, cell in cells.entries if isinstance(cells, MappingNode) else ():
         for key, _ in cell.entries if isinstance(cell, MappingNode) else ():
-            known = key.text in ROLES or key.text in CELL_WORDS or key.text in reached
+            known = key.text in ROLES or key.text in CELL.known or key.text in reached
             near = None if known else close(key.text, ROLES)
             if near is not None:
                 said = f"the compartment '{key.text}' is a dendrite that no synapse reaches"

@@ -9,88 +9,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ...compartments.connectivity import CONNECTIVITY, DEFAULT
-from ...compartments.properties import PROPERTIES
 from ...compartments.roles import ROLES
-from .keys import CELL_WORDS, METHODS, PHASE, POPULATION, SYNAPSE, TOP, Keys
+from .keys import CELL, PHASE, POPULATION, SYNAPSE, TOP, Key, Keys
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 
-MEANING = {
-    "a circuit": {
-        "apical": "Format of the language: 1.",
-        "name": "Name of the circuit; of a bundled one, the name of its file.",
-        "title": "One line that says what the circuit is.",
-        "cite": "The paper whose equations stand here.",
-        "time_unit": "Unit of t, dt and time constants, such as ms.",
-        "extends": "A bundled name or a path: this file is laid over that one.",
-        "parameters": "Constants: `tau: 2`, a list `sizes: [4, 3]`, a family `eta[k=1..L]: 0.1`.",
-        "functions": "Functions: `f: tanh`, `phi(u): 1 / (1 + exp(-u))`. f' is the derivative.",
-        "data": "Streams, what a presentation shows, and how many values each has: `image: 64`.",
-        "cells": "Kinds of neurons: compartments and the equations in them.",
-        "populations": "Cells in number: `layer[k=1..L]` with `cell` and `size`.",
-        "synapses": "From a variable of one population to a compartment of another.",
-        "energy": "Named sums over units that can be recorded: `F: sum(layer[1..L].e^2) / 2`.",
-        "predicts": "Which variable says what the circuit thinks a stream is: `label: out.r`.",
-        "record": "What to record: `layer[1].u in settle every 5`.",
-        "protocols": "What happens during one presentation, phase after phase.",
-        "variants": "Named partial files that are laid over this one.",
-    },
-    "a population": {
-        "cell": "The kind of neuron, of `cells` or of the library.",
-        "size": "How many units.",
-        "parameters": "Constants of this population, also one value per unit: `period: [9, 11]`.",
-    },
-    "a synapse": {
-        "from": "`population.variable`: what is sent.",
-        "to": "`population.compartment`, or `population.compartment.port`.",
-        "connect": f"Which units are joined; {DEFAULT} where nothing is said.",
-        "init": "The weight at the start: `xavier_uniform`, `normal(0, 0.1)`, a number, `-W[k+1]`.",
-        "weight": "What the weight is at every moment: a number, `transpose(W[k])`, `copy(A)`.",
-        "bias": "true: one more presynaptic unit that always sends 1.",
-        "current": "The current of one synapse, summed over pre; `w * pre` where nothing is said.",
-        "filter": "Two low-pass filters, rise and fall: `[t1, t2]`.",
-        "trace": "A synaptic trace: `tau * dm/dt = -m + post.x * pre`.",
-        "rule": "How the weight changes: `w += eta * post.e * pre.x`, or `dw/dt = eta * m`.",
-        "batch": "Whether the changes of a batch are averaged (mean) or summed (sum).",
-        "optimizer": "What a change passes: `sgd(lr)`, `momentum(lr, mu)`, `adam(lr, ...)`.",
-        "check": "What the weights should stay; a warning after the epoch that ends it.",
-    },
-    "a phase": {
-        "from": "States as at the end of this earlier phase.",
-        "release": "Variables that are clamped no longer.",
-        "clamp": "`layer[0].x = image`: holds until released, or to the end of the presentation.",
-        "set": "`beta = 0`: a parameter from here on.",
-        "begin": "`layer[k].u := 0 for k = 1..L`: assignments when the phase begins.",
-        "steps": "How many steps of `dt`.",
-        "for": "How long, in the unit of time: round(for / dt) steps.",
-        "dt": "Length of a step.",
-        "method": "How equations are integrated; euler where nothing is said.",
-        "order": "`simultaneous`, `k = 1..L`, or names with commas: who moves when.",
-        "until": "Stop earlier, each sample by itself: `residual < tol`.",
-        "learn_each_step": "`W[k] when step == L-k`: rules that act after each step.",
-        "plasticity": "off: no `dw/dt`, no traces.",
-        "learn": "Rules that act at the end: `W; y.mu; y.var, C`.",
-    },
-    "a cell": {
-        "is": "A cell of the file or of the library that this one inherits from.",
-        "after_step": "Updates at the end of a turn: `y := clip(y, 0, 1)`.",
-        "domain": "`y: [0, 1]`: a state is clipped after each step.",
-        "slow": "Variables that the batch shares and `rules` change: `mu: 0`.",
-        "rules": "Updates of slow variables: `mu += rate*(y - mu)`.",
-    },
-}
 COMPARTMENT = "A compartment: `x = E`, `tau * dx/dt = E`, or a list of them; `input` arrives here."
-
-WORDS = {
-    ("a circuit", "apical"): {"const": 1, "default": 1},
-    ("a synapse", "connect"): {"enum": list(CONNECTIVITY)},
-    ("a synapse", "batch"): {"enum": ["mean", "sum"]},
-    ("a synapse", "bias"): {"type": "boolean"},
-    ("a synapse", "check"): {"enum": list(PROPERTIES)},
-    ("a phase", "method"): {"enum": list(METHODS)},
-    ("a phase", "plasticity"): {"enum": ["on", "off"]},
-}
 
 # No `anyOf` where a list of types says the same, and `items` apart: editors complete `key: ` then.
 _TEXT: dict[str, Any] = {"type": ["string", "number"]}
@@ -100,6 +24,8 @@ _KINDS: dict[str, dict[str, Any]] = {
     "texts": {"type": [*_TEXT["type"], "array"], "allOf": [{"items": _TEXT}]},
     "list": _LIST,
     "mapping": {"type": "object"},
+    "flag": {"type": "boolean"},
+    "version": {"const": 1, "default": 1},
 }
 
 
@@ -154,18 +80,16 @@ def _entry(keys: Keys, partial: bool) -> dict[str, Any]:
         "title": keys.what.removeprefix("a "),
         "type": "object",
         "properties": {
-            name: _or_null(
-                {"description": MEANING[keys.what][name], **_kind(keys.what, name, kind)}, partial
-            )
-            for name, kind in keys.known.items()
+            row.name: _or_null({"description": row.meaning, **_value(row)}, partial)
+            for row in keys.rows
         },
         "required": [] if partial else list(keys.required),
         "additionalProperties": False,
     }
 
 
-def _kind(what: str, name: str, kind: str) -> dict[str, Any]:
-    return WORDS.get((what, name), _KINDS[kind])
+def _value(row: Key) -> dict[str, Any]:
+    return {"enum": list(row.words)} if row.words else _KINDS[row.kind]
 
 
 def _population(partial: bool) -> dict[str, Any]:
@@ -177,11 +101,7 @@ def _population(partial: bool) -> dict[str, Any]:
 
 def _cell(partial: bool) -> dict[str, Any]:
     """Any key that is no word of its own is a compartment; heirs may remove with null."""
-    meaning = MEANING["a cell"]
-    words = {
-        name: _or_null({"description": meaning[name], **_KINDS[kind]}, True)
-        for name, kind in CELL_WORDS.items()
-    }
+    words = _entry(CELL, True)["properties"]
     compartment = _or_null({"description": COMPARTMENT, **_KINDS["texts"]}, True)
     roles = {
         role.name: {**compartment, "description": f"{COMPARTMENT} Its role: {role.description}."}

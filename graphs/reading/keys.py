@@ -1,255 +1,229 @@
-"""The schema: which keys a file may have, what stands under each, and what is not built yet.
-
-Looked through before anything is merged, variants included, so that a misspelt key is found whether
-or not its variant was asked for.
-"""
+"""Keys: what a file may say, one row a key; the check, the JSON Schema and the manual read it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
-from .nodes import MappingNode, Node, ScalarNode, SequenceNode
-from .problems import Problems, listed, nearest
+from ...compartments import connectivity, tableaux
+from ...compartments.connectivity import CONNECTIVITY, DEFAULT_CONNECTION
+from ...compartments.properties import PROPERTIES
+from ...compartments.tableaux import DEFAULT_METHOD, TABLEAUX
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of one kind of entry.
+
+    Attributes:
+        name: The key.
+        kind: What stands under it: text, texts (a text or a list of texts), list, mapping, flag
+            (true or false) or version (of the language).
+        meaning: What it says, in a sentence or two.
+        required: Whether an entry needs it.
+        words: The values it may have, where they are a closed list.
+        default: The one of `words` that is meant where nothing is said.
+        noun: What the words are: "method".
+        later: Values that are reserved, not implemented.
+        since: The first version of the language that has it.
+    """
+
+    name: str
+    kind: str
+    meaning: str
+    required: bool = False
+    words: tuple[str, ...] = ()
+    default: str | None = None
+    noun: str = ""
+    later: tuple[str, ...] = ()
+    since: int = 1
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys of one kind of entry: what is built, and what the language has but not yet here."""
+    """The keys of one kind of entry, and names that are reserved, not implemented."""
 
     what: str
-    known: dict[str, str]  # key -> "text" | "texts" (text or list) | "list" | "mapping"
+    rows: tuple[Key, ...]
     later: tuple[str, ...] = ()
-    required: tuple[str, ...] = ()
+
+    @cached_property
+    def known(self) -> Mapping[str, Key]:
+        """The rows by name."""
+        return {row.name: row for row in self.rows}
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The keys that an entry needs."""
+        return tuple(row.name for row in self.rows if row.required)
 
 
 TOP = Keys(
     "a circuit",
-    {
-        "apical": "text",
-        "name": "text",
-        "title": "text",
-        "cite": "text",
-        "time_unit": "text",
-        "extends": "text",
-        "parameters": "mapping",
-        "functions": "mapping",
-        "data": "mapping",
-        "cells": "mapping",
-        "populations": "mapping",
-        "synapses": "mapping",
-        "energy": "mapping",
-        "predicts": "mapping",
-        "record": "texts",
-        "protocols": "mapping",
-        "variants": "mapping",
-    },
-    required=("apical", "name"),
+    (
+        Key("apical", "version", "Format of the language: 1.", required=True),
+        Key(
+            "name",
+            "text",
+            "Name of the circuit; of a bundled one, the name of its file.",
+            required=True,
+        ),
+        Key("title", "text", "One line that says what the circuit is."),
+        Key("cite", "text", "The paper whose equations stand here."),
+        Key("time_unit", "text", "Unit of t, dt and time constants, such as ms."),
+        Key("extends", "text", "A bundled name or a path: this file is laid over that one."),
+        Key(
+            "parameters",
+            "mapping",
+            "Constants: `tau: 2`, a list `sizes: [4, 3]`, a family `eta[k=1..L]: 0.1`.",
+        ),
+        Key(
+            "functions",
+            "mapping",
+            "Functions: `f: tanh`, `phi(u): 1 / (1 + exp(-u))`. f' is the derivative.",
+        ),
+        Key(
+            "data",
+            "mapping",
+            "Streams, what a presentation shows, and how many values each has: `image: 64`.",
+        ),
+        Key("cells", "mapping", "Kinds of neurons: compartments and the equations in them."),
+        Key("populations", "mapping", "Cells in number: `layer[k=1..L]` with `cell` and `size`."),
+        Key(
+            "synapses", "mapping", "From a variable of one population to a compartment of another."
+        ),
+        Key(
+            "energy",
+            "mapping",
+            "Named sums over units that can be recorded: `F: sum(layer[1..L].e^2) / 2`.",
+        ),
+        Key(
+            "predicts",
+            "mapping",
+            "Which variable says what the circuit thinks a stream is: `label: out.r`.",
+        ),
+        Key("record", "texts", "What to record: `layer[1].u in settle every 5`."),
+        Key("protocols", "mapping", "What happens during one presentation, phase after phase."),
+        Key("variants", "mapping", "Named partial files that are laid over this one."),
+    ),
 )
 POPULATION = Keys(
     "a population",
-    {"cell": "text", "size": "text", "parameters": "mapping"},
+    (
+        Key("cell", "text", "The kind of neuron, of `cells` or of the library.", required=True),
+        Key("size", "text", "How many units.", required=True),
+        Key(
+            "parameters",
+            "mapping",
+            "Constants of this population, also one value per unit: `period: [9, 11]`.",
+        ),
+    ),
     later=("shape",),
-    required=("cell", "size"),
 )
 SYNAPSE = Keys(
     "a synapse",
-    {
-        "from": "text",
-        "to": "text",
-        "connect": "text",
-        "init": "text",
-        "weight": "text",
-        "bias": "text",
-        "current": "text",
-        "filter": "list",
-        "trace": "texts",
-        "rule": "texts",
-        "batch": "text",
-        "optimizer": "text",
-        "check": "text",
-    },
+    (
+        Key("from", "text", "`population.variable`: what is sent.", required=True),
+        Key(
+            "to",
+            "text",
+            "`population.compartment`, or `population.compartment.port`.",
+            required=True,
+        ),
+        Key(
+            "connect",
+            "text",
+            f"Which units are joined; {DEFAULT_CONNECTION} where nothing is said.",
+            words=tuple(CONNECTIVITY),
+            later=connectivity.LATER,
+            default=DEFAULT_CONNECTION,
+            noun="kind of connection",
+        ),
+        Key(
+            "init",
+            "text",
+            "The weight at the start: `xavier_uniform`, `normal(0, 0.1)`, a number, `-W[k+1]`.",
+        ),
+        Key(
+            "weight",
+            "text",
+            "What the weight is at every moment: a number, `transpose(W[k])`, `copy(A)`.",
+        ),
+        Key("bias", "flag", "true: one more presynaptic unit that always sends 1."),
+        Key(
+            "current",
+            "text",
+            "The current of one synapse, summed over pre; `w * pre` where nothing is said.",
+        ),
+        Key("filter", "list", "Two low-pass filters, rise and fall: `[t1, t2]`."),
+        Key("trace", "texts", "A synaptic trace: `tau * dm/dt = -m + post.x * pre`."),
+        Key(
+            "rule",
+            "texts",
+            "How the weight changes: `w += eta * post.e * pre.x`, or `dw/dt = eta * m`.",
+        ),
+        Key(
+            "batch",
+            "text",
+            "Whether the changes of a batch are averaged (mean) or summed (sum).",
+            words=("mean", "sum"),
+            default="mean",
+        ),
+        Key(
+            "optimizer",
+            "text",
+            "What a change passes: `sgd(lr)`, `momentum(lr, mu)`, `adam(lr, ...)`.",
+        ),
+        Key(
+            "check",
+            "text",
+            "What the weights should stay; a warning after the epoch that ends it.",
+            words=tuple(PROPERTIES),
+            noun="check",
+        ),
+    ),
     later=("delay", "bounds", "sign", "shape"),
-    required=("from", "to"),
 )
 PHASE = Keys(
     "a phase",
-    {
-        "from": "text",
-        "release": "texts",
-        "clamp": "texts",
-        "set": "texts",
-        "begin": "texts",
-        "steps": "text",
-        "for": "text",
-        "dt": "text",
-        "method": "text",
-        "order": "text",
-        "until": "text",
-        "learn_each_step": "text",
-        "plasticity": "text",
-        "learn": "text",
-    },
+    (
+        Key("from", "text", "States as at the end of this earlier phase."),
+        Key("release", "texts", "Variables that are clamped no longer."),
+        Key(
+            "clamp",
+            "texts",
+            "`layer[0].x = image`: holds until released, or to the end of the presentation.",
+        ),
+        Key("set", "texts", "`beta = 0`: a parameter from here on."),
+        Key("begin", "texts", "`layer[k].u := 0 for k = 1..L`: assignments when the phase begins."),
+        Key("steps", "text", "How many steps of `dt`."),
+        Key("for", "text", "How long, in the unit of time: round(for / dt) steps."),
+        Key("dt", "text", "Length of a step."),
+        Key(
+            "method",
+            "text",
+            f"How equations are integrated; {DEFAULT_METHOD} where nothing is said.",
+            words=tuple(TABLEAUX),
+            later=tableaux.LATER,
+            default=DEFAULT_METHOD,
+            noun="method",
+        ),
+        Key("order", "text", "`simultaneous`, `k = 1..L`, or names with commas: who moves when."),
+        Key("until", "text", "Stop earlier, each sample by itself: `residual < tol`."),
+        Key("learn_each_step", "text", "`W[k] when step == L-k`: rules that act after each step."),
+        Key("plasticity", "text", "off: no `dw/dt`, no traces.", words=("on", "off"), default="on"),
+        Key("learn", "text", "Rules that act at the end: `W; y.mu; y.var, C`."),
+    ),
 )
-CELL_WORDS = {
-    "is": "text",
-    "after_step": "texts",
-    "domain": "mapping",
-    "slow": "mapping",
-    "rules": "texts",
-}
-METHODS = ("euler", "heun", "rk4", "exponential_euler")
-METHODS_LATER = ("rk45", "midpoint", "implicit_euler", "adams_bashforth")
-
-
-def is_null(node: Node) -> bool:
-    """Whether a value is null or empty: `x: null`, `x:`."""
-    return isinstance(node, ScalarNode) and not node.quoted and node.value is None
-
-
-def check(root: MappingNode, problems: Problems) -> None:
-    """Write down every key that is no key and every value of the wrong kind."""
-    _section(root, TOP, problems, partial=root.get("extends") is not None)
-    variants = root.get("variants")
-    if isinstance(variants, MappingNode):
-        for _, entry in variants.entries:
-            if isinstance(entry, MappingNode):
-                _section(entry, TOP, problems, partial=True)
-
-
-def required(entry: MappingNode, keys: Keys, key: ScalarNode | None, problems: Problems) -> bool:
-    """Whether an entry has all the keys it needs; those it lacks are written down."""
-    lacking = [name for name in keys.required if entry.get(name) is None]
-    for name in lacking:
-        place = key.place if key is not None else entry.place
-        problems.add(place, f"{keys.what} needs the key '{name}'", suggestion=f"{name}: ...")
-    return not lacking
-
-
-def _section(root: MappingNode, keys: Keys, problems: Problems, partial: bool) -> None:
-    _keys(root, keys, problems, partial)
-    walk: dict[str, Callable[[MappingNode], None]] = {
-        "cells": lambda entry: _cell(entry, problems, partial),
-        "populations": lambda entry: _population(entry, problems, partial),
-        "synapses": lambda entry: _keys(entry, SYNAPSE, problems, partial),
-        "protocols": lambda entry: _protocol(entry, problems, partial),
-    }
-    for name, node in root.entries:
-        if not isinstance(node, MappingNode) or name.text == "variants":
-            continue
-        for key, entry in node.entries:
-            if is_null(entry):
-                _null(key, problems, partial)
-            elif name.text in walk:
-                if isinstance(entry, MappingNode):
-                    walk[name.text](entry)
-                elif name.text != "protocols":
-                    _kind(key, entry, "mapping", problems)
-                else:
-                    _kind(key, entry, "texts", problems)
-            elif name.text == "parameters":
-                _kind(key, entry, "texts", problems)
-            elif name.text in keys.known:
-                _kind(key, entry, "text", problems)
-
-
-def _keys(entry: MappingNode, keys: Keys, problems: Problems, partial: bool) -> None:
-    for key, node in entry.entries:
-        kind = keys.known.get(key.text)
-        if key.text in keys.later:
-            problems.add(
-                key.place,
-                f"'{key.text}' of {keys.what} is a word of the language that is not built yet",
-                expected=listed(keys.known, 20),
-            )
-        elif kind is None:
-            near = nearest(key.text, keys.known)
-            problems.add(
-                key.place,
-                f"unknown key '{key.text}' in {keys.what}",
-                expected=listed(keys.known, 20),
-                got=key.text,
-                suggestion=problems.corrected(key.place, key.text, near) if near else None,
-            )
-        elif is_null(node):
-            _null(key, problems, partial)
-        else:
-            _kind(key, node, kind, problems)
-
-
-def _null(key: ScalarNode, problems: Problems, partial: bool) -> None:
-    if not partial:
-        problems.add(
-            key.place,
-            f"'{key.text}' has no value",
-            expected="a value; `null` removes an entry only in a variant, an heir or `extends`",
-        )
-
-
-def _kind(key: ScalarNode, node: Node, kind: str, problems: Problems) -> bool:
-    """Whether a value is of the kind that a key takes."""
-    if isinstance(node, ScalarNode):
-        if kind in ("text", "texts"):
-            return True
-        got = f"`{node.text}`"
-    elif isinstance(node, MappingNode):
-        if kind == "mapping":
-            return True
-        got = "a mapping"
-    else:
-        if kind in ("texts", "list"):
-            for item in node.items:
-                if not isinstance(item, ScalarNode):
-                    problems.add(
-                        item.place,
-                        f"'{key.text}' takes a list of texts",
-                        got="a mapping" if isinstance(item, MappingNode) else "a list in a list",
-                    )
-            return True
-        got = "a list"
-    words = {
-        "text": "one number, word or statement",
-        "texts": "a text or a list of texts",
-        "list": "a list, `[t1, t2]`",
-        "mapping": "keys and values below it, indented",
-    }
-    place = node.place if not isinstance(node, MappingNode) else key.place
-    problems.add(place, f"wrong kind of value for '{key.text}'", expected=words[kind], got=got)
-    return False
-
-
-def _cell(entry: MappingNode, problems: Problems, partial: bool) -> None:
-    heir = entry.get("is") is not None
-    for key, node in entry.entries:
-        if is_null(node):
-            _null(key, problems, partial or heir)
-        else:
-            _kind(key, node, CELL_WORDS.get(key.text, "texts"), problems)
-
-
-def _population(entry: MappingNode, problems: Problems, partial: bool) -> None:
-    _keys(entry, POPULATION, problems, partial)
-    parameters = entry.get("parameters")
-    if isinstance(parameters, MappingNode):
-        for key, node in parameters.entries:
-            if is_null(node):
-                _null(key, problems, partial)
-            else:
-                _kind(key, node, "texts", problems)
-
-
-def _protocol(entry: MappingNode, problems: Problems, partial: bool) -> None:
-    for key, phase in entry.entries:
-        if is_null(phase):
-            _null(key, problems, partial)
-        elif _kind(key, phase, "mapping", problems) and isinstance(phase, MappingNode):
-            _keys(phase, PHASE, problems, partial)
-
-
-def texts(node: Node | None) -> tuple[ScalarNode, ...]:
-    """The scalars of a text or a list of texts, none of None."""
-    if isinstance(node, ScalarNode):
-        return () if is_null(node) else (node,)
-    if isinstance(node, SequenceNode):
-        return tuple(item for item in node.items if isinstance(item, ScalarNode))
-    return ()
+CELL = Keys(  # every other key of a cell is a compartment
+    "a cell",
+    (
+        Key("is", "text", "A cell of the file or of the library that this one inherits from."),
+        Key("after_step", "texts", "Updates at the end of a turn: `y := clip(y, 0, 1)`."),
+        Key("domain", "mapping", "`y: [0, 1]`: a state is clipped after each step."),
+        Key("slow", "mapping", "Variables that the batch shares and `rules` change: `mu: 0`."),
+        Key("rules", "texts", "Updates of slow variables: `mu += rate*(y - mu)`."),
+    ),
+)
+ALL = (TOP, CELL, POPULATION, SYNAPSE, PHASE)

@@ -13,8 +13,8 @@ from functools import lru_cache
 from ..expressions.parser import ParseProblem, parse_statement
 from ..expressions.tree import Reference
 from .budget import LINE
-from .keys import CELL_WORDS, is_null, texts
-from .nodes import MappingNode, Node, ScalarNode, SequenceNode
+from .keys import CELL
+from .nodes import MappingNode, Node, ScalarNode, SequenceNode, is_null, texts
 from .problems import Added, Problems, nearest
 
 Entries = list[tuple[ScalarNode, Node]]
@@ -60,7 +60,7 @@ def merge_cell(lower: MappingNode, upper: MappingNode, problems: Problems) -> Ma
                 _nothing(key, lower, problems)
             else:
                 del entries[at]
-        elif key.text in CELL_WORDS:
+        elif key.text in CELL.known:
             if at is None:
                 entries.append((key, node))
             else:
@@ -89,7 +89,7 @@ def _left_variable(text: str) -> str | None:
 def _lay_equations(entries: Entries, key: ScalarNode, node: Node, problems: Problems) -> None:
     """Equations of one compartment over a cell; one that stood in another compartment moves."""
     problems.spend(LINE * len(entries), key.place)
-    before = [s for name, old in entries if name.text not in CELL_WORDS for s in texts(old)]
+    before = [s for name, old in entries if name.text not in CELL.known for s in texts(old)]
     problems.spend(LINE * len(before), key.place)
     known = tuple(v for v in map(left_variable, before) if v is not None)
     new: dict[str | None, ScalarNode] = {}
@@ -98,7 +98,7 @@ def _lay_equations(entries: Entries, key: ScalarNode, node: Node, problems: Prob
         new[variable if variable not in new else f"?{i}"] = scalar  # a second one is found later
     placed: set[str | None] = set()
     for i, (name, old) in enumerate(entries):
-        if name.text in CELL_WORDS:
+        if name.text in CELL.known:
             continue
         kept: list[Node] = []
         for scalar in texts(old):

@@ -69,3 +69,17 @@ def nodes(node: Node) -> Iterator[Node]:
         below = tuple(value for _, value in node.entries)
     for child in below:
         yield from nodes(child)
+
+
+def is_null(node: Node) -> bool:
+    """Whether a value is null or empty: `x: null`, `x:`."""
+    return isinstance(node, ScalarNode) and not node.quoted and node.value is None
+
+
+def texts(node: Node | None) -> tuple[ScalarNode, ...]:
+    """The scalars of a text or a list of texts, none of None."""
+    if isinstance(node, ScalarNode):
+        return () if is_null(node) else (node,)
+    if isinstance(node, SequenceNode):
+        return tuple(item for item in node.items if isinstance(item, ScalarNode))
+    return ()

@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+from ...compartments.tableaux import DEFAULT_METHOD
 from ..circuit import (
     Circuit,
     Equation,
@@ -264,7 +265,7 @@ def _phase(circuit: Circuit, own: Own, phase: Phase) -> Lines:
     ):
         if expr is not None:
             yield _pair(3, word, text(expr))
-    if phase.method != "euler":
+    if phase.method != DEFAULT_METHOD:
         yield 3, f"method: {phase.method}"
     if phase.order is not None:
         yield 3, f"order: {_order(circuit, phase.order)}"

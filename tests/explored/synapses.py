@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apical.compartments.connectivity import CONNECTIVITY, DEFAULT, weight_shape
+from apical.compartments.connectivity import CONNECTIVITY, DEFAULT_CONNECTION, weight_shape
 
 from .draft import Draft, Population, statements
 
@@ -83,7 +83,7 @@ def _synapse(draft: Draft, target: Population, compartment: str, port: str | Non
     draft.note(connect)
     place = f"{target.name}.{compartment}" + (f".{port}" if port else "")
     lines = [f"{name}:", f"  from: {source.name}.{sent}", f"  to: {place}"]
-    if connect != DEFAULT or draft.chance(0.1):
+    if connect != DEFAULT_CONNECTION or draft.chance(0.1):
         lines.append(f"  connect: {connect}")
     shape = weight_shape(connect, target.size, source.size)
     bias = CONNECTIVITY[connect].bias and draft.chance(0.3, "bias")

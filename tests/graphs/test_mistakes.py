@@ -421,7 +421,7 @@ small.yaml:54:12: `check: positive_definite` needs a square array of weights
         "      order: k = 1..L\n",
         "      order: k = 1..L\n      method: rk45\n",
         """\
-small.yaml:74:15: the method 'rk45' is a word of the language that is not built yet
+small.yaml:74:15: `method: rk45` is a word of the language that is not built yet
           method: rk45
                   ^
   expected: euler, heun, rk4, exponential_euler""",
