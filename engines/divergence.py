@@ -172,13 +172,23 @@ def _of_state(
     number = int(work.order[replica, failure.presentation, sample]) % work.total
     return Divergence(
         f"{of} is not finite for sample {number}, in phase {facts['phase']!r} "
-        f"at time {facts['time']:g}{_seed(facts)}; a smaller step (dt) or a smaller rate may help",
+        f"at time {facts['time']:g}{_seed(facts)}; {_advice(failure)}",
         variable=name,
         unit=unit,
         connection=connection,
         sample=number,
         **facts,
     )
+
+
+def _advice(failure: Failure) -> str:
+    """What may help: from where a phase starts, one step of any length ends at a finite number."""
+    if failure.step is not None and failure.step <= 1:
+        return (
+            "already the first step: look for a division by 0, or log or sqrt of what is not "
+            "positive, in the equations at the values that the phase starts from"
+        )
+    return "a smaller step (dt) or a smaller rate may help"
 
 
 def _of_learnt(

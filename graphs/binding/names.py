@@ -12,7 +12,7 @@ from ..circuit import ParameterValue
 from ..expressions.constants import Value
 from ..expressions.tree import Call, Expr, Number, RateReference, Reference, walk
 from ..reading.nodes import ScalarNode
-from ..reading.problems import Problems
+from ..reading.problems import Problems, listed
 from .declared import InputRead, Latch, Link, Member
 
 NOTHING = Number(0.0)  # stands for what could not be resolved, so that the rest is still looked at
@@ -222,8 +222,10 @@ class Scope(ABC):
         )
 
     def unknown(self, node: Expr, what: str, name: str, known: Iterable[str]) -> None:
-        """Write down that a name is not known, with the nearest one."""
+        """Write down that a name is not known, with the nearest one, or all that are."""
+        known = list(known)
         start = node.span[0] if node.span else 0
         if isinstance(node, RateReference):
             start += 1
-        self.names.problems.unknown(self.scalar.place_at(start), what, name, known)
+        among = listed(known, 40) if known else None
+        self.names.problems.unknown(self.scalar.place_at(start), what, name, known, among)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 
 from ...compartments.functions import DERIVATIVES, FUNCTIONS
+from ...compartments.initialisers import INITIALISERS
 from ..expressions.tree import (
     Call,
     Counter,
@@ -89,6 +90,10 @@ def _reference(node: Reference, scope: Scope) -> Expr:
         *(COUNTERS if scope.counters else ()),
         "pi",
     ]
+    if node.name in known and not _bare(node):
+        part = "." + ".".join(node.attributes) if node.attributes else "parts or phases"
+        scope.fail(node, f"'{node.name}' has no {part} in {scope.where}")
+        return NOTHING
     scope.unknown(node, f"{scope.where} does not know the name", node.name, known)
     return NOTHING
 
@@ -124,6 +129,13 @@ def _call(node: Call, scope: Scope) -> Expr:
             return NOTHING
         return call
     known = [*names.functions.names(), *scope.calls, *FUNCTIONS]
+    if node.function in INITIALISERS:
+        scope.fail(
+            node,
+            f"'{node.function}' is drawn once, by `init` and `set`, and not here",
+            expected="`xi`, a normal number for each unit and step, as in dV/dt = -V + sigma*xi",
+        )
+        return NOTHING
     what = "there is no function"
     if names.parameters.has(node.function):
         what = "this is a parameter, not a function:"

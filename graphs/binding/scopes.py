@@ -112,6 +112,13 @@ class CellScope(Scope):
         if node.name in ("w", "pre", "post"):
             self.fail(node, f"'{node.name}' stands only in the text of a synapse")
             return NOTHING
+        if node.name in self.names.synapse_families:
+            self.fail(
+                node,
+                "a cell cannot read a synapse",
+                expected="`input`: what all synapses bring that end at this compartment",
+            )
+            return NOTHING
         if node.name in self.names.families and node.attributes:
             if self.outside:
                 return qualified(node, self)
@@ -218,6 +225,13 @@ class RuleScope(Scope):
             self.names.problems.count += 1
             return NOTHING
         start = (node.span[0] if node.span else 0) + len(node.name) + 1
+        if name.startswith("d") and name[1:] in member.kinds:
+            self.names.problems.add(
+                self.scalar.place_at(start),
+                f"{self.where} reads variables, and '{name}/dt' is none",
+                expected=f"a variable of the cell, `rate = {name}/dt`, read as `{node.name}.rate`",
+            )
+            return NOTHING
         self.names.problems.unknown(
             self.scalar.place_at(start),
             f"the population '{member.name}' has no variable",

@@ -49,6 +49,17 @@ def shown(character: str) -> str:
     return f"`{character}`" if character.isprintable() else f"U+{ord(character):04X}"
 
 
+# what other languages have, and what says it here
+WAYS = {
+    "%": "`x - n*floor(x/n)` for the remainder of x/n",
+    "&": "`(a) * (b)`: both hold",
+    "~": "`1 - a`: a does not hold",
+    "?": "`where(condition, a, b)`",
+    "{": "lists stand under `parameters`, one entry below the other or in [ ]",
+    "\\": "`/`, division",
+}
+
+
 def check_characters(text: str) -> None:
     """Refuse the first character that no text of the language contains."""
     found = _STRANGE.search(text)
@@ -67,7 +78,8 @@ def check_characters(text: str) -> None:
     suggestion = None
     if instead is not None:
         suggestion = "".join(INSTEAD.get(c, instead if c == character else c) for c in text)
-    raise ParseProblem(at, message, None if instead is None else f"`{instead}`", suggestion)
+    expected = WAYS.get(character) if instead is None else f"`{instead}`"
+    raise ParseProblem(at, message, expected, suggestion)
 
 
 def check_brackets(text: str, most: int) -> None:
@@ -146,6 +158,12 @@ def operand_too_many(
 ) -> ParseProblem:
     """Something stands where an operator, or the end of the form, should."""
     form = FORMS.get(start, "an operator")
+    if product := re.search(r"\w\s+@\s+\w", text[:offset]):
+        return ParseProblem(
+            product.start() + product.group().index("@"),
+            "`x@p` is x at the end of phase p; a product with weights is what a synapse brings",
+            "`input`, and a synapse `from: population.variable`, `to: population.compartment`",
+        )
     word = _WORD.match(rest)
     if word and word.group() in WORDS:
         return ParseProblem(
@@ -180,6 +198,11 @@ def operand_too_many(
 
 
 def _equal(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
+    named = re.search(r"[(,]\s*([A-Za-z_]\w*)\s*$", text[:offset])
+    if form == "an operator" and named:
+        message = f"arguments are known by their order: `{named[1]}` is not named"
+        suggestion = text[: named.start(1)] + text[offset + 1 :].lstrip()
+        return ParseProblem(offset, message, "an expression", suggestion)
     if form == "an operator":
         message = "`=` assigns, and nothing can be assigned here; to compare, write =="
         suggestion = text[:offset] + "==" + text[offset + 1 :]
