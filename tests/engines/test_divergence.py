@@ -48,3 +48,16 @@ def test_the_first_number_that_is_not_finite_is_named(engine, batch):
     assert f"at time {steps}" in str(error)
     kept = error.traces.dataset["net.x"].sel(phase="grow").values
     np.testing.assert_allclose(kept[0, 1, :steps, 1], 401.0 ** np.arange(steps), rtol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "numba"])
+def test_a_rate_that_is_not_finite_from_the_start_is_not_for_a_smaller_step(engine):
+    text = (
+        "apical: 1\nname: singular\ncells:\n  cell:\n    soma: du/dt = {rate}\n"
+        "populations:\n  x:\n    cell: cell\n    size: 1\n"
+        "protocols:\n  train:\n    go:\n      begin: x.u := 1\n      steps: 5000\n      dt: 0.1\n"
+    )
+    for rate, advice in (("1/(u - 1)", "a division by 0"), ("40*u", "a smaller step")):
+        circuit = load_text(text.replace("{rate}", rate))
+        with pytest.raises(Divergence, match=advice):
+            Simulator(circuit, engine=engine).run("train", record=[])

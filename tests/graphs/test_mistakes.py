@@ -133,7 +133,7 @@ small.yaml:66:1: unknown key 'protocol' in a circuit
 small.yaml:28:28: the cell 'neuron' does not know the name 'v_'
           - tau * du/dt = -u + v_ + a
                                ^
-  expected: v, a, u, r, e, input, sizes, L, tau, eta, beta, T, ... (21 in all)
+  expected: v, a, u, r, e, input, sizes, L, tau, eta, beta, T, image, label, t, dt, step, presentation, sample, epoch, pi
   try: - tau * du/dt = -u + v + a""",
     ),
     (
@@ -325,6 +325,86 @@ small.yaml:29:9: an update (`:=`) stands in the compartment 'soma'
   expected: `x = E` or `dx/dt = E`; updates stand under `after_step` or `rules`""",
     ),
     (
+        "remainder",
+        "-u + v + a",
+        "-u % v + a",
+        """\
+small.yaml:28:26: `%` does not belong to the language
+          - tau * du/dt = -u % v + a
+                             ^
+  expected: `x - n*floor(x/n)` for the remainder of x/n""",
+    ),
+    (
+        "matrix product",
+        "basal: v = input\n    apical",
+        "basal: v = W @ layer[0].r\n    apical",
+        """\
+small.yaml:25:18: `x@p` is x at the end of phase p; a product with weights is what a synapse brings
+        basal: v = W @ layer[0].r
+                     ^
+  expected: `input`, and a synapse `from: population.variable`, `to: population.compartment`""",
+    ),
+    (
+        "synapse in a cell",
+        "basal: v = input\n    apical",
+        "basal: v = W * r\n    apical",
+        """\
+small.yaml:25:16: a cell cannot read a synapse
+        basal: v = W * r
+                   ^
+  expected: `input`: what all synapses bring that end at this compartment""",
+    ),
+    (
+        "named argument",
+        "    rule: w += eta[k] * post.e * pre.r\n",
+        "    rule: w += eta[k] * post.e * pre.r\n    optimizer: adam(lr=0.1)\n",
+        """\
+small.yaml:55:23: arguments are known by their order: `lr` is not named
+        optimizer: adam(lr=0.1)
+                          ^
+  expected: an expression
+  try: adam(0.1)""",
+    ),
+    (
+        "rate of post",
+        "eta[k] * post.e * pre.r",
+        "eta[k] * post.du/dt * pre.r",
+        """\
+small.yaml:54:30: a rule reads variables, and 'du/dt' is none
+        rule: w += eta[k] * post.du/dt * pre.r
+                                 ^
+  expected: a variable of the cell, `rate = du/dt`, read as `post.rate`""",
+    ),
+    (
+        "draw in an equation",
+        "soma: r = image",
+        "soma: r = normal(0, 1)",
+        """\
+small.yaml:23:15: 'normal' is drawn once, by `init` and `set`, and not here
+        soma: r = normal(0, 1)
+                  ^
+  expected: `xi`, a normal number for each unit and step, as in dV/dt = -V + sigma*xi""",
+    ),
+    (
+        "part of a synapse in init",
+        "init: xavier_uniform",
+        "init: F.npy",
+        """\
+small.yaml:53:11: 'F' has no .npy in `init`
+        init: F.npy
+              ^""",
+    ),
+    (
+        "ternary",
+        "soma: r = image",
+        "soma: r = image > 0 ? 1 ; 0",
+        """\
+small.yaml:23:25: `?` does not belong to the language
+        soma: r = image > 0 ? 1 ; 0
+                            ^
+  expected: `where(condition, a, b)`""",
+    ),
+    (
         "unknown function",
         "f(u)\n      - e = r - v\n  output",
         "tahn(u)\n      - e = r - v\n  output",
@@ -332,7 +412,7 @@ small.yaml:29:9: an update (`:=`) stands in the compartment 'soma'
 small.yaml:29:13: there is no function 'tahn'
           - r = tahn(u)
                 ^
-  expected: f, h, identity, tanh, logistic, relu, softplus, clip, abs, sign, exp, exprel, ... (26 in all)
+  expected: f, h, identity, tanh, logistic, relu, softplus, clip, abs, sign, exp, exprel, log, sqrt, sin, cos, min, max, where, round, floor, softmax, sum, mean, norm, len
   try: - r = tanh(u)""",
     ),
     (
@@ -597,7 +677,7 @@ small.yaml:15:17: a colon followed by a space stands inside the value: YAML take
 small.yaml:77:15: `dt` does not know the name 'q'
           dt: 0.1*q
                   ^
-  expected: sizes, L, tau, eta, beta, T, t, dt, step, presentation, sample, epoch, ... (13 in all)""",
+  expected: sizes, L, tau, eta, beta, T, t, dt, step, presentation, sample, epoch, pi""",
     ),
     (
         "no dt",
