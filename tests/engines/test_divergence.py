@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import apical
+from apical.graphs.load import load_text
 
 GROWTH = """
 apical: 1
@@ -59,5 +60,5 @@ def test_a_rate_that_is_not_finite_from_the_start_is_not_for_a_smaller_step(engi
     )
     for rate, advice in (("1/(u - 1)", "a division by 0"), ("40*u", "a smaller step")):
         circuit = load_text(text.replace("{rate}", rate))
-        with pytest.raises(Divergence, match=advice):
-            Simulator(circuit, engine=engine).run("train", record=[])
+        with pytest.raises(apical.Divergence, match=advice):
+            apical.Simulator(circuit, engine=engine).run("train", record=[])
