@@ -57,19 +57,17 @@ def test_weight_shapes(
 
 
 @pytest.mark.parametrize(
-    ("kind", "n_post", "n_pre", "bias", "message"),
+    ("kind", "n_post", "n_pre", "bias"),
     [
-        ("one_to_one", 3, 4, False, "as many presynaptic as postsynaptic units, not 4 and 3"),
-        ("all_but_self", 3, 4, False, "as many presynaptic as postsynaptic units, not 4 and 3"),
-        ("all_to_one", 2, 4, False, "one postsynaptic unit, not 2"),
-        ("one_to_all", 4, 2, False, "one presynaptic unit, not 2"),
-        ("one_to_one", 3, 3, True, "bias: true needs connect: dense, not one_to_one"),
+        ("one_to_one", 3, 4, False),
+        ("all_but_self", 3, 4, False),
+        ("all_to_one", 2, 4, False),
+        ("one_to_all", 4, 2, False),
+        ("one_to_one", 3, 3, True),
     ],
 )
-def test_wrong_counts_are_refused(
-    kind: str, n_post: int, n_pre: int, bias: bool, message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
+def test_wrong_counts_are_refused(kind: str, n_post: int, n_pre: int, bias: bool, refused) -> None:
+    with refused(ValueError):
         weight_shape(kind, n_post, n_pre, bias)
 
 
@@ -112,14 +110,14 @@ def test_a_bias_column_does_not_count_as_a_unit() -> None:
     np.testing.assert_array_equal(draw("eye", (), (3, 3), 2, 3, Stream())[:, -1], 0)
 
 
-def test_wishart_is_symmetric_positive_with_mean_eye() -> None:
+def test_wishart_is_symmetric_positive_with_mean_eye(refused) -> None:
     n = 120
     b = draw("wishart", (), (n, n), n, n, Stream())
     np.testing.assert_array_equal(b, b.T)
     eigenvalues = np.linalg.eigvalsh(b)
     assert eigenvalues.min() >= 0 and eigenvalues.max() < 4.5
     assert np.trace(b) / n == pytest.approx(1, rel=0.05)
-    with pytest.raises(ValueError, match="square"):
+    with refused(ValueError):
         draw("wishart", (), (3, 4), 4, 3, Stream())
 
 
@@ -129,8 +127,8 @@ def test_eye_is_rectangular() -> None:
     np.testing.assert_array_equal(draw("eye", (), (3,), 3, 3, Stream()), np.ones(3))
 
 
-def test_wrong_number_of_arguments() -> None:
-    with pytest.raises(ValueError, match=r"expected uniform\(a, b\), got 1"):
+def test_wrong_number_of_arguments(refused) -> None:
+    with refused(ValueError):
         draw("uniform", (1.0,), (2, 2), 2, 2, Stream())
 
 

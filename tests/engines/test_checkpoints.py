@@ -192,161 +192,120 @@ UNFINISHED = {
     "streams": None,
 }
 WRONG = {
-    "one weight": (_array("W", lambda a: a[:1, :1, :1]), "array 'W': expected 2 replicas, got"),
-    "a smaller weight": (
-        _array("W", lambda a: a[:, :1, :1]),
-        "array 'W': expected float64 (replicas, 3, 4), got float64 (2, 1, 1)",
-    ),
-    "transposed": (_array("W", lambda a: a.swapaxes(1, 2)), "array 'W': expected float64"),
-    "an axis more": (_array("W", lambda a: a[..., None]), "array 'W': expected float64"),
-    "another dtype": (_array("W", lambda a: a.astype("f4")), "got float32 (2, 3, 4)"),
-    "integers": (_array("W", lambda a: a.astype("i8")), "got int64 (2, 3, 4)"),
-    "not finite": (_array("W", _nan), "array 'W': expected finite numbers, got nan"),
-    "an autapse": (_array("V", lambda a: a + 1), "array 'V': connects all but self"),
-    "no weight": (lambda a, f: a.pop("W"), "array 'W': missing"),
-    "no slow variable": (lambda a, f: a.pop("y.theta"), "array 'y.theta': missing"),
-    "no state": (lambda a, f: a.pop("y.u"), "array 'y.u': missing"),
-    "a state of others": (
-        _array("y.u", lambda a: np.ones((2, 1, 3))),
-        "states: are of different numbers of samples: [1, 3]",
-    ),
-    "another name": (_renamed("W", "X"), "array 'W': missing"),
-    "an unknown name": (
-        lambda a, f: a.update(theta=a["y.theta"]),
-        "array 'theta': kept has nothing of this name; did you mean 'y.theta'?",
-    ),
-    "a parameter": (
-        lambda a, f: a.update({"$eta": a["y.theta"]}),
-        "array '$eta': kept has nothing",
-    ),
-    "negative counters": (
-        _set("counters", to=[-1, 2, 3]),
-        "counters: presentation: expected a whole number of at least 0, got -1",
-    ),
-    "no time": (lambda a, f: a.pop("#t"), "array '#t': missing; the facts say that it was saved"),
-    "a shorter list of arrays": (
-        _set("arrays", to=["W"]),
-        "is there; the facts do not say that it was",
-    ),
-    "an unknown count": (_set("draws", "samples", "dream", to=3), "draws: expected {'samples'"),
-    "no list of arrays": (_set("arrays", to=[1]), "arrays: expected names, got [1]"),
-    "too much": (_set("counters", to=[1, 10**30, 3]), "counters: sample: expected at most 2^53"),
-    "a fraction": (_set("counters", to=[1, 2.5, 3]), "counters: sample: expected a whole"),
-    "two counters": (_set("counters", to=[1, 2]), "counters: expected three whole numbers"),
-    "no counters": (lambda a, f: f.pop("counters"), "counters: missing among the facts"),
-    "an unknown fact": (_set("speed", to=3), "speed: no fact of a checkpoint; there are: arrays"),
-    "an unknown parameter": (
-        _set("given", 0, "etta", to=1.0),
-        "given, parameter 'etta': no such parameter; there are: eta",
-    ),
-    "a structural one": (
-        _set("given", 0, "sizes", to=[4, 9]),
-        "given, parameter 'sizes': is structural",
-    ),
-    "a text": (_set("given", 1, "eta", to="fast"), "given, parameter 'eta': expected a number"),
-    "a bool": (_set("given", 1, "eta", to=True), "given, parameter 'eta': expected a number"),
-    "a shorter list": (_set("given", 0, "gain", to=[1, 2]), "expected a list of 3 numbers"),
-    "fewer replicas given": (_set("given", to=[{}]), "given: expected parameters of 2 replicas"),
-    "no list": (_set("given", to={}), "given: expected parameters of 2 replicas"),
-    "replicas": (_set("replicas", to=3), ": expected 3 replicas, got (2, "),
-    "many replicas": (_set("replicas", to=10**12), ": expected 1000000000000 replicas, got"),
-    "no replicas": (_set("replicas", to=0), "replicas: replicas: expected a whole number"),
-    "seed": (_set("seed", to=-1), "seed: seed: expected whole numbers from 0"),
-    "seeds": (_set("seed", to=[1, 2, 3]), "seed: seed: expected a number or 2 of them"),
-    "engine": (_set("engine", to="abacus"), "engine: expected one of numpy, numba, torch"),
-    "dtype": (_set("dtype", to="int8"), "dtype: expected one of float64, float32, bfloat16"),
-    "narrow dtype": (_set("dtype", to="float32"), "expected float32 (replicas, 3, "),
-    "compensate": (_set("compensate", to=1), "compensate: expected one of True, False, got 1"),
-    "compensated": (_set("compensated", to=["W"]), "compensated: expected name, dtype, weight"),
-    "sizes": (
-        _set("circuit", "overrides", to={"sizes": [5, 3]}),
-        "expected float64 (replicas, 3, 5)",
-    ),
-    "text": (_set("circuit", "texts", "<text>", to="apical: 1"), "circuit: <text>:"),
-    "no text": (_set("circuit", "texts", to={}), "circuit: these facts do not describe a circuit"),
-    "no path": (_set("circuit", "path", to=3), "circuit, path: expected a str, got 3"),
-    "no circuit": (_set("circuit", to=None), "circuit: expected path, texts"),
-    "unfinished": (_set("unfinished", to={"done": 3}), "unfinished: expected protocol, samples"),
-    "no such protocol": (
-        _set("unfinished", to=UNFINISHED | {"protocol": "dream"}),
-        "unfinished: no protocol 'dream'",
-    ),
-    "half a batch": (
-        _set("unfinished", to=UNFINISHED | {"done": 7}),
-        "unfinished: 7 of 23 samples are no batches of 5",
-    ),
-    "more than all": (_set("unfinished", to=UNFINISHED | {"done": 25}), "25 of 23 samples"),
-    "no shuffle": (_set("unfinished", to=UNFINISHED | {"shuffle": 1}), "shuffle: expected true"),
+    "one weight": _array("W", lambda a: a[:1, :1, :1]),
+    "a smaller weight": _array("W", lambda a: a[:, :1, :1]),
+    "transposed": _array("W", lambda a: a.swapaxes(1, 2)),
+    "an axis more": _array("W", lambda a: a[..., None]),
+    "another dtype": _array("W", lambda a: a.astype("f4")),
+    "integers": _array("W", lambda a: a.astype("i8")),
+    "not finite": _array("W", _nan),
+    "an autapse": _array("V", lambda a: a + 1),
+    "no weight": lambda a, f: a.pop("W"),
+    "no slow variable": lambda a, f: a.pop("y.theta"),
+    "no state": lambda a, f: a.pop("y.u"),
+    "a state of others": _array("y.u", lambda a: np.ones((2, 1, 3))),
+    "another name": _renamed("W", "X"),
+    "an unknown name": lambda a, f: a.update(theta=a["y.theta"]),
+    "a parameter": lambda a, f: a.update({"$eta": a["y.theta"]}),
+    "negative counters": _set("counters", to=[-1, 2, 3]),
+    "no time": lambda a, f: a.pop("#t"),
+    "a shorter list of arrays": _set("arrays", to=["W"]),
+    "an unknown count": _set("draws", "samples", "dream", to=3),
+    "no list of arrays": _set("arrays", to=[1]),
+    "too much": _set("counters", to=[1, 10**30, 3]),
+    "a fraction": _set("counters", to=[1, 2.5, 3]),
+    "two counters": _set("counters", to=[1, 2]),
+    "no counters": lambda a, f: f.pop("counters"),
+    "an unknown fact": _set("speed", to=3),
+    "an unknown parameter": _set("given", 0, "etta", to=1.0),
+    "a structural one": _set("given", 0, "sizes", to=[4, 9]),
+    "a text": _set("given", 1, "eta", to="fast"),
+    "a bool": _set("given", 1, "eta", to=True),
+    "a shorter list": _set("given", 0, "gain", to=[1, 2]),
+    "fewer replicas given": _set("given", to=[{}]),
+    "no list": _set("given", to={}),
+    "replicas": _set("replicas", to=3),
+    "many replicas": _set("replicas", to=10**12),
+    "no replicas": _set("replicas", to=0),
+    "seed": _set("seed", to=-1),
+    "seeds": _set("seed", to=[1, 2, 3]),
+    "engine": _set("engine", to="abacus"),
+    "dtype": _set("dtype", to="int8"),
+    "narrow dtype": _set("dtype", to="float32"),
+    "compensate": _set("compensate", to=1),
+    "compensated": _set("compensated", to=["W"]),
+    "sizes": _set("circuit", "overrides", to={"sizes": [5, 3]}),
+    "text": _set("circuit", "texts", "<text>", to="apical: 1"),
+    "no text": _set("circuit", "texts", to={}),
+    "no path": _set("circuit", "path", to=3),
+    "no circuit": _set("circuit", to=None),
+    "unfinished": _set("unfinished", to={"done": 3}),
+    "no such protocol": _set("unfinished", to=UNFINISHED | {"protocol": "dream"}),
+    "half a batch": _set("unfinished", to=UNFINISHED | {"done": 7}),
+    "more than all": _set("unfinished", to=UNFINISHED | {"done": 25}),
+    "no shuffle": _set("unfinished", to=UNFINISHED | {"shuffle": 1}),
 }
 
 
 @pytest.mark.parametrize("kind", WRONG)
-def test_each_wrong_entry_is_named(path, kind):
-    change, said = WRONG[kind]
-    rewritten(path, change)
-    with pytest.raises(apical.CheckpointError) as caught:
+def test_each_wrong_entry_is_named(path, kind, refused):
+    rewritten(path, WRONG[kind])
+    with refused(apical.CheckpointError) as caught:
         apical.Simulator.resume(path)
-    assert str(caught.value).startswith(f"{path}: ") and said in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: ")
 
 
-def test_optimizer_states_belong_together(path):
+def test_optimizer_states_belong_together(path, refused):
     rewritten(path, lambda arrays, facts: arrays.pop(next(n for n in arrays if "adam" in n)))
-    with pytest.raises(apical.CheckpointError, match="adam.*missing; the facts say"):
+    with refused(apical.CheckpointError):
         apical.Simulator.resume(path)
 
     def unlist(arrays, facts):
         facts["arrays"] = sorted(arrays)
 
     rewritten(path, unlist)
-    with pytest.raises(apical.CheckpointError, match="without the other states of its optimizer"):
+    with refused(apical.CheckpointError):
         apical.Simulator.resume(path)
 
 
-def test_what_a_circuit_always_has_is_needed(path):
+def test_what_a_circuit_always_has_is_needed(path, refused):
     def change(arrays, facts):
         del arrays["W"]
         facts["arrays"] = sorted(arrays)
 
     rewritten(path, change)
-    with pytest.raises(apical.CheckpointError, match="array 'W': missing; kept needs it"):
+    with refused(apical.CheckpointError):
         apical.Simulator.resume(path)
 
 
-def test_a_number_that_was_changed_is_found(path):
+def test_a_number_that_was_changed_is_found(path, refused):
     """0.1 for another finite number: names, shapes and dtypes are right, the digest is not."""
     rewritten(path, _array("W", lambda a: a + 0.1), sealed=False)
-    with pytest.raises(apical.CheckpointError, match="is not what was written"):
+    with refused(apical.CheckpointError):
         apical.Simulator.resume(path)
     rewritten(path, _set("counters", to=[1, 2, 3]), sealed=False)
-    with pytest.raises(apical.CheckpointError, match="is not what was written"):
+    with refused(apical.CheckpointError):
         apical.Simulator.resume(path)
 
 
 @pytest.mark.parametrize(
-    "facts, said",
-    [
-        ("{", "facts: not JSON"),
-        ("[" * 100_000, "facts: not JSON"),
-        ("[]", "facts: expected names and values"),
-        ('{"seed": NaN}', "facts: not JSON (NaN is no number of JSON)"),
-        (None, "facts: missing"),
-    ],
+    "facts", ["{", "[" * 100_000, "[]", '{"seed": NaN}', None], ids=lambda text: str(text)[:9]
 )
-def test_a_broken_header_is_told(path, facts, said):
+def test_a_broken_header_is_told(path, facts):
     metadata = {"format": "apical-checkpoint-2"} | ({} if facts is None else {"facts": facts})
     save_file({"W": np.zeros(3)}, path, metadata)
     with pytest.raises(apical.CheckpointError) as caught:
         apical.Simulator.resume(path)
-    assert f"{path}: {said}" in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: facts: ")
 
 
-def test_other_files_are_told(tmp_path, path):
+def test_other_files_are_told(tmp_path, path, refused):
     with pytest.raises(FileNotFoundError):
         apical.Simulator.resume(tmp_path / "nothing")
-    with pytest.raises(apical.CheckpointError, match="expected a file, got a folder"):
+    with refused(apical.CheckpointError):
         apical.Simulator.resume(tmp_path)
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(apical.CheckpointError, match="cut off or damaged"):
+    with refused(apical.CheckpointError, quoted=True):
         apical.Simulator.resume(path)
 
 
@@ -416,7 +375,7 @@ NOISY = CIRCUIT.replace("v - u + theta * gain", "v - u + theta * gain + 0.1 * xi
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("at", [2, 5, 7])
-def test_noise_time_and_slots_go_on(engine, at, tmp_path, monkeypatch, small_chunks):
+def test_noise_time_and_slots_go_on(engine, at, tmp_path, monkeypatch, small_chunks, refused):
     """With `carry`, a resumed epoch goes on in time, in its states, and in what it draws."""
     if engine == "torch":
         pytest.importorskip("torch")
@@ -436,20 +395,21 @@ def test_noise_time_and_slots_go_on(engine, at, tmp_path, monkeypatch, small_chu
         assert arrays(one) == arrays(whole) and one.counters.facts() == whole.counters.facts()
     if (at - 1) % 4:
         again = apical.Simulator.resume(tmp_path / "a.safetensors")
-        with pytest.raises(ValueError, match="carry=True, not False"):
+        with refused(ValueError):
             again.fit(data, batch=5)
 
 
 @pytest.mark.parametrize(
-    "other, said",
+    "other",
     [
-        ({"batch": 4}, "with batch=5, not 4"),
-        ({"shuffle": False}, "with shuffle=True, not False"),
-        ({"image": DATA["image"][:20]}, "with samples=23, not 20"),
-        ({"image": DATA["image"][::-1]}, "with other numbers in the streams"),
+        {"batch": 4},
+        {"shuffle": False},
+        {"image": DATA["image"][:20]},
+        {"image": DATA["image"][::-1]},
     ],
+    ids=["batch", "shuffle", "samples", "numbers"],
 )
-def test_an_epoch_goes_on_as_it_began(other, said, tmp_path, monkeypatch, small_chunks):
+def test_an_epoch_goes_on_as_it_began(other, tmp_path, monkeypatch, small_chunks, refused):
     sim = simulator()
     with monkeypatch.context() as patch:
         Stopper(patch, 3)
@@ -459,10 +419,8 @@ def test_an_epoch_goes_on_as_it_began(other, said, tmp_path, monkeypatch, small_
     before = arrays(sim)
     settings = {"batch": 5} | {n: v for n, v in other.items() if n != "image"}
     data = {"image": other.get("image", DATA["image"])}
-    with pytest.raises(ValueError) as caught:
+    with refused(ValueError):
         sim.fit(data, **settings)
-    assert said.removeprefix("with ") in str(caught.value)
-    assert "10 of 23 samples learnt" in str(caught.value)
     assert arrays(sim) == before
     sim.start_epoch_anew()
     assert sim.fit(data, **settings).resumed == 0 and sim.epoch == 1
@@ -495,14 +453,14 @@ def test_ctrl_c_writes_the_checkpoint(tmp_path, monkeypatch, small_chunks):
     assert again.unfinished.done == 15
 
 
-def test_every_needs_a_file():
-    with pytest.raises(ValueError, match="every=3: expected `checkpoint`, too"):
+def test_every_needs_a_file(refused):
+    with refused(ValueError):
         simulator().fit(DATA, every=3)
-    with pytest.raises(ValueError, match="every: expected a whole number of at least 1, got 0"):
+    with refused(ValueError):
         simulator().fit(DATA, checkpoint="a", every=0)
 
 
-def test_ctrl_c_in_a_validation_keeps_the_epoch(monkeypatch):
+def test_ctrl_c_in_a_validation_keeps_the_epoch(monkeypatch, refused):
     sim = simulator()
     monkeypatch.setattr(sim, "_check_validation", lambda samples: None)
 
@@ -512,7 +470,7 @@ def test_ctrl_c_in_a_validation_keeps_the_epoch(monkeypatch):
     monkeypatch.setattr(sim, "evaluate", stopped)
     history = sim.fit(DATA, epochs=3, validate=DATA)
     assert history.interrupted and len(history) == sim.epoch == 1 and sim.unfinished is None
-    with pytest.raises(KeyError, match="no 'accuracy' in this history; there are: epoch"):
+    with refused(KeyError):
         history["accuracy"]
 
 
@@ -521,14 +479,14 @@ def test_ctrl_c_in_a_validation_keeps_the_epoch(monkeypatch):
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("learn", [False, True])
-def test_a_run_that_is_stopped_says_so(engine, learn, monkeypatch, small_chunks, tmp_path):
+def test_a_run_that_is_stopped_says_so(engine, learn, monkeypatch, small_chunks, tmp_path, refused):
     whole = simulator(engine)
     full = whole.run("train", learn=learn, batch=5, record=["y.u"], **DATA)
     assert not full.interrupted
     sim, plain = simulator(engine), simulator(engine)
     with monkeypatch.context() as patch:
         Stopper(patch, 3, _kind(engine))
-        with pytest.raises(KeyboardInterrupt, match="after 2 of 5 presentations") as caught:
+        with refused(KeyboardInterrupt) as caught:
             sim.run("train", learn=learn, batch=5, record=["y.u"], **DATA)
     assert isinstance(caught.value, apical.Interrupted)
     traces = caught.value.traces
@@ -544,7 +502,7 @@ def test_a_run_that_is_stopped_says_so(engine, learn, monkeypatch, small_chunks,
     assert apical.Traces.open(tmp_path / "a.nc").interrupted
 
 
-def test_a_long_presentation_that_is_stopped_keeps_its_rows(monkeypatch):
+def test_a_long_presentation_that_is_stopped_keeps_its_rows(monkeypatch, refused):
     """Ctrl-C at step 4 of 5: the rows so far are there, the others NaN, and weights as before."""
     from apical.engines.numpy import engine as numpy_engine
 
@@ -560,7 +518,7 @@ def test_a_long_presentation_that_is_stopped_keeps_its_rows(monkeypatch):
     monkeypatch.setattr(numpy_engine._Presentation, "_store", stopping)
     sim = simulator()
     before = arrays(sim)
-    with pytest.raises(apical.Interrupted, match="after 0 of 1 presentations") as caught:
+    with refused(apical.Interrupted) as caught:
         sim.run("train", learn=True, record=["y.u"], **DATA)
     rows = caught.value.traces.arrays["y.u"]
     assert np.isfinite(rows[:, :, :4]).all() and np.isnan(rows[:, :, 4:]).all()

@@ -157,13 +157,13 @@ def test_a_bias_is_one_more_connection_of_a_current(engine, batch):
         assert_same(found["W"][b], w @ x / (x**2).sum() + each, "sums")
 
 
-def test_the_bias_unit_has_only_what_it_sends():
+def test_the_bias_unit_has_only_what_it_sends(refused):
     for lines, learn in (
         (("rule: w += post.e * pre.c",), "learn"),
         (("init: 1", "current: w * pre * pre.c"), None),
         (("trace: dm/dt = post.e * pre.c - m", "rule: w += m"), "learn"),
     ):
-        with pytest.raises(apical.CircuitError, match="the bias unit has only what it sends, 1"):
+        with refused(apical.CircuitError):
             simulator("numpy", {"W": ["bias: true", *lines]}, learn=learn)
 
 
@@ -311,11 +311,11 @@ def test_an_optimizer_of_one_to_one_weights_sees_them(engine):
     assert_same(after["less"], np.full(3, 0.9), "less")
 
 
-def test_what_cannot_be_known_is_refused_with_its_line():
+def test_what_cannot_be_known_is_refused_with_its_line(refused):
     two = ["rule:", "  - w += post.e * pre", "  - w += sum(w*pre) * pre"]
-    with pytest.raises(apical.CircuitError, match="in the first line only"):
+    with refused(apical.CircuitError):
         simulator("numpy", {"W": two}, learn="learn")
-    with pytest.raises(apical.CircuitError, match="has no units to run over"):
+    with refused(apical.CircuitError):
         simulator("numpy", {"W": ["init: 1", "current: w * pre * sum(theta)"]})
 
 
@@ -339,7 +339,7 @@ def test_a_live_weight_keeps_to_its_connections(engine, batch):
         assert_same(found[name], data["image"] @ hollow.T, name)
 
 
-def test_a_start_from_other_weights_takes_their_connections():
+def test_a_start_from_other_weights_takes_their_connections(refused):
     both = ["init: A", "bias: true", "rule: w += 0*pre*post.e"]
     synapses = {
         "A": ["init: normal(0, 1)", "bias: true"],
@@ -353,5 +353,5 @@ def test_a_start_from_other_weights_takes_their_connections():
     assert_same(weights["biased"], weights["A"], "biased")
     for init in ("B", "transpose(A)"):
         wrong = {"A": synapses["A"], "B": ["init: 1"], "C": ["bias: true", f"init: {init}"]}
-        with pytest.raises(apical.CircuitError, match="'C' has a bias, of which this `init` says"):
+        with refused(apical.CircuitError):
             simulator("numpy", wrong, POSTS)

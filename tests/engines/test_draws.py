@@ -211,20 +211,20 @@ def test_two_draws_of_a_line_do_not_cancel(circuit):
     assert_allclose(found, np.eye(12), atol=0.1)
 
 
-def test_what_first_cannot_be(circuit):
+def test_what_first_cannot_be(circuit, refused):
     sim = apical.Simulator(circuit, engine="numpy")
-    with pytest.raises(ValueError, match="expected a number from 0 to"):
+    with refused(ValueError):
         sim.run(first=-1)
     for wrong in (1.5, True, "0"):
-        with pytest.raises(ValueError, match="expected a whole number, 0 or more, or None"):
+        with refused(ValueError):
             sim.run(first=wrong)
     sim.run(samples=2)
-    with pytest.raises(ValueError, match=r"samples that go on keep their numbers, here from 0 on"):
+    with refused(ValueError):
         sim.run(samples=2, carry=True, first=0)
 
 
 @pytest.mark.parametrize("change", ["negative", "missing", "replicas", "text", "nan", "none"])
-def test_what_a_checkpoint_cannot_say(circuit, change):
+def test_what_a_checkpoint_cannot_say(circuit, change, refused):
     sim = apical.Simulator(circuit, engine="numpy", replicas=2)
     sim.run(samples=2)
     facts = json.loads(json.dumps(sim.counters.facts()))
@@ -242,7 +242,7 @@ def test_what_a_checkpoint_cannot_say(circuit, change):
             facts["going"]["clock"]["dt"][0] = float("nan")
         case "none":
             facts = None
-    with pytest.raises(ValueError, match="the checkpoint does not say what draws count"):
+    with refused(ValueError, quoted=True):
         Counters.of(facts, 2)
 
 

@@ -50,7 +50,6 @@ protocols:
 ENGINES = ["numpy", "numba", "torch"]
 IMAGE = np.linspace(0, 1, 20).reshape(5, 4)
 DATA = {"image": IMAGE, "label": np.eye(3)[[0, 1, 2, 0, 1]]}
-LARGEST = "seed: expected whole numbers from 0 to 9223372036854775807"
 
 
 def simulator(engine: str = "numpy", **settings):
@@ -72,50 +71,52 @@ def test_seeds_of_replicas_are_any_row_of_numbers():
         assert simulator(seed=seeds, replicas=2).seeds == (3, 8)
 
 
-@pytest.mark.parametrize("seed", [True, 1.0, -1, 2**63, "12", None, {1, 2}, [1, True], [1, -2]])
-def test_other_seeds_are_refused(seed):
-    with pytest.raises(ValueError, match=LARGEST):
+@pytest.mark.parametrize(
+    "seed", [True, 1.0, -1, 2**63, "12", None, {1, 2}, [1, True], [1, -2]], ids=str
+)
+def test_other_seeds_are_refused(seed, refused):
+    with refused(ValueError):
         simulator(seed=seed, replicas=2)
 
 
 @pytest.mark.parametrize(
-    "settings, said",
+    "settings",
     [
-        ({"replicas": "2"}, "replicas: expected a whole number of at least 1, got '2'"),
-        ({"replicas": 2.0}, "got 2.0; did you mean 2?"),
-        ({"replicas": True}, "at least 1, got True"),
-        ({"replicas": 0}, "at least 1, got 0"),
-        ({"seed": [1], "replicas": 2}, "seed: expected a number or 2 of them"),
-        ({"seed": np.ones((1, 2), int), "replicas": 2}, "got shape (1, 2)"),
-        ({"dtype": "int32"}, "dtype 'int32': expected one of 'float64'"),
-        ({"dtype": "single precision"}, "dtype 'single precision': expected one of"),
-        ({"parameters": {"eta": "fast"}}, "parameter 'eta': expected numbers, got text"),
-        ({"parameters": {"eta": np.inf}}, "parameter 'eta': inf is not finite"),
+        {"replicas": "2"},
+        {"replicas": 2.0},
+        {"replicas": True},
+        {"replicas": 0},
+        {"seed": [1], "replicas": 2},
+        {"seed": np.ones((1, 2), int), "replicas": 2},
+        {"dtype": "int32"},
+        {"dtype": "single precision"},
+        {"parameters": {"eta": "fast"}},
+        {"parameters": {"eta": np.inf}},
     ],
+    ids=str,
 )
-def test_settings_are_refused(settings, said):
-    with pytest.raises(ValueError) as caught:
+def test_settings_are_refused(settings, refused):
+    with refused(ValueError):
         simulator(**settings)
-    assert said in str(caught.value)
 
 
-def test_a_name_is_no_circuit():
-    with pytest.raises(ValueError, match=r"expected a Circuit, got 'pc'; apical.load"):
+def test_a_name_is_no_circuit(refused):
+    with refused(ValueError):
         apical.Simulator("pc")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("batch", [0, -1, 2.0, "2", True])
 @pytest.mark.parametrize("call", ["fit", "run", "predict", "evaluate"])
-def test_batches_are_whole_numbers(call, batch):
+def test_batches_are_whole_numbers(call, batch, refused):
     sim = simulator()
     method = getattr(sim, call)
-    with pytest.raises(ValueError, match="batch: expected a whole number of at least 1"):
+    with refused(ValueError):
         method("train", batch=batch, **DATA) if call == "run" else method(DATA, batch=batch)
 
 
 @pytest.mark.parametrize("epochs", [-1, 1.5, None, True])
-def test_epochs_are_whole_numbers(epochs):
-    with pytest.raises(ValueError, match="epochs: expected a whole number of at least 0"):
+def test_epochs_are_whole_numbers(epochs, refused):
+    with refused(ValueError):
         simulator().fit(DATA, epochs=epochs)
 
 
@@ -125,30 +126,29 @@ def test_no_epochs_learn_nothing():
 
 
 STREAMS = {
-    "no samples": (np.zeros((0, 4)), "expected at least 1 sample, got none"),
-    "complex": (IMAGE + 0j, "got complex numbers; give `x.real`"),
-    "masked": (np.ma.masked_less(IMAGE, 0.1), "2 of 20 entries are masked"),
-    "dates": (IMAGE.astype("M8[s]"), "got dates"),
-    "durations": (IMAGE.astype("m8[s]"), "got time differences"),
-    "objects": (IMAGE.astype(object), "got Python objects"),
-    "text": (IMAGE.astype(str), "got text"),
-    "ragged": ([[1, 2, 3, 4], [1]], "expected an array of numbers"),
-    "nothing": (None, "got Python objects"),
-    "nan": (np.where(IMAGE > 0.5, np.nan, IMAGE), "nan at (2, 2) is not finite"),
-    "infinite": (np.where(IMAGE > 0.5, np.inf, IMAGE), "inf at (2, 2) is not finite"),
-    "pictures": (IMAGE.reshape(5, 2, 2), "`x.reshape(len(x), -1)`"),
-    "classes": (np.arange(5), "`np.eye(4)[x]`"),
-    "replicas": (np.zeros((3, 5, 4)), "for as many replicas as there are, 1"),
-    "sizes": (np.zeros((5, 3)), "with 4 units, got (5, 3); the sizes of a circuit"),
-    "lengths": (IMAGE[:3], "differ in their number of samples: {'image': 3, 'label': 5}"),
+    "no samples": np.zeros((0, 4)),
+    "complex": IMAGE + 0j,
+    "masked": np.ma.masked_less(IMAGE, 0.1),
+    "dates": IMAGE.astype("M8[s]"),
+    "durations": IMAGE.astype("m8[s]"),
+    "objects": IMAGE.astype(object),
+    "text": IMAGE.astype(str),
+    "ragged": [[1, 2, 3, 4], [1]],
+    "nothing": None,
+    "nan": np.where(IMAGE > 0.5, np.nan, IMAGE),
+    "infinite": np.where(IMAGE > 0.5, np.inf, IMAGE),
+    "pictures": IMAGE.reshape(5, 2, 2),
+    "classes": np.arange(5),
+    "replicas": np.zeros((3, 5, 4)),
+    "sizes": np.zeros((5, 3)),
+    "lengths": IMAGE[:3],
 }
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("kind", STREAMS)
-def test_a_stream_is_refused_by_name(kind, engine):
-    given, said = STREAMS[kind]
-    sim = simulator(engine)
+def test_a_stream_is_refused_by_name(kind, engine, snapshot):
+    given, sim, said = STREAMS[kind], simulator(engine), []
     before = sim.weights["W"].copy()
     for call in (
         lambda: sim.fit(DATA | {"image": given}),
@@ -158,12 +158,14 @@ def test_a_stream_is_refused_by_name(kind, engine):
     ):
         with pytest.raises(ValueError) as caught:
             call()
-        assert said in str(caught.value) and "image" in str(caught.value)
+        said.append(str(caught.value).partition(" (setting an")[0])  # the rest is numpy's
+    (one,) = set(said)
+    assert "image" in one and (engine != "numpy" or one == snapshot)
     np.testing.assert_array_equal(sim.weights["W"], before)
 
 
-def test_what_float32_cannot_hold_is_told():
-    with pytest.raises(ValueError, match=r"1e\+300 at \(0, 0\) is beyond the range of float32"):
+def test_what_float32_cannot_hold_is_told(refused):
+    with refused(ValueError):
         simulator(dtype="float32").fit(DATA | {"image": IMAGE + 1e300})
 
 
@@ -171,8 +173,8 @@ def test_what_float32_cannot_hold_is_told():
 def test_tensors_are_looked_at_too(kind):
     torch = pytest.importorskip("torch")
     with pytest.raises(ValueError) as caught:
-        simulator("torch").fit(DATA | {"image": torch.from_numpy(STREAMS[kind][0])})
-    assert STREAMS[kind][1] in str(caught.value)
+        simulator("torch").fit(DATA | {"image": torch.from_numpy(STREAMS[kind])})
+    assert "image" in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -193,53 +195,52 @@ def test_a_target_that_nothing_reads_may_be_unknown():
     )
 
 
-def test_masked_samples_of_a_task_stay_masked():
+def test_masked_samples_of_a_task_stay_masked(refused):
     from apical.models.tasks.task import Samples
 
-    with pytest.raises(ValueError, match="entries are masked"):
-        simulator().fit(Samples(DATA | {"image": STREAMS["masked"][0]}))
+    with refused(ValueError):
+        simulator().fit(Samples(DATA | {"image": STREAMS["masked"]}))
 
 
-@pytest.mark.parametrize(
-    "call, said",
-    [
-        (lambda s: s.fit(IMAGE), "samples: expected arrays by name"),
-        (lambda s: s.fit(DATA | {"labl": 1}), "no stream 'labl' in given; there are: image, label"),
-        (lambda s: s.fit(DATA, validate=IMAGE), "validate: expected arrays by name"),
-        (lambda s: s.fit(DATA, validate={"image": IMAGE}), "nothing to score: given predicts"),
-        (lambda s: s.evaluate({"image": IMAGE}), "and the samples hold image"),
-        (lambda s: s.run("train", samples=0, **DATA), "samples: expected a whole number"),
-        (lambda s: s.run("train", samples=3, **DATA), "samples=3, but the streams hold 5"),
-        (lambda s: s.run("train", initial=[1], **DATA), "initial: expected arrays by name"),
-        (lambda s: s.run("train", initial={"y.u": "a"}, **DATA), "initial 'y.u': expected numb"),
-        (lambda s: s.run("train", budget="1G", **DATA), "budget: expected a whole number"),
-        (lambda s: s.run("train", record=3, **DATA), "record: expected lines such as"),
-        (lambda s: s.run("train", record=[b"y.u"], **DATA), "record: expected lines such as"),
-        (lambda s: s.run(["train"], **DATA), "given has no protocol ['train']"),
-        (lambda s: s.fit(DATA, on_epoch=3), "on_epoch: expected a function of"),
-        (lambda s: s.fit(DATA, checkpoint=3), "checkpoint: expected the path of a file, got 3"),
-        (lambda s: s.fit(DATA, checkpoint="/"), "got the folder '/'"),
-        (lambda s: s.fit(DATA, checkpoint="no/a"), "the folder 'no' of 'a' does not exist"),
-        (lambda s: simulator(parameters=[1]), "parameters: expected numbers by name, as {'eta'"),
-        (lambda s: s.weights.update(W=np.full((3, 4), 1j)), "weight 'W': expected numbers"),
-        (lambda s: s.parameters.update(eta=None), "parameter 'eta': expected numbers"),
-    ],
-)
-def test_other_mistakes_are_told(call, said):
+MISTAKES = {
+    "samples": lambda s: s.fit(IMAGE),
+    "stream": lambda s: s.fit(DATA | {"labl": 1}),
+    "validate": lambda s: s.fit(DATA, validate=IMAGE),
+    "validate without labels": lambda s: s.fit(DATA, validate={"image": IMAGE}),
+    "evaluate without labels": lambda s: s.evaluate({"image": IMAGE}),
+    "no samples": lambda s: s.run("train", samples=0, **DATA),
+    "other samples": lambda s: s.run("train", samples=3, **DATA),
+    "initial": lambda s: s.run("train", initial=[1], **DATA),
+    "initial text": lambda s: s.run("train", initial={"y.u": "a"}, **DATA),
+    "budget": lambda s: s.run("train", budget="1G", **DATA),
+    "record": lambda s: s.run("train", record=3, **DATA),
+    "record bytes": lambda s: s.run("train", record=[b"y.u"], **DATA),
+    "protocol": lambda s: s.run(["train"], **DATA),
+    "on_epoch": lambda s: s.fit(DATA, on_epoch=3),
+    "checkpoint": lambda s: s.fit(DATA, checkpoint=3),
+    "checkpoint folder": lambda s: s.fit(DATA, checkpoint="/"),
+    "checkpoint in no folder": lambda s: s.fit(DATA, checkpoint="no/a"),
+    "parameters": lambda s: simulator(parameters=[1]),
+    "complex weight": lambda s: s.weights.update(W=np.full((3, 4), 1j)),
+    "parameter": lambda s: s.parameters.update(eta=None),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_other_mistakes_are_told(mistake, refused):
     sim = simulator()
-    with pytest.raises(ValueError) as caught:
-        call(sim)
-    assert said in str(caught.value)
+    with refused(ValueError):
+        MISTAKES[mistake](sim)
     assert sim.presentation == 0
 
 
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize("lead", [(), (1,), (2,), (7,)])
-def test_initial_states_are_for_all_replicas_or_each(engine, lead):
+def test_initial_states_are_for_all_replicas_or_each(engine, lead, refused):
     sim = simulator(engine, replicas=2)
     initial = {"y.u": np.ones((*lead, 5, 3))}
     if lead == (7,):
-        with pytest.raises(ValueError, match=r"or 2 of these, one for each replica, got \(7, 5, 3"):
+        with refused(ValueError):
             sim.run("train", initial=initial, **DATA)
         return
     traces = sim.run("train", initial=initial, record=["y.u"], **DATA)

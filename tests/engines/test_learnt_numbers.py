@@ -95,7 +95,7 @@ def test_the_presentation_that_broke_it_is_named(engine, kind, batch):
     with pytest.raises(apical.Divergence) as caught:
         sim.fit({"image": images()}, epochs=2, batch=batch, shuffle=False)
     error = caught.value
-    assert str(error).startswith(f"{said} is not finite, in phase 'settle' at time 0.")
+    assert str(error).startswith(f"{said} is not finite")
     assert error.variable == name and error.phase == "settle" and error.epoch == 1
     assert error.presentation == BAD // batch
     assert f"of presentation {BAD // batch} (epoch 1, sample" in str(error)
@@ -129,13 +129,11 @@ def test_the_later_epoch_is_named(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_the_replica_is_named_by_its_seed(engine):
+def test_the_replica_is_named_by_its_seed(engine, refused):
     image = np.full((2, 60, 4), 0.5)
     image[1, BAD, 3] = -1
     sim = simulator(engine, seed=5, replicas=2)
-    with pytest.raises(
-        apical.Divergence, match=r"pre 3\).*, with seed 6; a smaller rate"
-    ) as caught:
+    with refused(apical.Divergence) as caught:
         sim.fit({"image": image}, batch=1, shuffle=False)
     assert (caught.value.seed, caught.value.sample) == (6, BAD)
 
@@ -150,23 +148,23 @@ def test_a_run_that_learns_keeps_what_it_recorded(engine):
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_states_that_break_are_still_told_as_states(engine):
+def test_states_that_break_are_still_told_as_states(engine, refused):
     """The weights of presentation 37 are sound: its sample is too large for the cell."""
     text = CIRCUIT.replace("sqrt(pre)", "pre").replace("du/dt = v - u", "du/dt = 1e200 * v^9")
     image = np.full((60, 4), 1e-9)
     image[BAD] = 1e30
     sim = simulator(engine, text)
-    with pytest.raises(apical.Divergence, match="of unit 0 is not finite for sample 37") as caught:
+    with refused(apical.Divergence) as caught:
         sim.fit({"image": image}, batch=1, shuffle=False)
     assert caught.value.variable == "y.u" and caught.value.presentation == BAD
     assert np.isfinite(sim.weights["W"]).all() and sim.presentation == BAD
 
 
-def test_weights_that_are_not_finite_are_not_saved(tmp_path):
+def test_weights_that_are_not_finite_are_not_saved(tmp_path, refused):
     sim = simulator("numpy")
     sim.save(tmp_path / "a.safetensors")
     before = (tmp_path / "a.safetensors").read_bytes()
     sim.weights["W"][1, 2] = np.nan  # through the view, past every check
-    with pytest.raises(ValueError, match=r"weight W of connection \(post 1, pre 2\) is nan"):
+    with refused(ValueError):
         sim.save(tmp_path / "a.safetensors")
     assert (tmp_path / "a.safetensors").read_bytes() == before

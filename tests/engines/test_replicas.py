@@ -94,10 +94,8 @@ def test_divergence_names_the_sample_of_its_replica(streams):
     assert caught.value.sample == 3
 
 
-def test_streams_of_another_number_of_replicas_are_refused(streams):
+def test_streams_of_another_number_of_replicas_are_refused(streams, refused):
     images, labels = streams
     sim = apical.Simulator(apical.load_text(TEXT), engine="numpy", replicas=2)
-    with pytest.raises(
-        ValueError, match=r"expected \(sample, unit\) with 3 units, got \(3, 5, 3\)"
-    ):
+    with refused(ValueError):
         sim.fit({"image": images, "label": labels})

@@ -75,9 +75,9 @@ def test_a_stream_of_one_is_the_same_for_all_units(engine, batch, dtype):
     np.testing.assert_allclose(found["several.u"][0, :, 3], last, **same)
 
 
-def test_a_list_of_one_is_no_list_of_three():
+def test_a_list_of_one_is_no_list_of_three(refused):
     text = CIRCUIT.replace("data:", "parameters:\n  one: [2]\ndata:").replace(
         "y = u + level", "y = u + one"
     )
-    with pytest.raises(apical.CircuitError, match="the list 'one' has 1 values, 'several' has 3"):
+    with refused(apical.CircuitError):
         apical.load_text(text)

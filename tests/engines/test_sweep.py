@@ -76,10 +76,10 @@ def test_a_single_point():
     assert sweep.points[0].weights["W[1]"].ndim == 2
 
 
-def test_wrong_words_are_told():
-    with pytest.raises(apical.CircuitError, match="etaa"):
+def test_wrong_words_are_told(refused):
+    with refused(apical.CircuitError):
         Sweep("pc", {"etaa": [1, 2]})
-    with pytest.raises(ValueError, match="seed: expected a number or 2 of them"):
+    with refused(ValueError):
         apical.Simulator(apical.load("pc"), engine="numpy", seed=[1], replicas=2)
 
 
@@ -97,7 +97,7 @@ def test_the_command_prints_a_line_for_each_point():
     assert wrong.exit_code == 2 and "as in --set h=0.02,0.05" in wrong.output
 
 
-def test_a_checkpoint_holds_one_simulator():
+def test_a_checkpoint_holds_one_simulator(refused):
     sweep = apical.Sweep("pc", {"sizes": [[4, 3, 2], [4, 2, 2]]}, engine="numpy")
-    with pytest.raises(ValueError, match="checkpoint: one file cannot hold 2 simulators"):
+    with refused(ValueError):
         sweep.fit({}, checkpoint="a.safetensors")

@@ -444,21 +444,15 @@ ALONE = {  # what is wrong; trace, rule
 
 
 @pytest.mark.parametrize("part", ALONE)
-def test_a_batch_is_refused_before_anything_runs(engine, part):
+def test_a_batch_is_refused_before_anything_runs(engine, part, refused):
     sim = apical.Simulator(circuit(*ALONE[part], learn="W"), engine)
-    message = (
-        f"batch: expected 1, got 2; the trace m of W would be a mean over the batch, and the mean "
-        f"of {part} does not follow from it. Give `batch=1`: one sample at a time is exact, and "
-        f"replicas still run side by side"
-    )
     given = samples(5)
     for call in (
         lambda: sim.fit(given, batch=2),
         lambda: sim.run("train", **given, learn=True, batch=2),
     ):
-        with pytest.raises(ValueError) as error:
+        with refused(ValueError):
             call()
-        assert str(error.value) == message
     np.testing.assert_array_equal(sim.weights["W"], 0.5)
     assert sim.presentation == 0
     sim.run("train", **given)  # without plasticity no trace moves
@@ -497,21 +491,18 @@ def test_show_says_which_traces_are_of_each_sample():
     assert "traces of each sample" not in show(circuit(**HEBB))
 
 
-def test_a_trace_that_breaks_is_named(engine):
+def test_a_trace_that_breaks_is_named(engine, refused):
     sim = apical.Simulator(circuit("dm/dt = pre*post.e + m^3", "w += m", learn="W"), engine)
     given = {"x": [[1.0, 1.0], [1.0, 1e60]], "target": np.ones((2, 3))}
-    with pytest.raises(apical.Divergence) as error:
+    with refused(apical.Divergence) as error:
         sim.fit(given, batch=2, shuffle=False)
-    assert str(error.value).startswith(
-        "trace W.m of connection (post 0, pre 1) is not finite for sample 1, in phase 'settle'"
-    )
-    assert error.value.connection == (0, 1)
+    assert (error.value.connection, error.value.sample) == ((0, 1), 1)
     assert error.value.variable == "W.m"
 
 
-def test_they_cannot_be_given():
+def test_they_cannot_be_given(refused):
     trace, rule, *_ = EACH["a square"]
     sim = apical.Simulator(circuit(trace, rule), engine="numpy")
     for name in ("W.m", "W.m~each"):
-        with pytest.raises(ValueError, match="there are: sink.u$"):
+        with refused(ValueError):
             sim.run("train", **samples(2), learn=True, initial={name: np.zeros((2, 6))})

@@ -32,10 +32,10 @@ def test_a_long_run_of_small_calls_is_told(monkeypatch):
         torch_cost.warn_of_small_work(run.plan, 2_000_000)
     (said,) = (str(w.message) for w in caught)
     made = 2_000_000 * torch_cost.calls(run.plan)
-    assert said.startswith(f"pem.train: engine 'torch' makes up to {made:,} calls of about 1.5 us")
+    assert said.startswith("pem.train: ") and f"{made:,}" in said
     assert f"{1.5e-6 * made:,.0f} s" in said and "engine='numba'" in said
     monkeypatch.setattr(torch_cost, "LONG", 1e-6)
-    with pytest.warns(SmallWorkWarning, match="engine 'torch' makes up to"):
+    with pytest.warns(SmallWorkWarning, match="engine 'torch'"):
         sim.fit(data(circuit, 2), batch=1)
 
 

@@ -157,9 +157,9 @@ def test_an_entry_of_a_list_is_a_parameter_of_its_own():
     assert entry.expression == Call("item", (Parameter("list"), Number(1.0)))
 
 
-def test_a_bare_list_is_one_value_per_unit():
+def test_a_bare_list_is_one_value_per_unit(refused):
     assert right(load_text(with_cell("y = list * x")), "y") == Binary("*", Parameter("list"), X)
-    with pytest.raises(CircuitError, match="the list 'list' has 3 values, 'a' has 4 units"):
+    with refused(CircuitError):
         load_text(with_cell("y = list * x"), n=4)
 
 
@@ -228,10 +228,10 @@ def test_a_file_extends_a_bundled_one():
     assert list(load_text(text).populations) == ["layer[0]", "layer[1]"]
 
 
-def test_files_that_extend_each_other_are_refused(tmp_path):
+def test_files_that_extend_each_other_are_refused(tmp_path, refused):
     (tmp_path / "a.yaml").write_text("apical: 1\nname: a\nextends: b.yaml\n")
     (tmp_path / "b.yaml").write_text("apical: 1\nname: b\nextends: a.yaml\n")
-    with pytest.raises(CircuitError, match="files extend each other in a circle"):
+    with refused(CircuitError):
         load(tmp_path / "a.yaml")
 
 

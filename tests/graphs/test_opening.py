@@ -46,21 +46,14 @@ def odd(tmp_path):
     return tmp_path
 
 
-WHAT = {
-    "pipe.yaml": "is a pipe",
-    "zero.yaml": "is a device",
-    "folder.yaml": "is a folder",
-    "large.yaml": "has more than 200000 characters, too many for a circuit",
-}
-
-
-@pytest.mark.parametrize("name", list(WHAT))
-def test_what_is_no_file_is_not_read(odd, name):
-    assert told(odd / name).endswith(WHAT[name])
+@pytest.mark.parametrize("name", ["pipe.yaml", "zero.yaml", "folder.yaml", "large.yaml"])
+def test_what_is_no_file_is_not_read(odd, name, snapshot):
+    assert told(odd / name).replace(str(odd), "<folder>") == snapshot(name="itself")
     heir = odd / "heir.yaml"
     heir.write_text(f"apical: 1\nname: heir\nextends: {name}\n")
     line = told(heir)
-    assert line == f"{heir}:3:10: '{name}' {WHAT[name]}"
+    assert line.startswith(f"{heir}:3:10: '{name}'")
+    assert line.replace(str(odd), "<folder>") == snapshot(name="heir")
 
 
 def test_traces_are_read_from_files_alone(odd):
@@ -70,13 +63,13 @@ def test_traces_are_read_from_files_alone(odd):
             Traces.open(odd / f"{name}.nc")
 
 
-def test_the_files_together_are_no_larger_than_one_may_be(tmp_path):
+def test_the_files_together_are_no_larger_than_one_may_be(tmp_path, refused):
     filler = "# " + "x" * 98 + "\n"
     for number in range(4):
         text = HEAD.replace("x", f"n{number}") + filler * 600
         text += f"extends: {number + 1}.yaml\n" if number < 3 else ""
         (tmp_path / f"{number}.yaml").write_text(text)
-    with pytest.raises(CircuitError, match="files that extend each other have 24.... characters"):
+    with refused(CircuitError):
         load(tmp_path / "0.yaml")
     assert load(tmp_path / "2.yaml").name == "n2"
 
@@ -84,26 +77,20 @@ def test_the_files_together_are_no_larger_than_one_may_be(tmp_path):
 LARGE = HEAD + "parameters:\n  a[k=1..9999]: k\n"
 
 
-def test_a_file_that_expands_to_too_much_says_how_to_go_on(monkeypatch):
+def test_a_file_that_expands_to_too_much_says_how_to_go_on(monkeypatch, refused, snapshot):
     assert len(load_text(LARGE).parameters) == 9_999
     monkeypatch.setenv(VARIABLE, "100000")
     with pytest.raises(CircuitError) as caught:
         load_text(LARGE, "net.yaml")
     (one,) = caught.value.diagnostics
-    assert one.place.line == 4 and one.message == (
-        "the families, repetitions and functions of these files expand to more than can be loaded "
-        "in good time"
-    )
-    assert one.expected == (
-        "fewer or smaller ones; of a file that you trust, APICAL_LOAD_LIMIT=1000000 in the "
-        "environment allows more"
-    )
+    assert one.place.line == 4 and one.expected and f"{VARIABLE}=1000000" in one.expected
+    assert str(one) == snapshot(name="limit")
     monkeypatch.setenv(VARIABLE, "many")
-    with pytest.raises(ValueError, match="APICAL_LOAD_LIMIT=many: expected a whole number"):
+    with refused(ValueError):
         load_text(LARGE)
 
 
-def test_weights_made_of_each_other_often_are_no_circle():
+def test_weights_made_of_each_other_often_are_no_circle(refused):
     """W_i = W_(i-1) + W_(i-1): 2^60 paths to the first of them."""
     text = HEAD + "cells:\n  n:\n    soma: dv/dt = -v + input\npopulations:\n  p:\n"
     text += "    cell: n\n    size: 1\nsynapses:\n"
@@ -111,5 +98,5 @@ def test_weights_made_of_each_other_often_are_no_circle():
         init = f"W{i - 1} + W{i - 1}" if i else "1"
         text += f"  W{i}:\n    from: p.v\n    to: p.soma\n    init: {init}\n"
     assert len(load_text(text).synapses) == 60
-    with pytest.raises(CircuitError, match="W0 -> W2 -> W1 -> W0"):
+    with refused(CircuitError):
         load_text(text.replace("init: 1\n", "init: W2\n"))

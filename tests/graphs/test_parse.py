@@ -252,61 +252,63 @@ def test_record():
 # --- problems ------------------------------------------------------------------------------------
 
 PROBLEMS = [
-    # parser, text, offset, part of the message, suggestion
-    (parse_expression, "", 0, "nothing stands here", None),
-    (parse_expression, "2 x", 2, "no operator stands before `x`", "2 * x"),
-    (parse_expression, "(a)(b)", 3, "no operator stands before `(`", "(a) * (b)"),
-    (parse_expression, "x**2", 1, "a power is written ^", "x^2"),
-    (parse_expression, "a and b", 2, "`and` is not of the language", None),
-    (parse_expression, "f(a", 1, "this `(` is never closed", "f(a)"),
-    (parse_expression, "a + b)", 5, "this `)` closes no bracket", None),
-    (parse_expression, "eta[k)", 5, "this `)` closes a `[`", None),
-    (parse_expression, "((a)", 0, "this `(` is never closed", "((a))"),
-    (parse_expression, "|x + 1", 0, "this `|` is never closed", None),
-    (parse_expression, "a < b < c", 6, "comparisons do not chain", None),
-    (parse_expression, "a = b", 2, "to compare, write ==", "a == b"),
-    (parse_expression, "τ*x", 0, "not `τ`", "tau*x"),
-    (parse_expression, "a − b·c", 2, "does not belong", "a - b*c"),
-    (parse_expression, "x²", 1, "does not belong", "x^2"),
-    (parse_expression, "a +", 2, "ends after `+`", None),
-    (parse_expression, "+ a", 0, "a + stands before a value", None),
-    (parse_expression, "a * / b", 4, "a value is missing before `/`", None),
-    (parse_expression, "f(a,)", 4, "a value is missing before `)`", None),
-    (parse_expression, "a..b", 1, "a range stands only inside an index", None),
-    (parse_expression, "a.b[1]", 3, "an index stands right behind", None),
-    (parse_expression, "x' + 1", 1, "a prime", None),
-    (parse_expression, "a.", 2, "a name is missing", None),
-    (parse_expression, "1e999", 0, "too large", None),
-    (parse_expression, "x for k = 1..3", 2, "`for` repeats whole statements", None),
-    (parse_expression, "a ? b", 2, "`?` does not belong", None),
-    (parse_expression, "a; b", 1, "`;` cannot stand here", None),
-    (parse_expression, "x := 3", 2, "`:=` assigns", None),
-    (parse_statement, "x == 3", 2, "`==` compares", "x = 3"),
-    (parse_statement, "x + 3", 0, "no statement", None),
-    (parse_statement, "x = 3 = 4", 6, "a second `=`", None),
-    (parse_statement, "x : = 3", 2, "without a space", "x := 3"),
-    (parse_statement, "x@p = 2", 0, "a value of the past", None),
-    (parse_statement, "2 = x", 0, "the left side is no variable", None),
-    (parse_statement, "x + y = 2", 0, "the left side is no variable", None),
-    (parse_statement, "tau * dx / dt = 2", 6, "written without spaces", None),
-    (parse_statement, "dx/dt += 2", 0, "a differential equation is written with =", None),
-    (parse_statement, "l[1..2].x = 0", 2, "a range cannot be assigned to", None),
-    (parse_statement, "x = 2 y", 6, "no operator stands before `y`", "x = 2 * y"),
-    (parse_learn, "W C", 2, "`C` cannot stand here", None),
-    (parse_order, "k = 1", 5, "the text ends too early", None),
-    (parse_family, "layer[1..L]", 6, "needs a name", "layer[k=1..L]"),
-    (parse_family, "a b", 2, "`b` cannot stand here", None),
-    (parse_reference, "a + b", 2, "`+` cannot stand here", None),
-    (parse_signature, "f(x, x)", 5, "stands here twice", None),
-    (parse_record, "F every", 2, "ends after `every`", None),
+    # parser, text, offset, suggestion
+    (parse_expression, "", 0, None),
+    (parse_expression, "2 x", 2, "2 * x"),
+    (parse_expression, "(a)(b)", 3, "(a) * (b)"),
+    (parse_expression, "x**2", 1, "x^2"),
+    (parse_expression, "a and b", 2, None),
+    (parse_expression, "f(a", 1, "f(a)"),
+    (parse_expression, "a + b)", 5, None),
+    (parse_expression, "eta[k)", 5, None),
+    (parse_expression, "((a)", 0, "((a))"),
+    (parse_expression, "|x + 1", 0, None),
+    (parse_expression, "a < b < c", 6, None),
+    (parse_expression, "a = b", 2, "a == b"),
+    (parse_expression, "τ*x", 0, "tau*x"),
+    (parse_expression, "a − b·c", 2, "a - b*c"),
+    (parse_expression, "x²", 1, "x^2"),
+    (parse_expression, "a +", 2, None),
+    (parse_expression, "+ a", 0, None),
+    (parse_expression, "a * / b", 4, None),
+    (parse_expression, "f(a,)", 4, None),
+    (parse_expression, "a..b", 1, None),
+    (parse_expression, "a.b[1]", 3, None),
+    (parse_expression, "x' + 1", 1, None),
+    (parse_expression, "a.", 2, None),
+    (parse_expression, "1e999", 0, None),
+    (parse_expression, "x for k = 1..3", 2, None),
+    (parse_expression, "a ? b", 2, None),
+    (parse_expression, "a; b", 1, None),
+    (parse_expression, "x := 3", 2, None),
+    (parse_statement, "x == 3", 2, "x = 3"),
+    (parse_statement, "x + 3", 0, None),
+    (parse_statement, "x = 3 = 4", 6, None),
+    (parse_statement, "x : = 3", 2, "x := 3"),
+    (parse_statement, "x@p = 2", 0, None),
+    (parse_statement, "2 = x", 0, None),
+    (parse_statement, "x + y = 2", 0, None),
+    (parse_statement, "tau * dx / dt = 2", 6, None),
+    (parse_statement, "dx/dt += 2", 0, None),
+    (parse_statement, "l[1..2].x = 0", 2, None),
+    (parse_statement, "x = 2 y", 6, "x = 2 * y"),
+    (parse_learn, "W C", 2, None),
+    (parse_order, "k = 1", 5, None),
+    (parse_family, "layer[1..L]", 6, "layer[k=1..L]"),
+    (parse_family, "a b", 2, None),
+    (parse_reference, "a + b", 2, None),
+    (parse_signature, "f(x, x)", 5, None),
+    (parse_record, "F every", 2, None),
 ]
 
 
-@pytest.mark.parametrize(("parser", "written", "offset", "message", "suggestion"), PROBLEMS)
-def test_problems_say_where_and_what(parser, written, offset, message, suggestion):
+@pytest.mark.parametrize(
+    ("parser", "written", "offset", "suggestion"), PROBLEMS, ids=[p[1] or "-" for p in PROBLEMS]
+)
+def test_problems_say_where_and_what(parser, written, offset, suggestion, snapshot):
     with pytest.raises(ParseProblem) as caught:
         parser(written)
-    assert message in caught.value.message
+    assert caught.value.message == snapshot
     assert caught.value.offset == offset
     assert caught.value.suggestion == suggestion
     if suggestion is not None:
@@ -458,6 +460,6 @@ def test_numbers_keep_their_value():
         assert parse_expression(text(Number(value))) == Number(value)
 
 
-def test_an_unknown_style_is_refused():
-    with pytest.raises(ValueError, match="unknown style"):
+def test_an_unknown_style_is_refused(refused):
+    with refused(ValueError):
         text(Number(1.0), "latex")

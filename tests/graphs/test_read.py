@@ -165,72 +165,72 @@ def test_shipped_files_are_read(path):
 # --- traps ---------------------------------------------------------------------------------------
 
 TRAPS = [
-    # file, line, column, a part of the message, corrected line
-    ("a: [l[0], l[1]]", 1, 6, "brackets inside []", "a:\n  - l[0]\n  - l[1]"),
-    ("a: [f(b, c), d]", 1, 6, "brackets inside []", "a:\n  - f(b, c)\n  - d"),
-    ("s: {r: clip(u, 0, 1)}", 1, 12, "brackets inside {}", "s:\n  r: clip(u, 0, 1)"),
-    ("s: {r: x[0]}", 1, 9, "brackets inside {}", "s:\n  r: x[0]"),
-    ("a:\n  - {r: f(u, 0)}", 2, 10, "brackets inside {}", "  - r: f(u, 0)"),
-    ("a: |y| - b", 1, 4, "cannot begin with |", 'a: "|y| - b"'),
-    ("a: > 0", 1, 4, "cannot begin with >", 'a: "> 0"'),
-    ("a: >3\nb: 1", 1, 4, "cannot begin with >", 'a: ">3"'),
-    ("a: *b", 1, 4, "cannot begin with *", 'a: "*b"'),
-    ("a: &b", 1, 4, "cannot begin with &", 'a: "&b"'),
-    ("a: !b 1", 1, 4, "cannot begin with !", 'a: "!b 1"'),
-    ("a: @b", 1, 4, "cannot begin with @", 'a: "@b"'),
-    ("a: %b", 1, 4, "cannot begin with %", 'a: "%b"'),
-    ("a: `b`", 1, 4, "cannot begin with `", 'a: "`b`"'),
-    ("a:\n  - |y| - b  # why", 2, 5, "cannot begin with |", '  - "|y| - b"  # why'),
-    ("a: x = b: c", 1, 9, "a colon followed by a space", 'a: "x = b: c"'),
-    ("a: q : = c  # d", 1, 6, "a colon followed by a space", "a: q := c  # d"),
-    ("a:\n  b:1\n  c: 2", 2, 5, "a space is missing", "  b: 1"),
-    ("a:\n  c: 2\n  b:1", 3, 5, "a space is missing", "  b: 1"),
-    ("a:\n  b:1", 2, 5, "a space is missing", "  b: 1"),
-    ("a:\n  - W[k=1..L]:1", 2, 15, "a space is missing", "  - W[k=1..L]: 1"),
-    ("a: {b:1}", 1, 7, "a space is missing", "a: {b: 1}"),
-    ("a:\n\tb: 1", 2, 1, "a tab stands in the indentation", "  b: 1"),
-    ("a: b +\tc", 1, 7, "a tab stands between", "a: b + c"),
-    ("a: 1\n  b: 2", 2, 3, "indented under one that already has a value", "b: 2"),
-    ("a:\n    b: 1\n  c: 2", 3, 3, "indentation", None),
-    ("a: [1, 2\nb: 3", 1, 4, "never closed", "a: [1, 2]"),
-    ("a: [1, 2]]", 1, 10, "behind the closing ]", "a: [1, 2]"),
-    ("a: 'b\nc: d", 1, 4, "never closed", "a: 'b'"),
-    ("a: 'b' + c", 1, 7, "behind the closing quotation mark", 'a: "b + c"'),
-    ("a: 1\nb: 2\na: 3", 3, 1, "a second time; the first is on line 1", None),
-    ("a:\nb: 1", 1, 1, "`a` has no value", None),
-    ("a:\n  -\n  - b", 2, 4, "no value", None),
-    ("a: {b, c: 1}", 1, 5, "`b` has no value", None),
-    ("<<: 1", 1, 1, "`<<` is refused", None),
-    ("? a\n: b", 1, 1, "without `?`", None),
-    ("[1]: 2", 1, 1, "a key is a name", None),
-    ("%YAML 1.2\n---\na: 1", 1, 1, "directives", None),
-    ("a: 1\n---\nb: 1", 2, 1, "no second document", None),
-    ("a: 1\n...\n", 2, 1, "no second document", None),
-    ("a: 1e999", 1, 4, "too large", None),
-    ("", 1, 1, "the file is empty", None),
-    ("# nothing\n", 1, 1, "the file is empty", None),
-    ("- a", 1, 1, "mapping of sections", None),
-    ("a: \x07", 1, 4, "U+0007", None),
-    ("a: b\u2028", 1, 5, "U+2028", None),
-    ('a: "\\ud800"', 1, 4, "U+D800", None),
-    ('a: "\\UFFFFFFFF"', 1, 5, "is no character", None),
+    # file, line, column, corrected line
+    ("a: [l[0], l[1]]", 1, 6, "a:\n  - l[0]\n  - l[1]"),
+    ("a: [f(b, c), d]", 1, 6, "a:\n  - f(b, c)\n  - d"),
+    ("s: {r: clip(u, 0, 1)}", 1, 12, "s:\n  r: clip(u, 0, 1)"),
+    ("s: {r: x[0]}", 1, 9, "s:\n  r: x[0]"),
+    ("a:\n  - {r: f(u, 0)}", 2, 10, "  - r: f(u, 0)"),
+    ("a: |y| - b", 1, 4, 'a: "|y| - b"'),
+    ("a: > 0", 1, 4, 'a: "> 0"'),
+    ("a: >3\nb: 1", 1, 4, 'a: ">3"'),
+    ("a: *b", 1, 4, 'a: "*b"'),
+    ("a: &b", 1, 4, 'a: "&b"'),
+    ("a: !b 1", 1, 4, 'a: "!b 1"'),
+    ("a: @b", 1, 4, 'a: "@b"'),
+    ("a: %b", 1, 4, 'a: "%b"'),
+    ("a: `b`", 1, 4, 'a: "`b`"'),
+    ("a:\n  - |y| - b  # why", 2, 5, '  - "|y| - b"  # why'),
+    ("a: x = b: c", 1, 9, 'a: "x = b: c"'),
+    ("a: q : = c  # d", 1, 6, "a: q := c  # d"),
+    ("a:\n  b:1\n  c: 2", 2, 5, "  b: 1"),
+    ("a:\n  c: 2\n  b:1", 3, 5, "  b: 1"),
+    ("a:\n  b:1", 2, 5, "  b: 1"),
+    ("a:\n  - W[k=1..L]:1", 2, 15, "  - W[k=1..L]: 1"),
+    ("a: {b:1}", 1, 7, "a: {b: 1}"),
+    ("a:\n\tb: 1", 2, 1, "  b: 1"),
+    ("a: b +\tc", 1, 7, "a: b + c"),
+    ("a: 1\n  b: 2", 2, 3, "b: 2"),
+    ("a:\n    b: 1\n  c: 2", 3, 3, None),
+    ("a: [1, 2\nb: 3", 1, 4, "a: [1, 2]"),
+    ("a: [1, 2]]", 1, 10, "a: [1, 2]"),
+    ("a: 'b\nc: d", 1, 4, "a: 'b'"),
+    ("a: 'b' + c", 1, 7, 'a: "b + c"'),
+    ("a: 1\nb: 2\na: 3", 3, 1, None),
+    ("a:\nb: 1", 1, 1, None),
+    ("a:\n  -\n  - b", 2, 4, None),
+    ("a: {b, c: 1}", 1, 5, None),
+    ("<<: 1", 1, 1, None),
+    ("? a\n: b", 1, 1, None),
+    ("[1]: 2", 1, 1, None),
+    ("%YAML 1.2\n---\na: 1", 1, 1, None),
+    ("a: 1\n---\nb: 1", 2, 1, None),
+    ("a: 1\n...\n", 2, 1, None),
+    ("a: 1e999", 1, 4, None),
+    ("", 1, 1, None),
+    ("# nothing\n", 1, 1, None),
+    ("- a", 1, 1, None),
+    ("a: \x07", 1, 4, None),
+    ("a: b\u2028", 1, 5, None),
+    ('a: "\\ud800"', 1, 4, None),
+    ('a: "\\UFFFFFFFF"', 1, 5, None),
 ]
 
 
-@pytest.mark.parametrize(("text", "line", "column", "message", "fixed"), TRAPS)
-def test_each_trap_has_its_message(text, line, column, message, fixed):
+@pytest.mark.parametrize(("text", "line", "column", "fixed"), TRAPS, ids=[t[0] for t in TRAPS])
+def test_each_trap_has_its_message(text, line, column, fixed, snapshot):
     found = wrong(text)
     assert len(found) == 1, [str(d) for d in found]
-    assert message in found[0].message
     assert (found[0].place.line, found[0].place.column) == (line, column)
     assert found[0].suggestion == fixed
+    assert found[0].message == snapshot
     whole = text.split("\n")[line - 1].replace("\t", " ")
     assert found[0].line_text == whole.replace("\x07", "?").replace("\u2028", "?")
 
 
-@pytest.mark.parametrize("trap", [t for t in TRAPS if t[4]], ids=lambda t: t[0])
+@pytest.mark.parametrize("trap", [t for t in TRAPS if t[3]], ids=lambda t: t[0])
 def test_corrected_lines_are_read(trap):
-    text, line, _, _, fixed = trap
+    text, line, _, fixed = trap
     lines = text.split("\n")
     lines[line - 1] = fixed
     read("\n".join(lines), "f.yaml")

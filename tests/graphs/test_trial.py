@@ -21,10 +21,9 @@ def told(name: str, right: str, wrong: str) -> apical.Diagnostic:
     return caught.value.diagnostics[0]
 
 
-def test_a_rule_that_mixes_both_ends():
+def test_a_rule_that_mixes_both_ends(snapshot):
     one = told("pc", "w += eta * post.d * pre.x", "w += eta * tanh(post.d * pre.x)")
-    assert one.message.startswith("W[1]: the rule part tanh(post.d * pre.x) mixes both ends")
-    assert "'infer' of 'train'" in one.message
+    assert str(one) == snapshot
     assert one.line_text.strip() == "rule: w += eta * tanh(post.d * pre.x)"
     assert one.place.column == 5
 
@@ -34,9 +33,10 @@ def test_dividing_by_both_ends():
     assert one.line_text.strip().startswith("rule:")
 
 
-def test_an_algebraic_loop():
+def test_an_algebraic_loop(snapshot):
     one = told("pc", "basal: u = input ", "basal: u = input + e ")
-    assert "loop" in one.message and one.line_text.strip().startswith("basal")
+    assert one.line_text.strip().startswith("basal")
+    assert str(one) == snapshot
 
 
 @pytest.mark.parametrize("name", bundled())
@@ -52,7 +52,7 @@ def test_a_circuit_is_built_again_from_its_facts(name):
     assert rebuild(json.loads(json.dumps(facts))) == circuit
 
 
-def test_rebuild_keeps_variants_overrides_and_needs_no_file(tmp_path):
+def test_rebuild_keeps_variants_overrides_and_needs_no_file(tmp_path, refused):
     (tmp_path / "mine.yaml").write_text("apical: 1\nname: mine\nextends: pc\n")
     (tmp_path / "yours.yaml").write_text("apical: 1\nname: yours\nextends: mine.yaml\n")
     circuit = apical.load(tmp_path / "yours.yaml", variants=["zil"], sizes=[4, 3, 2])
@@ -67,12 +67,12 @@ def test_rebuild_keeps_variants_overrides_and_needs_no_file(tmp_path):
         path.unlink()
     assert rebuild(facts) == circuit
     del facts["texts"][str(tmp_path / "mine.yaml")]
-    with pytest.raises(apical.CircuitError, match="not among the texts"):
+    with refused(apical.CircuitError):
         rebuild(facts)
 
 
-def test_rebuild_refuses_other_facts():
-    with pytest.raises(ValueError, match="do not describe a circuit"):
+def test_rebuild_refuses_other_facts(refused):
+    with refused(ValueError):
         rebuild({"path": "x"})
 
 

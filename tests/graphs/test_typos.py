@@ -14,28 +14,27 @@ from .stated import stated
 
 
 def warned(*changes, variants=(), more=""):
-    circuit = load_text(stated(*changes) + more, "net.yaml", variants)
-    return [(w.place.line, w.message, w.suggestion) for w in circuit.warnings]
+    return list(load_text(stated(*changes) + more, "net.yaml", variants).warnings)
 
 
 def test_the_text_itself_gives_no_warning():
     assert warned() == []
 
 
-def test_a_compartment_called_nearly_as_a_role():
+def test_a_compartment_called_nearly_as_a_role(snapshot):
     (one,) = warned(("    soma:\n", "    som:\n"))
-    said = "the compartment 'som' is a dendrite that no synapse reaches; is 'soma' meant?"
-    assert one == (17, said, "soma:")
+    assert (one.place.line, one.suggestion) == (17, "soma:")
+    assert str(one) == snapshot
     reached = (("basal: v", "basall: v"), ("c.basal", "c.basall"))
     assert warned(*reached) == []  # a synapse means it
     assert warned(("    basal: v", "    basal_2: z = 0\n    tuft: y = z\n    basal: v")) == []
 
 
 @pytest.mark.parametrize(("wrong", "right"), [("rtain", "train"), ("predct", "predict")])
-def test_a_protocol_called_nearly_as_a_standard_one(wrong, right):
+def test_a_protocol_called_nearly_as_a_standard_one(wrong, right, snapshot):
     (one,) = warned(("  train:", f"  {wrong}:"))
-    said = f"the protocol '{wrong}' is none that `fit` or `run` asks for; is '{right}' meant?"
-    assert one == (39, said, f"{right}:")
+    assert (one.place.line, one.suggestion) == (39, f"{right}:")
+    assert str(one) == snapshot
     assert warned(("  train:", "  train2:")) == [] and warned(("  train:", "  settle:")) == []
 
 
@@ -49,10 +48,10 @@ variants:
 """
 
 
-def test_a_variant_that_adds_beside_what_it_means_to_replace():
+def test_a_variant_that_adds_beside_what_it_means_to_replace(snapshot):
     (one,) = warned(more=VARIANT.format("ee"), variants="other")
-    said = "this adds 'ee', which nothing reads, beside 'e'; is 'e' meant?"
-    assert one == (49, said, "- e = 1 - eta[1]*(label - u)")
+    assert (one.place.line, one.suggestion) == (49, "- e = 1 - eta[1]*(label - u)")
+    assert str(one) == snapshot
     assert warned(more=VARIANT.format("e"), variants="other") == []
     assert warned(more=VARIANT.format("drive"), variants="other") == []
     read = VARIANT.format("ee") + "          - e = ee\n"
@@ -67,18 +66,19 @@ def test_a_variant_that_adds_beside_what_it_means_to_replace():
         ("    functions:\n      ff(u): u\n", "ff", "f"),
     ],
 )
-def test_a_variant_that_adds_an_entry(entry, name, near):
+def test_a_variant_that_adds_an_entry(entry, name, near, snapshot):
     found = warned(more="variants:\n  other:\n" + entry, variants="other")
-    expected = f"this adds '{name}', which nothing reads, beside '{near}'; is '{near}' meant?"
-    assert expected in [message for _, message, _ in found]
+    (one,) = (w for w in found if f"'{name}'" in w.message and f"'{near}'" in w.message)
+    assert one.suggestion is not None and one.suggestion.startswith(near)
+    assert one.message == snapshot
 
 
-def test_check_tells_what_a_variant_adds(tmp_path):
+def test_check_tells_what_a_variant_adds(tmp_path, snapshot):
     file = tmp_path / "net.yaml"
     file.write_text(stated() + VARIANT.format("ee"))
     found, tried = check_variants(str(file))
     assert tried == 1 and len(found) == 1 and found[0].warning
-    assert found[0].message.endswith("is 'e' meant? (with the variant 'other')")
+    assert found[0].message == snapshot
 
 
 def test_where_something_is_wrong_its_cause_is_told_first():
@@ -92,29 +92,29 @@ def test_where_something_is_wrong_its_cause_is_told_first():
     broken = more.replace("vv = input", "vv = inputt")
     with pytest.raises(CircuitError) as caught:
         load_text(text + broken, "net.yaml", "other")
-    said = "this adds 'vv', which nothing reads, beside 'v'; is 'v' meant?"
-    assert said in [d.message for d in caught.value.diagnostics]
+    assert [d for d in caught.value.diagnostics if "'vv'" in d.message and "'v'" in d.message]
 
 
 def test_an_heir_that_adds_beside_what_it_means_to_replace():
     heir = "  heir:\n    is: neuron\n    soma: ee = u\npopulations:"
     found = warned(("populations:", heir), ("cell: neuron", "cell: heir"))
-    assert [line for line, _, _ in found] == [22]
+    assert [w.place.line for w in found] == [22]
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "message"),
+    ("old", "new", "line"),
     [
-        ("populations:\n", "  spare:\n    soma: z = 1\npopulations:\n", 20,
-         "the cell 'spare' is not used"),
-        ("  f(u): tanh(u)", "  f(u): tanh(u)\n  g: relu", 9, "the function 'g' is not used"),
-        ("    size: 2\n", "    size: 2\n    parameters:\n      taw: 3\n", 28,
-         "the parameter 'taw' of 'c' is not used"),
-        ("      learn: W\n", "", 28, "no phase learns 'W': its rule never acts"),
+        ("populations:\n", "  spare:\n    soma: z = 1\npopulations:\n", 20),
+        ("  f(u): tanh(u)", "  f(u): tanh(u)\n  g: relu", 9),
+        ("    size: 2\n", "    size: 2\n    parameters:\n      taw: 3\n", 28),
+        ("      learn: W\n", "", 28),
     ],
-)  # fmt: skip
-def test_what_nothing_reads(old, new, line, message):
-    assert [(at, said) for at, said, _ in warned((old, new))] == [(line, message)]
+    ids=["cell", "function", "parameter", "rule"],
+)
+def test_what_nothing_reads(old, new, line, snapshot):
+    (one,) = warned((old, new))
+    assert one.place.line == line
+    assert str(one) == snapshot
 
 
 @pytest.mark.parametrize("name", bundled())
@@ -123,9 +123,9 @@ def test_bundled_circuits_and_their_variants_give_no_warning(name):
     assert check_variants(name)[0] == ()
 
 
-def test_strict_makes_errors_of_warnings():
+def test_strict_makes_errors_of_warnings(refused):
     circuit = load_text(stated(("  train:", "  rtain:")))
-    with pytest.raises(CircuitError, match="is 'train' meant"):
+    with refused(CircuitError):
         circuit.strict()
     assert apical.load_text(stated()).strict().name == "stated"
 
@@ -143,21 +143,15 @@ def test_what_is_close(name, known, found):
 
 # --- a fixed weight ---
 
-LOST = "'W' has no `rule`, and neither `init` nor `weight` says what its weights are"
 
-
-def test_a_fixed_weight_is_stated():
+def test_a_fixed_weight_is_stated(snapshot):
     lines = "    rule: w += b * post.e * pre\n    optimizer: adam(0.1)\n"
     fixed = [(lines, ""), ("      learn: W\n", ""), ("  b: 0.5\n", "")]
     with pytest.raises(CircuitError) as caught:
         load_text(stated(("    init: normal(0, 0.1)\n" + lines, ""), *fixed[1:]))
     (one,) = caught.value.diagnostics
-    assert one.message == LOST and one.place.line == 27
-    assert one.expected == (
-        "`init: xavier_uniform`, drawn at random and kept, or `weight: transpose(W)`, made of "
-        "another synapse"
-    )
-    assert one.suggestion == "init: xavier_uniform"
+    assert one.place.line == 27 and one.suggestion == "init: xavier_uniform"
+    assert str(one) == snapshot
     load_text(stated(*fixed))  # with its init
     load_text(stated(("    init: normal(0, 0.1)\n", "")))  # plastic
     one_to_one = [("    init: normal(0, 0.1)\n" + lines, "    connect: one_to_one\n"), *fixed[1:]]
@@ -174,8 +168,9 @@ def test_the_commands_tell_warnings_and_can_be_strict(tmp_path):
     run = lambda *words: CliRunner().invoke(app, [words[0], str(file), *words[1:]])  # noqa: E731
     plain, strict = run("check"), run("check", "--strict")
     assert (plain.exit_code, strict.exit_code) == (0, 1)
-    assert "net.yaml:39:3: warning: the protocol 'rtain'" in plain.output
-    assert "fine, 1 warning(s)" in plain.output and "fine" not in strict.output
+    said = "net.yaml:39:3: warning: "
+    assert said in plain.output and said.rpartition("warning")[0] in strict.output
+    assert "fine" in plain.output and "fine" not in strict.output
     shown = run("show")
-    assert shown.exit_code == 0 and "the protocol 'rtain'" in shown.output  # on standard error
+    assert shown.exit_code == 0 and said in shown.output  # on standard error
     assert run("run", "--strict").exit_code == 1

@@ -31,12 +31,12 @@ def test_filters_are_orthonormal_and_see_no_polynomial(moments):
         assert np.sum(n**power * high) == pytest.approx(0, abs=1e-6)
 
 
-def test_coefficients_are_an_orthogonal_map():
+def test_coefficients_are_an_orthogonal_map(refused):
     basis = coefficients(np.eye(32))
     assert_allclose(basis @ basis.T, np.eye(32), atol=1e-10)
     details = coefficients(np.ones((1, 32)))[:, 4:]
     assert_allclose(details, 0, atol=1e-10)
-    with pytest.raises(ValueError, match="12 samples: expected a multiple of 8"):
+    with refused(ValueError):
         coefficients(np.ones((1, 12)))
 
 
@@ -69,12 +69,12 @@ def test_music_is_presented_as_coefficients(pieces):
     assert_allclose(found, np.sort(coefficients(mixtures).T, axis=0), rtol=1e-12)
 
 
-def test_music_from_the_environment(pieces, monkeypatch):
+def test_music_from_the_environment(pieces, monkeypatch, refused):
     folder, _ = pieces
     (folder / "music").symlink_to(folder, target_is_directory=True)
     monkeypatch.setenv("APICAL_DATA", str(folder))
     assert len(apical.tasks.music(seconds=1).train) == 8000
-    with pytest.raises(ValueError, match="expected one channel and 10 seconds"):
+    with refused(ValueError):
         apical.tasks.music(seconds=5)
 
 

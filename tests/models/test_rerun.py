@@ -51,25 +51,30 @@ def command(**values):
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    "change",
     [
-        (text, "manifest was changed after the run: the texts of 'pc.yaml', the variants and"),
-        (edit("overrides", {"T": 4, "sizes": [64, 4, 10]}), "was changed after the run"),
-        (edit("variants", ["zil"]), "was changed after the run"),
-        (edit("hash", 7), "its manifest was changed: it has no hash"),
-        (edit("texts", [1, 2]), "its manifest was changed: it has no texts"),
-        (edit("texts", {"pc.yaml": 3}), "its manifest was changed: a text of the circuit is none"),
-        (edit("versions", None), "its manifest was changed: it has no versions"),
-        (command(task="os"), "its manifest was changed: task is 'os'"),
-        (command(epochs=-1), "its manifest was changed: epochs is -1"),
-        (command(seeds=True), "its manifest was changed: seeds is True"),
-        (command(record=[3]), "its manifest was changed: record is [3]"),
-        (command(engine=None), "its manifest was changed: engine is None"),
+        text,
+        edit("overrides", {"T": 4, "sizes": [64, 4, 10]}),
+        edit("variants", ["zil"]),
+        edit("hash", 7),
+        edit("texts", [1, 2]),
+        edit("texts", {"pc.yaml": 3}),
+        edit("versions", None),
+        command(task="os"),
+        command(epochs=-1),
+        command(seeds=True),
+        command(record=[3]),
+        command(engine=None),
     ],
+    ids=["text", "overrides", "variants", "hash", "texts", "a text", "versions", "task", "epochs"]
+    + ["seeds", "record", "engine"],
 )
-def test_a_changed_manifest_is_refused(run, tmp_path, change, said):
-    with pytest.raises(ValueError, match=re.escape(said)):
-        repeat(changed(run, tmp_path / "t.npz", change))
+def test_a_changed_manifest_is_refused(run, tmp_path, change, snapshot):
+    path = tmp_path / "t.npz"
+    with pytest.raises(ValueError) as caught:
+        repeat(changed(run, path, change))
+    said = str(caught.value).replace(str(path), "<file>")
+    assert re.sub(r"\b[0-9a-f]{12}\b", "<hash>", said) == snapshot
 
 
 @pytest.mark.parametrize(
@@ -81,8 +86,9 @@ def test_a_forged_file_holds_no_traces(run, tmp_path, manifest):
     with np.load(path) as archive:
         entries = {name: archive[name] for name in archive.files}
     np.savez(path, **(entries | {"manifest": np.asarray(manifest)}))
-    with pytest.raises(ValueError, match="holds no traces"):
+    with pytest.raises(ValueError) as caught:
         Traces.open(path)
+    assert str(caught.value).startswith(f"{path}: ")
 
 
 @pytest.mark.parametrize("name", ["t.npz", "t.nc"])

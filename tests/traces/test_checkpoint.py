@@ -1,5 +1,4 @@
 import numpy as np
-import pytest
 
 from apical.traces import checkpoint
 
@@ -21,12 +20,12 @@ def test_arrays_and_facts_come_back(tmp_path):
         assert again[name].dtype == array.dtype and again[name].shape == array.shape
 
 
-def test_other_files_are_refused(tmp_path):
+def test_other_files_are_refused(tmp_path, refused):
     from safetensors.numpy import save_file
 
     (tmp_path / "a").write_bytes(b"not one")
-    with pytest.raises(ValueError, match="not a safetensors file"):
+    with refused(ValueError, quoted=True):
         checkpoint.read(tmp_path / "a")
     save_file({"w": np.zeros(2)}, tmp_path / "b")
-    with pytest.raises(ValueError, match="expected a checkpoint"):
+    with refused(ValueError):
         checkpoint.read(tmp_path / "b")

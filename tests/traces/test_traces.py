@@ -52,13 +52,13 @@ def test_a_phase_of_one_row_keeps_its_axis(traces, arrays):
     np.testing.assert_array_equal(chosen.values, arrays["F"][:, :, :1])
 
 
-def test_an_unknown_phase_lists_the_phases(traces):
-    with pytest.raises(KeyError, match="no phase 'nudge'.*forward, infer"):
+def test_an_unknown_phase_lists_the_phases(traces, refused):
+    with refused(KeyError):
         traces["F"].sel(phase="nudge")
 
 
-def test_an_unrecorded_variable_lists_the_recorded(traces):
-    with pytest.raises(KeyError, match="was not recorded; recorded: layer\\[1\\].v_A, F"):
+def test_an_unrecorded_variable_lists_the_recorded(traces, refused):
+    with refused(KeyError):
         traces["G"]
 
 
@@ -130,30 +130,31 @@ def test_a_failed_write_leaves_the_old_file(traces, tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["run.nc"]
 
 
-def test_other_endings_are_refused(traces, tmp_path):
-    with pytest.raises(ValueError, match="ends in .nc, .npz, .csv"):
+def test_other_endings_are_refused(traces, tmp_path, refused):
+    with refused(ValueError):
         traces.save(tmp_path / "run.txt")
-    with pytest.raises(ValueError, match="ends in .nc or .npz"):
+    with refused(ValueError):
         Traces.open(tmp_path / "run.csv")
 
 
 @pytest.mark.parametrize(
-    ("change", "message"),
+    "change",
     [
-        ({"arrays": {"F": np.zeros((1, 3, 5))}}, "expected shape .* = \\(1, 3, 4\\)"),
-        ({"arrays": {"time": np.zeros((1, 3, 4))}}, "name of a coordinate"),
-        ({"time": [0.0]}, "time: expected shape \\(4,\\) or \\(3, 4\\)"),
-        ({"phase_step": [0]}, "phase_step: expected shape"),
+        {"arrays": {"F": np.zeros((1, 3, 5))}},
+        {"arrays": {"time": np.zeros((1, 3, 4))}},
+        {"time": [0.0]},
+        {"phase_step": [0]},
     ],
+    ids=["shape", "name", "time", "phase_step"],
 )
-def test_shapes_that_do_not_fit_are_refused(change, message):
+def test_shapes_that_do_not_fit_are_refused(change, refused):
     good = {
         "arrays": {"F": np.zeros((1, 3, 4))},
         "phase": PHASES,
         "phase_step": [0, 0, 1, 2],
         "time": np.zeros(4),
     }
-    with pytest.raises(ValueError, match=message):
+    with refused(ValueError):
         Traces(**{**good, **change})
 
 
