@@ -8,7 +8,6 @@ from .connectivity import (
     weight_shape as weight_shape,
 )
 from .functions import (
-    DERIVATIVES as DERIVATIVES,
     FUNCTIONS as FUNCTIONS,
     Function as Function,
     kind_of as kind_of,
@@ -28,7 +27,6 @@ __all__ = [
     "CELLS",
     "CONNECTIVITY",
     "Connectivity",
-    "DERIVATIVES",
     "FUNCTIONS",
     "Function",
     "INITIALISERS",

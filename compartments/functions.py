@@ -1,8 +1,8 @@
 """The closed table of functions of the circuit language, and their derivatives.
 
 `FUNCTIONS` is everything a file may call by name; there is no other way to name a function.
-`DERIVATIVES` is read by the symbolic derivative: one text in the circuit language per argument,
-over the name `x` (one argument) or `a`, `b`, `c` (more).
+A row has all that is said of a function but how an engine computes it; a `definition` says that,
+too.
 
 Values at kinks stand here, once, and every engine inherits them:
 
@@ -31,11 +31,23 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Function:
-    """One function of the language.
+    r"""One function of the language.
 
-    `arity` is (fewest, most) arguments. `kind` is "elementwise", "reduction" (over the last axis,
-    units, which stays with length 1), "vector" (over units, keeps the shape) or "constant" (of
-    parameters, evaluated at load). `numpy` is the reference implementation on arrays.
+    Texts are in the circuit language over the name `x` (one argument) or `a`, `b`, `c` (more).
+
+    Attributes:
+        name: The word of the language.
+        arity: (fewest, most) arguments.
+        kind: elementwise, reduction (over the last axis, units, which stays with length 1), vector
+            (over units, keeps the shape) or constant (of parameters, evaluated at load).
+        numpy: The reference implementation on arrays.
+        text: What it is, for people.
+        derivatives: One text per argument; none where there is no derivative.
+        definition: A text that stands for a call before an engine sees it; without one, each engine
+            has an implementation of its own.
+        alone: The kind with one argument, where it is another.
+        linear: Whether f(a x + b y) is a f(x) + b f(y).
+        latex: A command to be called, `\tanh`, or a pattern, `\sqrt{%(x)s}`; else its name.
     """
 
     name: str
@@ -43,6 +55,16 @@ class Function:
     kind: str
     numpy: Callable[..., Any]
     text: str
+    derivatives: tuple[str, ...] = ()
+    definition: str | None = None
+    alone: str | None = None
+    linear: bool = False
+    latex: str = ""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """The names of the arguments in the texts of this row."""
+        return ("x",) if self.arity == (1, 1) else ("a", "b", "c")[: self.arity[1]]
 
 
 def logistic(x: Any) -> Any:
@@ -111,33 +133,6 @@ def _identity(x: Any) -> Any:
     return +np.asarray(x)
 
 
-_TABLE = (
-    Function("identity", (1, 1), "elementwise", _identity, "x"),
-    Function("tanh", (1, 1), "elementwise", np.tanh, "(exp(x) - exp(-x)) / (exp(x) + exp(-x))"),
-    Function("logistic", (1, 1), "elementwise", logistic, "1 / (1 + exp(-x))"),
-    Function("relu", (1, 1), "elementwise", relu, "max(x, 0)"),
-    Function("softplus", (1, 1), "elementwise", softplus, "log(1 + exp(x))"),
-    Function("clip", (3, 3), "elementwise", clip, "min(max(a, b), c)"),
-    Function("abs", (1, 1), "elementwise", np.abs, "|x|"),
-    Function("sign", (1, 1), "elementwise", np.sign, "-1, 0 or 1"),
-    Function("exp", (1, 1), "elementwise", np.exp, "e^x"),
-    Function("exprel", (1, 1), "elementwise", exprel, "(exp(x) - 1) / x, 1 at 0"),
-    Function("log", (1, 1), "elementwise", np.log, "natural logarithm"),
-    Function("sqrt", (1, 1), "elementwise", np.sqrt, "x^(1/2)"),
-    Function("sin", (1, 1), "elementwise", np.sin, "sine of radians"),
-    Function("cos", (1, 1), "elementwise", np.cos, "cosine of radians"),
-    Function("min", (2, 2), "elementwise", np.minimum, "the smaller of two"),
-    Function("max", (1, 2), "elementwise", largest, "the larger of two; of one: over units"),
-    Function("where", (3, 3), "elementwise", where, "b where a is not 0 (a condition), else c"),
-    Function("round", (1, 1), "elementwise", np.round, "nearest integer, halves to even"),
-    Function("floor", (1, 1), "elementwise", np.floor, "largest integer not above x"),
-    Function("softmax", (1, 1), "vector", softmax, "exp(x_i) / sum_j exp(x_j) over units"),
-    Function("sum", (1, 1), "reduction", total, "sum_i x_i over units"),
-    Function("mean", (1, 1), "reduction", mean, "(1/n) sum_i x_i over units"),
-    Function("norm", (1, 1), "reduction", norm, "sqrt(sum_i x_i^2) over units"),
-    Function("len", (1, 1), "constant", len, "number of entries of a list parameter"),
-)
-
 NEAR = 0.5  # up to this |x| a series stands for (e^x - exprel(x)) / x, which cancels near 0
 
 
@@ -150,39 +145,65 @@ def _slope_of_exprel() -> str:
     return f"(abs(x) < {NEAR})*{near} + (abs(x) >= {NEAR})*{far}"
 
 
-FUNCTIONS: Mapping[str, Function] = MappingProxyType({f.name: f for f in _TABLE})
+def _elementwise(
+    name: str,
+    numpy: Callable[..., Any],
+    text: str,
+    *derivatives: str,
+    fewest: int | None = None,
+    **more: Any,
+) -> Function:
+    most = len(derivatives)
+    return Function(name, (fewest or most, most), "elementwise", numpy, text, derivatives, **more)
 
-DERIVATIVES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "identity": ("1",),
-        "tanh": ("1 - tanh(x)^2",),
-        "logistic": ("logistic(x)*(1 - logistic(x))",),
-        "relu": ("x > 0",),
-        "softplus": ("logistic(x)",),
-        "clip": (
-            "(a > b)*(a < c)",
-            "(a <= b)*(b < c)",
-            "max(a, b) >= c",
-        ),
-        "abs": ("sign(x)",),
-        "sign": ("0",),
-        "exp": ("exp(x)",),
-        "exprel": (_slope_of_exprel(),),
-        "log": ("1/x",),
-        "sqrt": ("1/(2*sqrt(x))",),
-        "sin": ("cos(x)",),
-        "cos": ("-sin(x)",),
-        "min": ("a <= b", "a > b"),
-        "max": ("a >= b", "a < b"),
-        "where": ("0", "a != 0", "a == 0"),
-        "round": ("0",),
-        "floor": ("0",),
-    }
-)
+
+_TABLE = (
+    _elementwise("identity", _identity, "x", "1", definition="x", linear=True),
+    _elementwise("tanh", np.tanh, "(exp(x) - exp(-x)) / (exp(x) + exp(-x))",
+        "1 - tanh(x)^2", latex=r"\tanh"),
+    _elementwise("logistic", logistic, "1 / (1 + exp(-x))", "logistic(x)*(1 - logistic(x))"),
+    _elementwise("relu", relu, "max(x, 0)", "x > 0"),
+    _elementwise("softplus", softplus, "log(1 + exp(x))", "logistic(x)"),
+    _elementwise("clip", clip, "min(max(a, b), c)",
+        "(a > b)*(a < c)", "(a <= b)*(b < c)", "max(a, b) >= c"),
+    _elementwise("abs", np.abs, "|x|", "sign(x)", latex=r"\left|%(x)s\right|"),
+    _elementwise("sign", np.sign, "-1, 0 or 1", "0"),
+    _elementwise("exp", np.exp, "e^x", "exp(x)", latex=r"\exp"),
+    _elementwise("exprel", exprel, "(exp(x) - 1) / x, 1 at 0", _slope_of_exprel()),
+    _elementwise("log", np.log, "natural logarithm", "1/x", latex=r"\log"),
+    _elementwise("sqrt", np.sqrt, "x^(1/2)", "1/(2*sqrt(x))", latex=r"\sqrt{%(x)s}"),
+    _elementwise("sin", np.sin, "sine of radians", "cos(x)", latex=r"\sin"),
+    _elementwise("cos", np.cos, "cosine of radians", "-sin(x)", latex=r"\cos"),
+    _elementwise("min", np.minimum, "the smaller of two", "a <= b", "a > b", latex=r"\min"),
+    _elementwise("max", largest, "the larger of two; of one: over units",
+        "a >= b", "a < b", fewest=1, alone="reduction", latex=r"\max"),
+    _elementwise("where", where, "b where a is not 0 (a condition), else c",
+        "0", "a != 0", "a == 0",
+        latex=r"\begin{cases}%(b)s & %(a)s \\ %(c)s & \text{else}\end{cases}"),
+    _elementwise("round", np.round, "nearest integer, halves to even", "0"),
+    _elementwise("floor", np.floor, "largest integer not above x", "0"),
+    Function("softmax", (1, 1), "vector", softmax, "exp(x_i) / sum_j exp(x_j) over units"),
+    Function("sum", (1, 1), "reduction", total, "sum_i x_i over units", linear=True),
+    Function("mean", (1, 1), "reduction", mean, "(1/n) sum_i x_i over units", linear=True),
+    Function("norm", (1, 1), "reduction", norm, "sqrt(sum_i x_i^2) over units",
+        latex=r"\left\lVert %(x)s\right\rVert"),
+    Function("len", (1, 1), "constant", len, "number of entries of a list parameter"),
+)  # fmt: skip
+
+FUNCTIONS: Mapping[str, Function] = MappingProxyType({f.name: f for f in _TABLE})
 
 
 def kind_of(name: str, count: int) -> str:
     """The kind of `name` when called with `count` arguments: `max(x)` is a reduction."""
-    if name == "max" and count == 1:
-        return "reduction"
-    return FUNCTIONS[name].kind
+    row = FUNCTIONS[name]
+    return row.alone if count == 1 and row.alone else row.kind
+
+
+def reduces(name: str, count: int) -> bool:
+    """Whether a call with `count` arguments is one number of many units: `sum(x)`."""
+    return name in FUNCTIONS and kind_of(name, count) == "reduction"
+
+
+def over_units(name: str, count: int) -> bool:
+    """Whether a call with `count` arguments runs over units: `softmax(x)`, not `max(x, y)`."""
+    return name in FUNCTIONS and kind_of(name, count) in ("reduction", "vector")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..compartments.functions import FUNCTIONS
+from ..compartments.functions import FUNCTIONS, kind_of
 from ..compartments.ranges import Range
 from .diagnostics import Place
 from .expressions.constants import NotConstantError, Value
@@ -103,13 +103,10 @@ def _array(
             return -of(node.operand)
         if isinstance(node, Binary | Compare):
             return _BINARY[node.op](of(node.left), of(node.right)) * 1.0
-        known = FUNCTIONS.get(node.function) if isinstance(node, Call) else None
-        if known is None or known.kind != "elementwise" or node.primed:  # type: ignore[attr-defined]
-            raise NotConstantError("this is known only in a run", node)
-        arguments = node.arguments  # type: ignore[attr-defined]
-        if len(arguments) == 1 and node.function == "max":  # type: ignore[attr-defined]
-            raise NotConstantError("this is known only in a run", node)
-        return np.asarray(known.numpy(*(of(a) for a in arguments)))
+        if isinstance(node, Call) and node.function in FUNCTIONS and not node.primed:
+            if kind_of(node.function, len(node.arguments)) == "elementwise":
+                return np.asarray(FUNCTIONS[node.function].numpy(*map(of, node.arguments)))
+        raise NotConstantError("this is known only in a run", node)
 
     try:
         return of(expr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...compartments.functions import FUNCTIONS, kind_of
+from ...compartments.functions import reduces
 from ..expressions.constants import LARGEST, NotConstantError, is_whole
 from ..expressions.parser import parse_expression
 from ..expressions.tree import Call, Compare, Expr, Variable, children, walk
@@ -126,9 +126,8 @@ def _per_unit(expr: Expr) -> Iterator[Expr]:
     """The parts of an expression that no function over units takes together."""
     if isinstance(expr, Call) and expr.function == "change":
         return
-    if isinstance(expr, Call) and expr.function in FUNCTIONS:
-        if kind_of(expr.function, len(expr.arguments)) == "reduction":
-            return
+    if isinstance(expr, Call) and reduces(expr.function, len(expr.arguments)):
+        return
     yield expr
     for child in children(expr):
         yield from _per_unit(child)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ...compartments.functions import DERIVATIVES, FUNCTIONS
+from ...compartments.functions import FUNCTIONS
 from ..expressions.derivative import DerivativeError, differentiate, simplify
 from ..expressions.parser import parse_expression, parse_signature
 from ..expressions.tree import Call, Expr, Reference, named, walk
@@ -200,7 +200,7 @@ def _checked(call: Call, scope: Scope) -> Expr:
     """A call of a function of the table that came about by an alias."""
     if not arity_holds(call, FUNCTIONS[call.function].arity, scope):
         return NOTHING
-    if call.primed and call.function not in DERIVATIVES:
+    if call.primed and not FUNCTIONS[call.function].derivatives:
         scope.fail(call, f"'{call.function}' has no derivative")
         return NOTHING
     return call

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from ...compartments.functions import DERIVATIVES, FUNCTIONS
+from ...compartments.functions import FUNCTIONS
 from ...compartments.initialisers import INITIALISERS
 from ..expressions.tree import (
     Call,
@@ -124,7 +124,7 @@ def _call(node: Call, scope: Scope) -> Expr:
     if node.function in FUNCTIONS:
         if not arity_holds(call, FUNCTIONS[node.function].arity, scope):
             return NOTHING
-        if node.primed and node.function not in DERIVATIVES:
+        if node.primed and not FUNCTIONS[node.function].derivatives:
             scope.fail(node, f"'{node.function}' has no derivative")
             return NOTHING
         return call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...compartments.functions import FUNCTIONS
+from ...compartments.functions import reduces
 from ..expressions.tree import Binary, Call, Expr, Number, Parameter, Stream, Variable, walk
 from .declared import Member
 from .names import Scope
@@ -35,8 +35,7 @@ def check_units(expr: Expr, member: Member, scope: Scope) -> None:
 
 def _outside_reductions(expr: Expr) -> Iterable[Expr]:
     if isinstance(expr, Call):
-        kind = FUNCTIONS[expr.function].kind if expr.function in FUNCTIONS else ""
-        if kind == "reduction" and len(expr.arguments) == 1:
+        if reduces(expr.function, len(expr.arguments)):
             return
         for argument in expr.arguments:
             yield from _outside_reductions(argument)

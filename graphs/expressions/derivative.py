@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from math import isfinite
 
-from ...compartments.functions import DERIVATIVES
+from ...compartments.functions import FUNCTIONS, kind_of
 from .parser import parse_expression
-from .tree import Binary, Call, Compare, Expr, Number, Reference, Unary, transform
+from .tree import Binary, Call, Compare, Expr, Number, Unary, named, transform
 
 ZERO, ONE = Number(0.0), Number(1.0)
 
@@ -168,9 +168,26 @@ def summed(terms: Iterable[Expr]) -> Expr:
 @cache
 def _table_entry(function: str) -> tuple[tuple[str, ...], tuple[Expr, ...]]:
     """The argument names of a function and its partial derivatives, parsed."""
-    texts = DERIVATIVES[function]
-    names = ("x",) if len(texts) == 1 else ("a", "b", "c", "d")[: len(texts)]
-    return names, tuple(parse_expression(t) for t in texts)
+    row = FUNCTIONS[function]
+    return row.arguments, tuple(parse_expression(t) for t in row.derivatives)
+
+
+@cache
+def _definition(text: str) -> Expr:
+    return parse_expression(text)
+
+
+def defined(call: Call) -> Expr | None:
+    """What stands for a call of a function of the table that has a definition; None elsewhere."""
+    row = FUNCTIONS.get(call.function)
+    if row is None or row.definition is None:
+        return None
+    return named(_definition(row.definition), dict(zip(row.arguments, call.arguments, strict=True)))
+
+
+def has_derivative(function: str) -> bool:
+    """Whether f' is a function of the table."""
+    return function in FUNCTIONS and bool(FUNCTIONS[function].derivatives)
 
 
 def derivative_of(function: str, arguments: Sequence[Expr], position: int) -> Expr:
@@ -178,20 +195,16 @@ def derivative_of(function: str, arguments: Sequence[Expr], position: int) -> Ex
 
     Raises `DerivativeError` for what has none: softmax, reductions, functions not in the table.
     """
-    if function not in DERIVATIVES:
+    if not has_derivative(function):
         raise DerivativeError(f"{function} has no derivative")
     names, partials = _table_entry(function)
-    if function == "max" and len(arguments) == 1:
-        raise DerivativeError("max over units has no derivative")
+    if kind_of(function, len(arguments)) != "elementwise":
+        raise DerivativeError(f"{function} over units has no derivative")
     if len(arguments) != len(names):
         takes, came = len(names), len(arguments)
         raise DerivativeError(f"the derivative of {function} takes {takes} arguments, not {came}")
     values = dict(zip(names, arguments, strict=True))
-    return simplify(transform(partials[position], lambda n: _value_of(n, values)))
-
-
-def _value_of(node: Expr, values: dict[str, Expr]) -> Expr | None:
-    return values.get(node.name) if isinstance(node, Reference) else None
+    return simplify(named(partials[position], values))
 
 
 def expand_primes(expr: Expr) -> Expr:
@@ -202,7 +215,7 @@ def expand_primes(expr: Expr) -> Expr:
     """
 
     def expanded(node: Expr) -> Expr | None:
-        if isinstance(node, Call) and node.primed and node.function in DERIVATIVES:
+        if isinstance(node, Call) and node.primed and has_derivative(node.function):
             arguments = tuple(expand_primes(a) for a in node.arguments)
             return derivative_of(node.function, arguments, 0)
         return None
@@ -262,7 +275,7 @@ def _differentiate_call(expr: Call, by: Expr) -> Expr:
     if expr.function == "where" and not expr.primed:  # 0 times what is not taken may be no number
         return Call("where", (expr.arguments[0], *inner[1:]))
     if expr.primed:
-        if expr.function not in DERIVATIVES:
+        if not has_derivative(expr.function):
             raise DerivativeError(f"{expr.function}' has no derivative")
         return differentiate(expand_primes(expr), by)
     result: Expr = ZERO

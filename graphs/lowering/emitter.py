@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ...compartments.functions import over_units
 from ..circuit import Circuit, Population, Synapse
-from ..expressions.derivative import expand_primes, simplify, summed
+from ..expressions.derivative import defined, expand_primes, simplify, summed
 from ..expressions.text import text
 from ..expressions.tree import (
     Binary,
@@ -38,7 +39,6 @@ from ..instructions import Draw, Instruction, Map, RankUpdate, Reduce
 from .buffers import Buffers
 from .refusal import LoweringError, NotYetError
 
-REDUCTIONS = ("sum", "mean", "max", "norm")
 Maker = Callable[[], tuple[Instruction, ...]]
 
 
@@ -123,11 +123,11 @@ class Emitter(Buffers):
                 return Load(self.rate(population, name))
             case Call(function="random_sign" | "uniform" | "normal") if synapse is None:
                 raise LoweringError(f"{node.function}() can only stand in `set` and `init`")
-            case Call(function="identity", arguments=(argument,)):
-                return self._inner(argument, synapse)
+            case Call() if (made := defined(node)) is not None:
+                return self._inner(made, synapse)
             case Call(function="softmax", arguments=(argument,)):
                 return self._softmax(argument, synapse)
-            case Call(function=function, arguments=(argument,)) if function in REDUCTIONS:
+            case Call(function=function, arguments=(argument,)) if over_units(function, 1):
                 return self._reduction(function, self._inner(argument, synapse))
             case Weight() if synapse is not None and synapse.connection.elementwise:
                 return Load(self.weight(synapse))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...compartments.functions import over_units
 from ..circuit import Synapse
 from ..expressions.derivative import expand_primes, simplify
 from ..expressions.tree import (
@@ -29,7 +30,6 @@ from ..instructions import Instruction, Map, RankUpdate
 from .emitter import Emitter
 from .refusal import LoweringError
 
-OVER_UNITS = ("sum", "mean", "max", "norm", "softmax")
 Operand = tuple[str, bool, Expr | None]  # buffer, whether transposed, factor
 
 
@@ -66,7 +66,7 @@ class Ends:
 
         def each(node: Expr) -> Expr | None:
             match node:
-                case Call(function=function, arguments=(_,)) if function in OVER_UNITS:
+                case Call(function=function, arguments=(_,)) if over_units(function, 1):
                     return self._along(at.translate(node, synapse), _side(node))
                 case Variable(side=side) | Parameter(side=side) if side:
                     return self._along(at.translate(node, synapse), side)
@@ -94,7 +94,7 @@ class Ends:
 
         def each(node: Expr) -> Expr | None:
             match node:
-                case Call(function=function, arguments=(_,)) if function in OVER_UNITS:
+                case Call(function=function, arguments=(_,)) if over_units(function, 1):
                     return node
                 case Transmitted():
                     return Number(1.0)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from ...compartments.functions import over_units
 from ..circuit import Synapse
 from ..expressions.derivative import expand_primes, simplify
 from ..expressions.tree import (
@@ -28,13 +29,13 @@ from ..expressions.tree import (
 )
 from ..instructions import Instruction, Map, PairwiseSum, Reduce, RowReduce
 from .emitter import Emitter
-from .ends import OVER_UNITS, Ends, times_weight
+from .ends import Ends, times_weight
 from .refusal import LoweringError
 
 
 def over_connections(node: Expr) -> bool:
     """Whether an expression is a reduction over the connections of a postsynaptic cell."""
-    if not isinstance(node, Call) or node.function not in OVER_UNITS or len(node.arguments) != 1:
+    if not isinstance(node, Call) or not over_units(node.function, len(node.arguments)):
         return False
     return any(isinstance(n, Weight | Trace | Transmitted) for n in walk(node.arguments[0]))
 

@@ -13,6 +13,7 @@ that reads a trace, or a later line of a rule that reads one beside `w`, takes o
 
 from __future__ import annotations
 
+from ...compartments.functions import FUNCTIONS, over_units
 from ..circuit import Circuit, Equation, Phase, Protocol, Synapse
 from ..expressions.text import text
 from ..expressions.tree import (
@@ -31,9 +32,6 @@ from ..expressions.tree import (
     Weight,
     walk,
 )
-
-LINEAR = ("identity", "sum", "mean")
-OVER_CONNECTIONS = ("sum", "mean", "max", "norm", "softmax")  # with a trace inside
 
 
 def single_sample(circuit: Circuit, protocol: Protocol, learn: bool) -> str | None:
@@ -82,9 +80,9 @@ def _separable(synapse: Synapse) -> bool:
 
 def _sums_traces(node: Expr) -> bool:
     """Whether an expression is a reduction over connections that reads a trace."""
-    if not isinstance(node, Call) or node.function not in OVER_CONNECTIONS:
+    if not isinstance(node, Call) or not over_units(node.function, len(node.arguments)):
         return False
-    return len(node.arguments) == 1 and _reads_trace(node)
+    return _reads_trace(node)
 
 
 def _reason(circuit: Circuit, protocol: Protocol, synapse: Synapse) -> str | None:
@@ -127,7 +125,7 @@ def _mixed(expr: Expr, circuit: Circuit) -> Expr | None:
             return _mixed(inner, circuit) if _shared(factor, circuit) else expr
         case Binary(op="/", left=left, right=right) if _shared(right, circuit):
             return _mixed(left, circuit)
-        case Call(function=name, arguments=(inner,), primed=False) if name in LINEAR:
+        case Call(function=name, arguments=(inner,), primed=False) if _linear(name):
             return _mixed(inner, circuit)
     return expr
 
@@ -146,3 +144,7 @@ def _shared(expr: Expr, circuit: Circuit) -> bool:
             if node.phase or node.name not in circuit.populations[node.population].slow:
                 return False
     return True
+
+
+def _linear(function: str) -> bool:
+    return function in FUNCTIONS and FUNCTIONS[function].linear

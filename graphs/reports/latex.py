@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from math import pi
 
+from ...compartments.functions import FUNCTIONS
 from ..circuit import Circuit, Equation, Population, Synapse, Update
 from ..expressions.text import number_text, text
 from ..expressions.tree import (
@@ -34,8 +35,6 @@ from .notation import GREEK, Line, grouped
 
 _COMPARE, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(6)
 _SIGNS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
-_FUNCTIONS = {"tanh", "exp", "log", "sin", "cos", "min", "max"}
-_FENCES = {"abs": r"\left|%s\right|", "norm": r"\left\lVert %s\right\rVert", "sqrt": r"\sqrt{%s}"}
 _SPELLED = {"gam": "gamma", "lam": "lambda", "eps": "varepsilon"}
 
 
@@ -185,18 +184,18 @@ def _binary(circuit: Circuit | None, home: Population | None, expr: Binary) -> t
 
 def _call(circuit: Circuit | None, home: Population | None, expr: Call) -> tuple[int, str]:
     inside = ", ".join(_write(circuit, home, a) for a in expr.arguments)
-    if expr.function in _FENCES and not expr.primed:
-        return _ATOM, _FENCES[expr.function] % inside
     if expr.function == "transpose":
         return _POWER, f"{{{inside}}}^{{\\top}}"
     if expr.function == "copy":
         return _written(circuit, home, expr.arguments[0])
-    if expr.function == "where" and not expr.primed:
-        holds, yes, no = (_write(circuit, home, a) for a in expr.arguments)
-        return _ATOM, rf"\begin{{cases}}{yes} & {holds} \\ {no} & \text{{else}}\end{{cases}}"
     if expr.function == "sum":
         return _PRODUCT, rf"\textstyle\sum {_write(circuit, home, expr.arguments[0], _PRODUCT)}"
-    name = f"\\{expr.function}" if expr.function in _FUNCTIONS else symbol(expr.function)
+    row = FUNCTIONS.get(expr.function)
+    if row is not None and "%" in row.latex and not expr.primed:
+        written = (_write(circuit, home, a) for a in expr.arguments)
+        return _ATOM, row.latex % dict(zip(row.arguments, written, strict=True))
+    called = row.latex if row is not None and "%" not in row.latex else ""
+    name = called or symbol(expr.function)
     prime = "'" if expr.primed else ""
     return _ATOM, rf"{name}{prime}\left({inside}\right)"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...compartments.functions import over_units
 from ...compartments.roles import role_of
 from ..circuit import Circuit, Equation, Synapse, Update
 from ..expressions.text import text
@@ -27,8 +28,6 @@ from ..expressions.tree import (
 )
 from ..network import home
 from .findings import Read
-
-REDUCTIONS = ("sum", "mean", "norm", "softmax")
 
 
 def reads_of(
@@ -172,7 +171,7 @@ def _arriving(circuit: Circuit, node: Input) -> Iterator[str]:
 
 
 def _reduces(node: Call) -> bool:
-    return node.function in REDUCTIONS or (node.function == "max" and len(node.arguments) == 1)
+    return over_units(node.function, len(node.arguments))
 
 
 def _base(name: str) -> str:

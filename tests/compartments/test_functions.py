@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from scipy import special
 
-from apical.compartments import DERIVATIVES, FUNCTIONS, kind_of
+from apical.compartments import FUNCTIONS, kind_of
 
 NAMES = (
     "identity tanh logistic relu softplus clip abs sign exp exprel log sqrt sin cos min max "
     "where round floor softmax sum mean norm len"
 ).split()
+DERIVATIVES = {name: f.derivatives for name, f in FUNCTIONS.items() if f.derivatives}
 WITHOUT_DERIVATIVE = {"softmax", "sum", "mean", "norm", "len"}
 
 
@@ -28,7 +29,7 @@ def test_the_table_is_closed() -> None:
     assert sorted(FUNCTIONS) == sorted(NAMES)
     assert set(DERIVATIVES) == set(FUNCTIONS) - WITHOUT_DERIVATIVE
     for name, texts in DERIVATIVES.items():
-        assert len(texts) == FUNCTIONS[name].arity[1]
+        assert len(texts) == FUNCTIONS[name].arity[1] == len(FUNCTIONS[name].arguments)
     with pytest.raises(TypeError):
         FUNCTIONS["new"] = FUNCTIONS["tanh"]  # type: ignore[index]
 
@@ -101,6 +102,15 @@ def test_derivatives_against_central_differences(name: str) -> None:
         smooth = np.abs(difference) < 1e3  # sign, round, floor: a jump inside the step
         expected = np.broadcast_to(evaluate(text, names), difference.shape)
         np.testing.assert_allclose(expected[smooth], difference[smooth], atol=1e-7, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", [n for n, f in FUNCTIONS.items() if f.definition])
+def test_a_definition_says_what_the_numbers_say(name: str) -> None:
+    function = FUNCTIONS[name]
+    points = np.random.default_rng(1).uniform(-2, 2, (function.arity[1], 200))
+    names = dict(zip(function.arguments, points, strict=True))
+    found = evaluate(str(function.definition), names)
+    np.testing.assert_allclose(found, function.numpy(*points), rtol=1e-14)
 
 
 def test_kinks() -> None:

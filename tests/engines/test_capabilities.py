@@ -251,8 +251,9 @@ def test_yes_means_every_function(tmp_path, engine):
     if engine == "torch":
         pytest.importorskip("torch")
     names = [name for name, f in FUNCTIONS.items() if f.kind in ("elementwise", "vector")]
-    more = {"clip": ", -1, 0.5", "where": ", -1, 0.5", "min": ", 0.3", "max": ", 0.3"}
-    lines = [f"      - z_{name} = {name}(r{more.get(name, '')})" for name in names]
+    others = {1: "", 2: ", 0.3", 3: ", -1, 0.5"}
+    more = {name: others[FUNCTIONS[name].arity[1]] for name in names}
+    lines = [f"      - z_{name} = {name}(r{more[name]})" for name in names]
     positive = ("log", "sqrt")
     lines = [
         s.replace("(r)", "(|r| + 0.1)") if n in positive else s
@@ -265,7 +266,7 @@ def test_yes_means_every_function(tmp_path, engine):
     found = sim.run(record=[f"x.z_{name}" for name in names], image=x)
     for name in names:
         given = np.abs(x) + 0.1 if name in positive else x
-        numbers = [float(word) for word in more.get(name, "").split(",")[1:]]
+        numbers = [float(word) for word in more[name].split(",")[1:]]
         expected = FUNCTIONS[name].numpy(given, *numbers)
         assert_allclose(found[f"x.z_{name}"].values[0, :, -1], expected, rtol=1e-12, atol=1e-15)
 
