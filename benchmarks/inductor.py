@@ -91,7 +91,7 @@ def _loop(bench: Bench, circuit: Any, batch: int) -> Any:
     with engine_options(capture=None, fused=False):
         sim = apical.Simulator(circuit, engine="torch", device=bench.device, dtype="float32")
         sim.fit(pictures(batch), batch=batch)
-    (executable,) = sim._executables.values()
+    (executable,) = sim._core.programs.made.values()
     (run,) = executable.runs.values()
     return max((s for s in run.plan.sections if s.kind == "repeat"), key=lambda s: s.times).tape
 

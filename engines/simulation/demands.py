@@ -8,8 +8,7 @@ from typing import Any
 from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value
 from ...graphs.requirements import of_run
-from .parameters import Parameters
-from .starts import parameter_values
+from .parameters import Parameters, parameter_values
 
 
 class Demands:

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from ...graphs.circuit import Circuit
+from ...graphs.expressions.constants import Value, evaluate
 from ..presentation import Arrays
 from .given import numbers
-from .starts import parameter_values
 from .views import ArrayView
+
+
+def parameter_values(circuit: Circuit, given: Mapping[str, Any]) -> dict[str, Value]:
+    """Every parameter of one replica: those given, and those that derive from them."""
+    found: dict[str, Value] = {}
+
+    def of(name: str) -> Value:
+        if name not in found:
+            entry = circuit.parameters[name]
+            if name in given:
+                found[name] = given[name]
+            elif isinstance(entry.expression, tuple):
+                found[name] = tuple(float(evaluate(e, of)) for e in entry.expression)  # type: ignore[arg-type]
+            else:
+                found[name] = evaluate(entry.expression, of)
+        return found[name]
+
+    return {name: of(name) for name in circuit.parameters}
 
 
 class Parameters:
@@ -24,7 +43,8 @@ class Parameters:
         self.circuit, self.replicas = circuit, replicas
         self.given: list[dict[str, Any]] = [{} for _ in range(replicas)]
 
-    def __copy__(self) -> Parameters:
+    def copied(self) -> Parameters:
+        """The same values, to be changed by themselves."""
         made = Parameters(self.circuit, self.replicas)
         made.given = [dict(own) for own in self.given]
         return made

@@ -4,32 +4,43 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from copy import copy
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ...graphs.circuit import Circuit, Record
+from ...graphs.lowering.precision import SmallSum
+from ...graphs.program import Program
 from ...traces.budget import DEFAULT_BUDGET
 from ...traces.manifest import manifest
 from ...traces.recording import recordings
 from ...traces.traces import Traces
 from ..divergence import Divergence
-from ..presentation import Presentations
-from ..registry import find
-from . import checkpoint as checkpoints
-from .chunks import Chunks
+from ..presentation import Arrays, Presentations
+from .checkpoints import reading, writing
 from .core import Core
+from .counters import Counters
 from .given import check_by_name, whole
-from .history import History
 from .interruption import Interrupted, interruption, reached
+from .parameters import Parameters, ParameterView
+from .prediction import predict
 from .progress import progress
+from .runner import Runner
 from .scores import check_scored, scores
+from .settings import Settings
+from .standing import Standing
+from .starts import start
 from .streams import check_batch, in_batches, initial_states
 from .tracing import check_recording, stops, traced
-from .training import train
+from .training.history import History
+from .training.position import Position
+from .training.training import train
+from .views import ArrayView, check_weight, slows_of, states_of
 
 
-class Simulator(Core):
+class Simulator:
     """A circuit with weights, on one engine.
 
     Args:
@@ -63,14 +74,97 @@ class Simulator(Core):
         device: str | None = None,
         compensate: bool = True,
     ):
-        self._configure(circuit, engine, seed, dtype, replicas, device, compensate)
+        settings = Settings.of(circuit, engine, seed, dtype, replicas, device, compensate)
+        given = Parameters(circuit, settings.replicas)
         parameters = {} if parameters is None else parameters
         check_by_name("parameters", parameters, "numbers by name, as {'eta': 0.1}")
-        for name, given in parameters.items():
-            self._parameters.give(name, given)
-        self._memory |= self._parameters.arrays(self.dtype)
-        self._start()
-        self._open_views()
+        for name, values in parameters.items():
+            given.give(name, values)
+        arrays, compensated = start(settings, given)
+        self._open(Core(settings, given, Standing(arrays), compensated))
+
+    def _open(self, core: Core) -> None:
+        """The public face of a core."""
+        own = core.settings
+        self._core = core
+        self.circuit, self.engine, self.device = own.circuit, own.engine, own.device
+        self.activity, self.dtype = own.activity, own.dtype
+        self.replicas, self.seed, self.seeds = own.replicas, own.seed, own.seeds
+        self.stopped: dict[str, np.ndarray] = {}
+        self.weights = ArrayView("weight", core.weights, partial(check_weight, own.circuit))
+        self.slow = ArrayView("slow variable", self._slows)
+        self.state = ArrayView("state", self._states)
+        self.parameters = ParameterView(core.parameters, core.standing.arrays, own.dtype)
+
+    def _slows(self) -> Arrays:
+        return slows_of(self.circuit, self._core.standing.whole())
+
+    def _states(self) -> Arrays:
+        return states_of(self.circuit, self._core.standing.whole())
+
+    def __getstate__(self) -> dict[str, Any]:
+        """All but the views, which belong to one memory, and what was compiled."""
+        return {"core": copy(self._core), "stopped": dict(self.stopped)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """A simulator with arrays of its own."""
+        self._open(state["core"])
+        self.stopped = state["stopped"]
+
+    # --- where it stands -----------------------------------------------------------------------
+
+    @property
+    def compensated(self) -> tuple[SmallSum, ...]:
+        """The sums that keep what rounding takes from them, and why."""
+        return self._core.compensated
+
+    @property
+    def presentation(self) -> int:
+        """How many presentations have been learnt; a schedule counts them."""
+        return self._core.standing.presentation
+
+    @presentation.setter
+    def presentation(self, number: int) -> None:
+        self._core.standing.presentation = number
+
+    @property
+    def sample(self) -> int:
+        """How many samples have been learnt."""
+        return self._core.standing.sample
+
+    @sample.setter
+    def sample(self, number: int) -> None:
+        self._core.standing.sample = number
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are over."""
+        return self._core.standing.epoch
+
+    @epoch.setter
+    def epoch(self, number: int) -> None:
+        self._core.standing.epoch = number
+
+    @property
+    def unfinished(self) -> Position | None:
+        """Where an epoch stands that has begun and is not over."""
+        return self._core.standing.unfinished
+
+    @property
+    def counters(self) -> Counters:
+        """What draws count."""
+        return self._core.standing.counters
+
+    def program(
+        self,
+        protocol: str = "train",
+        learn: bool = True,
+        record: Iterable[str | Record] | None = (),
+        output: str | None = None,
+    ) -> Program:
+        """The Program of a protocol; printable."""
+        records = recordings(record, self.circuit)
+        return self._core.programs.executable(protocol, learn, records, output).program
 
     # --- running -------------------------------------------------------------------------------
 
@@ -116,23 +210,29 @@ class Simulator(Core):
                 those of the unfinished epoch; before anything is learnt, also what `validate`
                 holds.
         """
+        if on_epoch is not None and not callable(on_epoch):
+            raise ValueError(
+                f"on_epoch: expected a function of (simulator, entry), got {on_epoch!r}"
+            )
         return train(
-            self,
+            self._core,
             samples,
             epochs=epochs,
             batch=batch,
-            validate=validate,
             shuffle=shuffle,
             protocol=protocol,
-            on_epoch=on_epoch,
+            carry=carry,
+            validate=validate,
+            evaluate=self.evaluate,
+            on_epoch=None if on_epoch is None else partial(on_epoch, self),
             checkpoint=checkpoint,
             every=every,
-            carry=carry,
+            save=self.save,
         )
 
     def start_epoch_anew(self) -> None:
         """The next `fit` presents all samples, also where an epoch was left in the middle."""
-        self.unfinished = None
+        self._core.standing.unfinished = None
 
     def predict(
         self, samples: Mapping[str, Any], protocol: str = "predict", batch: int = 200
@@ -141,22 +241,7 @@ class Simulator(Core):
 
         Draws begin at sample 0, each time; states, and what `fit` and `run` count, stay.
         """
-        batch = whole("batch", batch, 1)
-        found = {}
-        for name in self.circuit.predicts:
-            executable = self._executable(protocol, False, (), name)
-            streams = self._streams(executable.program, samples)
-            pieces = []
-            with self._aside(executable.program):
-                for part in in_batches(streams.places, batch):
-                    work = self._work(part, streams)
-                    Chunks(self, executable, work, "run").present()
-                    assert work.output is not None
-                    swapped = work.output.transpose(0, 1, 3, 2)
-                    pieces.append(swapped.reshape(self.replicas, -1, swapped.shape[-1]))
-            joined = np.concatenate(pieces, axis=1)
-            found[name] = joined[0] if self.replicas == 1 else joined
-        return found
+        return predict(self._core, samples, protocol, whole("batch", batch, 1))
 
     def evaluate(
         self, samples: Mapping[str, Any], protocol: str = "predict", batch: int = 200
@@ -207,13 +292,13 @@ class Simulator(Core):
         batch = None if batch is None else whole("batch", batch, 1)
         samples = None if samples is None else whole("samples", samples, 1)
         budget = whole("budget", budget, 0)
-        records = recordings(record, self.circuit)
-        executable = self._executable(protocol, learn, records, None)
+        core, records = self._core, recordings(record, self.circuit)
+        executable = core.programs.executable(protocol, learn, records)
         program = executable.program
-        given = self._streams(program, streams, samples)
+        given = core.streams(program, streams, samples)
         starts = initial_states(program, {} if initial is None else initial, given, self.dtype)
         check_recording(program, given.total, self.replicas, self.dtype, budget)
-        values, own = self._parameters.values()
+        values, own = core.parameters.values()
         said = manifest(
             self.circuit,
             engine=self.engine,
@@ -222,7 +307,7 @@ class Simulator(Core):
             replicas=self.replicas,
             protocol=protocol,
             parameters=values,
-            packages=(find(self.engine).package,),
+            packages=(core.settings.row.package,),
             learn=learn,
             batch=batch,
             **(facts or {}),
@@ -235,8 +320,8 @@ class Simulator(Core):
         try:
             with progress(-(-given.total // batch), "run") as bar:
                 for part in in_batches(given.places, batch):
-                    done.append(self._work(part, given, starts, carry))
-                    Chunks(self, executable, done[-1], "run", learn, bar).present()
+                    done.append(core.work(part, given, starts, carry))
+                    Runner(core, executable, done[-1], "run", learn, bar).present()
         except KeyboardInterrupt:
             message, said = interruption(done, given.total, batch, learn, said)
             stop = Interrupted(message)
@@ -245,11 +330,11 @@ class Simulator(Core):
             raise stop from None
         except Divergence as error:
             if learn:
-                self._look_at_weights("when it diverged")
+                core.watch.look(core.weights(), "when it diverged")
             error.traces = traced(self.circuit, program, done, said, own)
             raise
         if learn:
-            self._look_at_weights(f"after presentation {self.presentation}")
+            core.watch.look(core.weights(), f"after presentation {self.presentation}")
         self.stopped = stops(done)
         return traced(self.circuit, program, done, said, own)
 
@@ -261,8 +346,7 @@ class Simulator(Core):
         Raises:
             ValueError: A number is not finite.
         """
-        self._go_back()
-        checkpoints.save(self, path)
+        writing.save(self._core, path)
 
     @classmethod
     def resume(cls, path: Any, engine: str | None = None, device: str | None = None) -> Simulator:
@@ -272,4 +356,6 @@ class Simulator(Core):
             FileNotFoundError: There is no such file.
             CheckpointError: Something in the file is not as the circuit in it needs it.
         """
-        return checkpoints.resume(cls, path, engine, device)
+        made = cls.__new__(cls)
+        made.__setstate__({"core": reading.resume(path, engine, device), "stopped": {}})
+        return made

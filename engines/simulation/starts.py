@@ -12,33 +12,33 @@ import numpy as np
 from ...compartments.connectivity import weight_mask
 from ...compartments.initialisers import INITIALISERS, draw
 from ...graphs.circuit import Circuit, Synapse
-from ...graphs.expressions.constants import Value, evaluate
+from ...graphs.expressions.constants import Value
 from ...graphs.expressions.tree import Call, Expr, Load, Parameter, WeightOf, transform
 from ...graphs.lowering.precision import PrecisionWarning, SmallSum, hazards, small_sums
 from ...graphs.program import Program
 from .. import memory
 from ..arithmetic import value
 from ..philox import Stream
+from ..presentation import Arrays
+from .demands import Demands
+from .parameters import Parameters, parameter_values
+from .settings import Settings
 
 LOG = logging.getLogger("apical")
 
 
-def parameter_values(circuit: Circuit, given: Mapping[str, Any]) -> dict[str, Value]:
-    """Every parameter of one replica: those given, and those that derive from them."""
-    found: dict[str, Value] = {}
+def start(settings: Settings, parameters: Parameters) -> tuple[Arrays, tuple[SmallSum, ...]]:
+    """The arrays that a simulator starts with, parameters included, and the sums it compensates.
 
-    def of(name: str) -> Value:
-        if name not in found:
-            entry = circuit.parameters[name]
-            if name in given:
-                found[name] = given[name]
-            elif isinstance(entry.expression, tuple):
-                found[name] = tuple(float(evaluate(e, of)) for e in entry.expression)  # type: ignore[arg-type]
-            else:
-                found[name] = evaluate(entry.expression, of)
-        return found[name]
-
-    return {name: of(name) for name in circuit.parameters}
+    Raises:
+        ValueError: Parameters make a number what it cannot be.
+    """
+    circuit, dtype, given = settings.circuit, settings.dtype, parameters.given
+    Demands(circuit).check(parameters, None, {"presentation": 0, "sample": 0, "epoch": 0})
+    drawn = draw_arrays(circuit, settings.seeds, given)
+    warn_of_precision(circuit, drawn[0], given[0], str(dtype))
+    kept = sums_kept(circuit, drawn, given, str(dtype)) if settings.compensate else ()
+    return parameters.arrays(dtype) | lay_out(circuit, drawn, dtype), kept
 
 
 def draw_arrays(

@@ -22,8 +22,8 @@ from ...graphs.lower import lower
 from ...traces.reductions import reduced
 from ...traces.traces import Traces
 from .given import seeds_of, whole
-from .history import History
 from .simulator import Simulator
+from .training.history import History
 
 
 @dataclass(frozen=True)

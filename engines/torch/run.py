@@ -55,23 +55,24 @@ class Run:
             else:
                 tensor.zero_()
 
-    def _lasting(self) -> list[Tensor]:
+    def lasting(self) -> list[Tensor]:
+        """All that outlives a presentation."""
         kinds = (*SHARED, "state")
         names = [n for n, b in self.layout.program.buffers.items() if b.kind in kinds]
         return [self.layout.tensors[n] for n in (*names, *self.layout.clock)]
 
     def snapshot(self) -> list[Tensor]:
         """Copies of all that outlives a presentation."""
-        return [tensor.clone() for tensor in self._lasting()]
+        return [tensor.clone() for tensor in self.lasting()]
 
     def restore(self, kept: list[Tensor] | None) -> None:
         """Back to a snapshot."""
-        for tensor, old in zip(self._lasting(), kept or [], strict=True):
+        for tensor, old in zip(self.lasting(), kept or [], strict=True):
             tensor.copy_(old)
 
     def continue_from(self, other: Run) -> None:
         """States and time of another run of the same size."""
-        for mine, theirs in zip(self._lasting(), other._lasting(), strict=True):
+        for mine, theirs in zip(self.lasting(), other.lasting(), strict=True):
             if mine.data_ptr() != theirs.data_ptr():
                 mine.copy_(theirs)
 
@@ -129,7 +130,7 @@ class Run:
             case "repeat":
                 self._repeat(position, section)
             case "until":
-                self._until(position, section, section.times)
+                self.until(position, section, section.times)
             case "check":
                 layout = self.layout
                 finite = (layout.tensors[n] for n in layout.program.finite)
@@ -146,7 +147,7 @@ class Run:
         if rest:
             self._replay(position, section, rest)()
 
-    def _until(self, position: int, section: Section, times: int) -> None:
+    def until(self, position: int, section: Section, times: int) -> None:
         """Blocks of steps until no sample runs, in a smaller layout once few do."""
         block = min(times, self.plan.mode.block)
         self.look.count = 0
@@ -169,7 +170,7 @@ class Run:
         few = self.sized(size)
         survivors = Survivors(self.layout, few.layout)
         survivors.gather()
-        few._until(position, few.plan.sections[position], times)
+        few.until(position, few.plan.sections[position], times)
         survivors.scatter()
 
     def _replay(self, position: int, section: Section, times: int) -> Replay:

@@ -73,7 +73,7 @@ def simulator(engine: str = "numpy", **settings) -> apical.Simulator:
 
 
 def arrays(sim: apical.Simulator) -> dict[str, bytes]:
-    return {n: a.tobytes() for n, a in sim._memory.items() if n[0] != "$"}
+    return {n: a.tobytes() for n, a in sim._core.standing.arrays.items() if n[0] != "$"}
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_resumed_simulator_goes_on_bit_by_bit(engine, dtype, tmp_path):
 
 
 def test_weights_are_not_drawn_to_be_overwritten(path, monkeypatch):
-    from apical.engines.simulation import core as module
+    from apical.engines.simulation import starts as module
 
     def refuse(*_):
         raise AssertionError("drawn")
@@ -345,7 +345,7 @@ def _kind(engine):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """One presentation or two in a chunk, as where a presentation takes long."""
-    monkeypatch.setattr("apical.engines.simulation.chunks.CHUNK_SECONDS", 1e-12)
+    monkeypatch.setattr("apical.engines.simulation.runner.CHUNK_SECONDS", 1e-12)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -462,7 +462,8 @@ def test_every_needs_a_file(refused):
 
 def test_ctrl_c_in_a_validation_keeps_the_epoch(monkeypatch, refused):
     sim = simulator()
-    monkeypatch.setattr(sim, "_check_validation", lambda samples: None)
+    training = "apical.engines.simulation.training.training"
+    monkeypatch.setattr(f"{training}.check_validation", lambda core, samples: None)
 
     def stopped(samples):
         raise KeyboardInterrupt

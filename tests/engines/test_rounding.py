@@ -16,7 +16,7 @@ simulator = apical.Simulator(circuit)
 random = np.random.default_rng(1)
 streams = {name: random.random((10, size)) for name, size in circuit.streams.items()}
 simulator.run("train", learn=True, batch=5, record=[], **streams)
-for executable in simulator._executables.values():
+for executable in simulator._core.programs.made.values():
     print(sum(executable.modules[False].run.stats.cache_hits.values()), file=sys.stderr)
 print([np.asarray(w).tobytes().hex() for w in simulator.weights.values()])
 """

@@ -26,7 +26,7 @@ def test_a_long_run_of_small_calls_is_told(monkeypatch):
     circuit = apical.load("pem")
     sim = apical.Simulator(circuit, engine="torch")
     sim.fit(data(circuit, 1), batch=1)
-    (executable,) = sim._executables.values()
+    (executable,) = sim._core.programs.made.values()
     (run,) = executable.runs.values()
     with pytest.warns(SmallWorkWarning) as caught:
         torch_cost.warn_of_small_work(run.plan, 2_000_000)
@@ -64,6 +64,6 @@ def test_the_calls_are_counted(monkeypatch):
     sim.fit(data(circuit, 2), batch=2)
     monkeypatch.setattr(Tape, "__call__", count)
     sim.fit(data(circuit, 2), batch=2)
-    (executable,) = sim._executables.values()
+    (executable,) = sim._core.programs.made.values()
     (run,) = executable.runs.values()
     assert torch_cost.calls(run.plan) == sum(made)

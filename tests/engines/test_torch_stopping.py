@@ -76,7 +76,7 @@ def result(monkeypatch, circuit, **engine):
         rng = np.random.default_rng(0)
         data = {n: rng.uniform(0, 1, (256, size)) for n, size in circuit.streams.items()}
         traces = sim.run("train", learn=True, record=["y.u"], **data).dataset
-        (executable,) = sim._executables.values()
+        (executable,) = sim._core.programs.made.values()
         sizes = sorted(
             {batch for batch, careful in executable.runs if careful == (not engine["capture"])}
         )

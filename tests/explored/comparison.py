@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import apical
-from apical.engines.simulation import chunks
+from apical.engines.simulation import runner
 from apical.graphs.diagnostics import CircuitError
 from apical.graphs.load import load_text
 from apical.traces.recording import recordings
@@ -60,7 +60,7 @@ def _initial(case, call, circuit, count):
 
 def simulated(case: Case, circuit, engine: str):
     """(name -> array) of every call, as the engine computes it; and the weights it began with."""
-    before, chunks.CHUNK_SECONDS = chunks.CHUNK_SECONDS, case.chunk_seconds
+    before, runner.CHUNK_SECONDS = runner.CHUNK_SECONDS, case.chunk_seconds
     try:
         sim = apical.Simulator(
             circuit, engine=engine, seed=3, replicas=case.replicas, dtype="float64",
@@ -95,7 +95,7 @@ def simulated(case: Case, circuit, engine: str):
             found.append(values)
         return found, start
     finally:
-        chunks.CHUNK_SECONDS = before
+        runner.CHUNK_SECONDS = before
 
 
 def _replicated(array, case):

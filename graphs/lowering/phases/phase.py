@@ -208,11 +208,11 @@ class PhaseLowering:
     ) -> _Dry:
         """What the body emits, asks for and leaves valid where `entry` is; nothing is kept."""
         at = self.at
-        emitted, valid, count = at.emitted, at.valid, self.rules._count
+        emitted, valid, count = at.emitted, at.valid, self.rules.labelled
         at.emitted, at.asked, at.assumed, at.valid = [], [], assumed, set(entry)
         body()
         dry = _Dry(tuple(at.emitted), at.asked, at.valid)
-        at.emitted, at.valid, at.assumed, self.rules._count = emitted, valid, None, count
+        at.emitted, at.valid, at.assumed, self.rules.labelled = emitted, valid, None, count
         return dry
 
     def _step(self) -> None:

@@ -55,7 +55,7 @@ class RuleCompiler:
         self.sums = Compensation(evaluator, compensate, self.starts)
         self.optimizing = Optimizing(evaluator, self.starts, self._scratch)
         self.terms = Terms(evaluator, self._scratch)
-        self._count = 0
+        self.labelled = 0
 
     def read(self, item: LearnItem, keep: bool = False) -> Apply:
         """Emits what a rule reads; the returned function emits its application.
@@ -81,8 +81,8 @@ class RuleCompiler:
             self.at.write(name)
 
     def _scratch(self, label: str, *shape: str | int) -> str:
-        self._count += 1
-        return self.at.buffer(f"{label}~{self._count}", "scratch", *shape)
+        self.labelled += 1
+        return self.at.buffer(f"{label}~{self.labelled}", "scratch", *shape)
 
     # --- slow variables ------------------------------------------------------------------------
 
@@ -185,8 +185,8 @@ class RuleCompiler:
         """The part in w alone (None if there is none), the terms, and what the bias column adds."""
         synapse, weight = line.synapse, line.weight
         if synapse.name in self.at.apart and any(isinstance(n, Trace) for n in walk(right)):
-            self._count += 1
-            label = f"mean({synapse.name})~{self._count}"
+            self.labelled += 1
+            label = f"mean({synapse.name})~{self.labelled}"
             return self.pairs.mean(synapse, self.pairs.value(synapse, right), label), [], None
         base: list[Expr] = []
         terms: list[Term] = []

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .streams import Streams
+from ..streams import Streams
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Saving:
-    """A checkpoint at `path`, whenever the presentations so far are a multiple of `every`."""
+    """A checkpoint is written whenever the presentations so far are a multiple of `every`."""
 
-    path: str | os.PathLike[str]
+    write: Callable[[], None]
     every: int | None = None
 
     def room(self, presentation: int) -> int | None:

@@ -9,10 +9,10 @@ from typing import NoReturn
 
 import numpy as np
 
-from ...graphs.lower import lower
-from ...graphs.program import CLOCK, Buffer, Program
-from ...traces.checkpoint import FORMER, Checkpoint
-from .core import Core
+from ....graphs.lower import lower
+from ....graphs.program import CLOCK, Buffer, Program
+from ....traces.checkpoint import FORMER, Checkpoint
+from ..core import Core
 
 FLOAT64 = np.dtype(np.float64)
 
@@ -36,55 +36,55 @@ class Wanted:
         return f"{self.dtype} (replicas, {axes})"
 
 
-def check_arrays(file: Checkpoint, made: Core) -> None:
+def check_arrays(file: Checkpoint, core: Core) -> None:
     """Whether a file holds what a simulator needs, and nothing else.
 
     Raises:
         CheckpointError: An array that is missing, unknown, of another shape or dtype, or not
             finite.
     """
-    always = _always(made)
-    programs = _programs(made)
-    sometimes = _sometimes(programs, made.dtype)
+    always = _always(core)
+    programs = _programs(core)
+    sometimes = _sometimes(programs, core.settings.dtype)
     if file.format == FORMER:
         sometimes["#t"] = Wanted(FLOAT64, (1, 1))  # there also where nothing reads `t`
     for name in always:
         if name not in file.arrays:
-            file.refuse(f"array {name!r}", f"missing; {made.circuit.name} needs it")
+            file.refuse(f"array {name!r}", f"missing; {core.settings.circuit.name} needs it")
     for name, array in file.arrays.items():
         wanted = always.get(name) or sometimes.get(name)
         if wanted is None:
-            _refuse_unknown(file, name, [*always, *sometimes], made)
+            _refuse_unknown(file, name, [*always, *sometimes], core)
         if array.dtype != wanted.dtype or not wanted.fits(array.shape):
             got = f"{array.dtype} {array.shape}"
             file.refuse(f"array {name!r}", f"expected {wanted}, got {got}")
         if not np.isfinite(array).all():
             number = array[~np.isfinite(array)][0]
             file.refuse(f"array {name!r}", f"expected finite numbers, got {number}")
-    _check_diagonals(file, made)
-    _check_together(file, programs, made)
+    _check_diagonals(file, core)
+    _check_together(file, programs, core)
 
 
-def _always(made: Core) -> dict[str, Wanted]:
+def _always(core: Core) -> dict[str, Wanted]:
     """Weights, slow variables and synaptic traces."""
     found: dict[str, Wanted] = {}
-    for name, synapse in made.circuit.synapses.items():
+    for name, synapse in core.settings.circuit.synapses.items():
         axes = synapse.shape if len(synapse.shape) == 2 else (1, *synapse.shape)
-        wanted = Wanted(made.dtype, axes)
+        wanted = Wanted(core.settings.dtype, axes)
         if synapse.weight is None:
             found[name] = wanted
         found |= {f"{name}.{trace.variable}": wanted for trace in synapse.trace}
-    for population in made.circuit.populations.values():
-        wanted = Wanted(made.dtype, (1, population.size))
+    for population in core.settings.circuit.populations.values():
+        wanted = Wanted(core.settings.dtype, (1, population.size))
         found |= {f"{population.name}.{variable}": wanted for variable in population.slow}
     return found
 
 
-def _programs(made: Core) -> list[Program]:
-    names = frozenset(one.name for one in made.compensated)
+def _programs(core: Core) -> list[Program]:
+    names = frozenset(one.name for one in core.compensated)
     return [
-        lower(made.circuit, protocol, learn=True, compensate=names)
-        for protocol in made.circuit.protocols
+        lower(core.settings.circuit, protocol, learn=True, compensate=names)
+        for protocol in core.settings.circuit.protocols
     ]
 
 
@@ -113,20 +113,20 @@ def _axes(buffer: Buffer) -> tuple[int | None, ...]:
     return leads.get(str(buffer.shape[0]), sizes)
 
 
-def _refuse_unknown(file: Checkpoint, name: str, known: list[str], made: Core) -> NoReturn:
+def _refuse_unknown(file: Checkpoint, name: str, known: list[str], core: Core) -> NoReturn:
     near = get_close_matches(name, known, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
-    file.refuse(f"array {name!r}", f"{made.circuit.name} has nothing of this name{hint}")
+    file.refuse(f"array {name!r}", f"{core.settings.circuit.name} has nothing of this name{hint}")
 
 
-def _check_diagonals(file: Checkpoint, made: Core) -> None:
-    for name, synapse in made.circuit.synapses.items():
+def _check_diagonals(file: Checkpoint, core: Core) -> None:
+    for name, synapse in core.settings.circuit.synapses.items():
         if synapse.connection.off_diagonal and synapse.weight is None:
             if np.any(np.diagonal(file.arrays[name], axis1=1, axis2=2)):
                 file.refuse(f"array {name!r}", "connects all but self: its diagonal must be 0")
 
 
-def _check_together(file: Checkpoint, programs: list[Program], made: Core) -> None:
+def _check_together(file: Checkpoint, programs: list[Program], core: Core) -> None:
     """What one presentation makes is there as a whole, and for as many samples."""
     have, states = set(file.arrays), []
     for program in programs:
@@ -141,7 +141,7 @@ def _check_together(file: Checkpoint, programs: list[Program], made: Core) -> No
     batches = {file.arrays[name].shape[1] for name in some}
     if len(batches) > 1:
         file.refuse("states", f"are of different numbers of samples: {sorted(batches)}")
-    going = made.counters.going
+    going = core.standing.counters.going
     if going is not None and batches and batches != {going.slots}:
         file.refuse("draws", f"{going.slots} slots go on, the states have {batches.pop()} samples")
     whole = [set(p.starts) for p in programs if p.starts and set(p.starts) <= have]

@@ -1,0 +1,99 @@
+"""Reading a checkpoint: nothing is taken that does not fit, and nothing drawn to be overwritten."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ....graphs.circuit import Circuit
+from ....graphs.lowering.phases.timing import reads_time
+from ....traces.checkpoint import FORMER, Checkpoint, CheckpointError, read
+from ... import memory
+from ...presentation import Arrays
+from ...registry import find
+from ..core import Core
+from ..counters import Counters, former_counters
+from ..parameters import Parameters
+from ..settings import Settings
+from ..standing import Standing
+from ..starts import start
+from .arrays import check_arrays
+from .facts import checked_facts, circuit_of, entry, parameters_of, position_of, small_sum
+
+
+def resume(path: Any, engine: str | None = None, device: str | None = None) -> Core:
+    """The core of a simulator that goes on from a file that `save` wrote.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: Something in the file is not as the circuit in it needs it.
+    """
+    if engine is not None:
+        find(engine).check(device, None)
+    file = read(path)
+    facts = checked_facts(file)
+    circuit = circuit_of(file)
+    with entry(file, "facts"):
+        settings = Settings.of(
+            circuit,
+            engine or facts["engine"],
+            facts["seed"],
+            facts["dtype"],
+            facts["replicas"],
+            device,
+            facts.get("compensate", True),
+        )
+    parameters = parameters_of(file, settings)
+    standing = Standing(_parameter_arrays(file, settings, parameters), *facts["counters"])
+    if file.format == FORMER:
+        compensated = start(settings, parameters)[1]  # it follows from the weights that are drawn
+    else:
+        compensated = tuple(small_sum(file, circuit, one) for one in facts["compensated"])
+        standing.unfinished = position_of(file, circuit)
+        standing.counters = _counters(file, settings.replicas)
+    core = Core(settings, parameters, standing, compensated)
+    check_arrays(file, core)
+    if file.intact is False:
+        raise CheckpointError(
+            f"{file.path}: what is in the file is not what was written (its digest differs); "
+            f"it was changed or damaged: go on from another checkpoint"
+        )
+    standing.arrays |= {name: memory.copied(a, a.dtype) for name, a in file.arrays.items()}
+    if file.format == FORMER:
+        _bring_up_to_date(file, core)
+    return core
+
+
+def _parameter_arrays(file: Checkpoint, settings: Settings, parameters: Parameters) -> Arrays:
+    with entry(file, "given"):
+        arrays = parameters.arrays(settings.dtype)
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            file.refuse("given", f"parameter {name[1:]!r} becomes {array[~np.isfinite(array)][0]}")
+    return arrays
+
+
+def _counters(file: Checkpoint, replicas: int) -> Counters:
+    said = file.facts["draws"]
+    with entry(file, "draws"):
+        found = Counters.of(said, replicas)
+    if found.facts() != said:
+        file.refuse("draws", f"expected {found.facts()}, got {said}")
+    return found
+
+
+def _bring_up_to_date(file: Checkpoint, core: Core) -> None:
+    """What the first checkpoints did not say: what draws count, and the clock."""
+    at, circuit, replicas = core.standing, core.settings.circuit, core.settings.replicas
+    at.counters = former_counters(file.arrays, _states(circuit), replicas)
+    now = at.arrays.pop("#t", None)
+    if now is not None and reads_time(circuit):
+        at.arrays["#t"] = np.array(np.broadcast_to(now, (replicas, 1, 1)))
+
+
+def _states(circuit: Circuit) -> list[str]:
+    """The names of the states of populations and filters."""
+    names = [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.states]
+    filtered = [s.name for s in circuit.synapses.values() if s.filter is not None]
+    return names + [f"{name}.{v}" for name in filtered for v in ("s", "p")]

@@ -1,0 +1,48 @@
+"""Predictions: what a circuit thinks the streams of `predicts` are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .core import Core
+from .given import check_by_name
+from .runner import Runner
+from .scores import check_scored
+from .streams import in_batches
+
+
+def predict(
+    core: Core, samples: Mapping[str, Any], protocol: str, batch: int
+) -> dict[str, np.ndarray]:
+    """By stream name (sample, unit), or (replica, sample, unit)."""
+    found = {}
+    for name in core.settings.circuit.predicts:
+        executable = core.programs.executable(protocol, output=name)
+        streams = core.streams(executable.program, samples)
+        pieces = []
+        with core.standing.aside(executable.program):
+            for part in in_batches(streams.places, batch):
+                work = core.work(part, streams)
+                Runner(core, executable, work, "run").present()
+                assert work.output is not None
+                swapped = work.output.transpose(0, 1, 3, 2)
+                pieces.append(swapped.reshape(len(swapped), -1, swapped.shape[-1]))
+        joined = np.concatenate(pieces, axis=1)
+        found[name] = joined[0] if len(joined) == 1 else joined
+    return found
+
+
+def check_validation(core: Core, samples: Mapping[str, Any]) -> None:
+    """Whether samples can be predicted and scored, looked at before anything is learnt.
+
+    Raises:
+        ValueError: They cannot.
+    """
+    circuit = core.settings.circuit
+    check_by_name("validate", samples)
+    check_scored(circuit, samples)
+    for name in circuit.predicts:
+        core.streams(core.programs.executable("predict", output=name).program, samples)

@@ -1,0 +1,77 @@
+"""The Programs of a simulator, made ready by its engine when they are first asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...graphs.circuit import Record
+from ...graphs.lower import lower
+from ...graphs.lowering.precision import SmallSum
+from ..executable import Executable
+from .demands import Demands
+from .parameters import Parameters
+from .settings import Settings
+from .standing import Standing
+from .starts import optimizer_states
+
+Key = tuple[str, bool, tuple[Record, ...], str | None]
+
+
+class Programs:
+    """Executables by protocol, whether rules act, records, and the stream that is predicted."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        parameters: Parameters,
+        standing: Standing,
+        compensated: tuple[SmallSum, ...],
+    ):
+        self.settings, self.parameters, self.standing = settings, parameters, standing
+        self.compensated = frozenset(one.name for one in compensated)
+        self.demands = Demands(settings.circuit)
+        self.made: dict[Key, Executable] = {}
+
+    def executable(
+        self,
+        protocol: str,
+        learn: bool = False,
+        record: tuple[Record, ...] = (),
+        output: str | None = None,
+    ) -> Executable:
+        """A protocol, ready to run; its optimizers are in memory.
+
+        Raises:
+            ValueError: No such protocol, or a parameter that makes a number what it cannot be.
+        """
+        circuit = self.settings.circuit
+        if protocol not in list(circuit.protocols):
+            known = ", ".join(circuit.protocols)
+            raise ValueError(f"{circuit.name} has no protocol {protocol!r}; it has: {known}")
+        self.check_numbers(protocol)
+        key = (protocol, learn, record, output)
+        if key not in self.made:
+            program = lower(
+                circuit,
+                protocol,
+                learn=learn,
+                record=record,
+                output=output,
+                compensate=self.compensated,
+            )
+            made, arrays = self.settings.compile(program), self.standing.arrays
+            replicas, dtype = self.settings.replicas, self.settings.dtype
+            arrays |= optimizer_states(program, arrays, replicas, dtype)
+            self.made[key] = made  # last, so that Ctrl-C leaves all of it or nothing
+        return self.made[key]
+
+    def check_numbers(self, protocol: str, presentations: int = 1) -> None:
+        """Whether parameters make every number what it can be, until so many presentations later.
+
+        Raises:
+            ValueError: They do not.
+        """
+        at = self.standing
+        counters: dict[str, Any] = {"presentation": at.presentation + max(presentations - 1, 0)}
+        counters |= {"sample": at.sample, "epoch": at.epoch}
+        self.demands.check(self.parameters, protocol, counters)

@@ -1,0 +1,96 @@
+"""The runner: presentations in chunks of about a tenth of a second; each holds or does not."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ..divergence import diverged
+from ..executable import Executable
+from ..presentation import Presentations, allocate
+from .core import Core
+from .training.position import Position
+from .training.saving import Saving
+
+CHUNK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Runner:
+    """The presentations of a call. Where Ctrl-C stops a chunk, memory goes back to before it.
+
+    core: whose memory and counters change.
+    executable, work: what runs, on what.
+    call: "fit" or "run": whose counter goes on.
+    learning: whether presentations are counted.
+    bar: what shows progress, or None.
+    place: where in an epoch `work` begins, or None.
+    saving: when a checkpoint is written, or None.
+    """
+
+    core: Core
+    executable: Executable
+    work: Presentations
+    call: str
+    learning: bool = False
+    bar: Any = None
+    place: Position | None = None
+    saving: Saving | None = None
+
+    def present(self) -> None:
+        """Runs them all.
+
+        Raises:
+            Divergence: One of them broke; those before it hold.
+        """
+        executable, work, saving = self.executable, self.work, self.saving
+        at = self.core.standing
+        at.go_back()
+        allocate(executable.program, work, self.core.settings.dtype)
+        work.learning = self.learning
+        at.counters.open(work, self.call, at.arrays, executable.program)
+        chunk = 1
+        try:
+            while (start := work.done) < work.count:
+                stop = min(work.count, start + chunk)
+                if saving is not None and (room := saving.room(at.presentation)):
+                    stop = min(stop, start + room)
+                began = time.perf_counter()
+                self._run(start, stop)
+                spent = time.perf_counter() - began
+                if saving is not None and saving.due(at.presentation):
+                    executable.settle(at.arrays)
+                    saving.write()
+                if self.bar is not None:
+                    self.bar.advance(stop - start)
+                fits = int((stop - start) * CHUNK_SECONDS / max(spent, 1e-9))
+                chunk = max(1, min(chunk * 8, fits))
+        finally:
+            at.go_back()
+            executable.settle(at.arrays)
+
+    def _run(self, start: int, stop: int) -> None:
+        """Presentations `start` to `stop`."""
+        executable, work, at = self.executable, self.work, self.core.standing
+        restore = executable.keep(at.arrays)
+        at.begin(restore, work)
+        failure = executable.run(at.arrays, work, start, stop)
+        if failure is None and (not executable.program.learnt or executable.sound(at.arrays)):
+            self._hold(stop)
+            return
+        number, error = diverged(executable, at.arrays, work, (start, stop), failure, restore)
+        self._hold(number)
+        raise error
+
+    def _hold(self, stop: int) -> None:
+        """From here on the presentations before `stop` are not taken back."""
+        at, work = self.core.standing, self.work
+        new: dict[str, Any] = {"counters": at.counters.after(work, stop)}
+        if self.learning:
+            new["presentation"] = work.presentation + stop
+            new["sample"] = work.sample + stop * work.batch
+        if self.place is not None and stop:
+            new["unfinished"] = self.place.after(stop * work.batch)
+        work.done = stop
+        at.hold(**new)

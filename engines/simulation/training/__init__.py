@@ -1,0 +1,1 @@
+"""Training: epochs of presentations, and where in one of them a simulator stands."""
