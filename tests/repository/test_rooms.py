@@ -20,6 +20,7 @@ MAY_IMPORT = {
 }
 # Inside two rooms, which sub-room may import which; "" are the files that stand in the room itself.
 LOWERING = {"lowering/phases", "lowering/rules", "lowering/passes"}
+SIMULATION = {"simulation", "simulation/checkpoints", "simulation/training", ""}
 INSIDE = {
     "graphs": {
         "expressions": {"expressions"},
@@ -34,7 +35,9 @@ INSIDE = {
     },
     "engines": {
         **{engine: {engine, ""} for engine in ENGINES},  # imported by name, from the registry
-        "simulation": {"simulation", ""},
+        "simulation": SIMULATION,
+        "simulation/checkpoints": SIMULATION,
+        "simulation/training": SIMULATION - {"simulation/checkpoints"},
         "": {""},
     },
 }
