@@ -79,7 +79,7 @@ def _stamp() -> str:
     import numpy
 
     here = Path(__file__).parent
-    sources = [(here / name).read_bytes() for name in ("numba/functions.py", "philox.py")]
+    sources = [p.read_bytes() for p in (*sorted(here.glob("numba/*.py")), here / "philox.py")]
     versions = (
         f"{sys.version_info[:2]} {numba.__version__} {llvmlite.__version__} {numpy.__version__}"
     )

@@ -8,11 +8,15 @@ import numpy as np
 
 from ...graphs.program import CLOCK, PERSISTENT, Program
 from .. import kernel_cache, philox
+from ..compiling import ready
 from ..host import HostMemory
 from ..memory import zeros
 from ..presentation import Arrays, Failure, Presentations, row_map
+from .addresses import Given, table
 from .layout import COUNTERS, Layout, layout
-from .printer import module
+from .printer import Module, module
+
+CHANGES = "changes"  # in the memory of a call: scratch for what a rule adds to a matrix
 
 
 class NumbaExecutable(HostMemory):
@@ -23,21 +27,25 @@ class NumbaExecutable(HostMemory):
         rows = [row_map(program, slot) for slot in range(len(program.slots))]
         self.rows = np.array(rows, dtype=np.int64).reshape(len(rows), program.rows)
         self.layouts: dict[bool, Layout] = {}
+        self.printed: dict[bool, Module] = {}
         self.modules: dict[bool, Any] = {}
         self.spaces: dict[tuple[int, int], Arrays] = {}
 
-    def source(self, single: bool) -> str:
+    def source(self, single: bool) -> Module:
         """The generated module, for one sample at a time or for many."""
-        return module(self._layout(single))
+        if single not in self.printed:
+            self.printed[single] = module(self.layout_of(single))
+        return self.printed[single]
 
-    def _layout(self, single: bool) -> Layout:
+    def layout_of(self, single: bool) -> Layout:
+        """Where buffers stand, for one sample at a time or for many."""
         if single not in self.layouts:
             self.layouts[single] = layout(self.program, self.dtype.itemsize * 8, single)
         return self.layouts[single]
 
     def _module(self, single: bool) -> Any:
         if single not in self.modules:
-            self.modules[single] = kernel_cache.load(self.source(single))
+            self.modules[single] = kernel_cache.load(self.source(single).text)
         return self.modules[single]
 
     def run(self, memory: Arrays, work: Presentations, start: int, stop: int) -> Failure | None:
@@ -45,7 +53,7 @@ class NumbaExecutable(HostMemory):
         single = work.batch == 1
         run = self._module(single).run
         for replica in range(len(work.seeds)):
-            call = _Call(self, self._layout(single), memory, work, replica)
+            call = _Call(self, memory, work, replica)
             failed = call.present(run, start, stop)
             if failed is not None:
                 return failed
@@ -59,7 +67,7 @@ class NumbaExecutable(HostMemory):
         return self.spaces[key]
 
     def _allocate(self, batch: int) -> Arrays:
-        layout = self._layout(batch == 1)
+        layout = self.layout_of(batch == 1)
         arrays: Arrays = {}
         for name in layout.arrays:
             buffer = self.program.buffers[name]
@@ -75,28 +83,24 @@ class NumbaExecutable(HostMemory):
             else:
                 array = zeros(tuple(int(n) for n in buffer.shape[1:]), self.dtype)
             arrays[name] = array
-        for name in layout.products if batch > 1 else ():
-            arrays[f"product {name}"] = zeros(layout.changes[name], self.dtype)
+        if batch > 1 and layout.changes:
+            most = max(rows * columns for rows, columns in layout.changes.values())
+            arrays[CHANGES] = zeros(most, self.dtype)
         return arrays
 
 
 class _Call:
     """The arguments of one call of `run`, for one replica."""
 
-    def __init__(
-        self,
-        parent: NumbaExecutable,
-        layout: Layout,
-        memory: Arrays,
-        work: Presentations,
-        replica: int,
-    ):
-        self.parent, self.layout, self.memory, self.work = parent, layout, memory, work
+    def __init__(self, parent: NumbaExecutable, memory: Arrays, work: Presentations, replica: int):
+        self.parent, self.memory, self.work = parent, memory, work
         self.program, self.replica = parent.program, replica
+        self.layout, self.module = parent.layout_of(work.batch == 1), parent.source(work.batch == 1)
         self.space = parent.space(replica, work.batch)
-        self.scalars = np.zeros(len(layout.scalars))
-        self.starts = np.full(len(layout.scalars), np.nan)
-        for place, name in enumerate(layout.scalars):
+        scalars = self.layout.scalars
+        self.scalars = np.zeros(len(scalars))
+        self.starts = np.full(len(scalars), np.nan)
+        for place, name in enumerate(scalars):
             if name in memory:
                 number = memory[name][replica if len(memory[name]) > 1 else 0].item()
                 self.scalars[place] = number
@@ -109,30 +113,25 @@ class _Call:
         array = self.memory[name][self.replica]
         return array[0] if self.program.buffers[name].shape[0] == "row" else array
 
-    def _records(self) -> tuple[Any, ...]:
-        """The records of this replica, what each is filled from, and the rows it takes."""
-        if not self.program.slots:
-            return ()
-        records = tuple(record[self.replica] for record in self.work.records)
-        sources = tuple(self._array(name) for name in self.layout.sources)
-        return records, sources, self.parent.rows
-
-    def _views(self) -> list[np.ndarray]:
-        """What matrix products of batches need beside the flat arrays."""
-        layout, batch = self.layout, self.work.batch
-        if batch == 1:
-            return []
-        scratch = [self.space[f"product {name}"] for name in layout.products]
-        return [self.space[name].reshape(-1, batch) for name in layout.viewed] + scratch
+    def _addresses(self, streams: list[np.ndarray], output: np.ndarray | None) -> np.ndarray:
+        """Where all arrays lie; they live as long as the call."""
+        given = Given(
+            buffer=self._array,
+            streams=streams,
+            records=[record[self.replica] for record in self.work.records],
+            output=output,
+            changes=self.space.get(CHANGES),
+        )
+        return table(self.layout, self.module.views, given, self.work.batch)
 
     def present(self, run: Any, start: int, stop: int) -> Failure | None:
         work, program, replica = self.work, self.program, self.replica
-        layout = self.layout
+        layout, module, dtype = self.layout, self.module, self.parent.dtype
         keys = [philox.key_of(work.seeds[replica], name) for name in layout.draws]
-        output = work.output[replica] if work.output is not None else _NOTHING[self.parent.dtype]
+        output = work.output[replica] if work.output is not None else None
         stops = [work.stopped[p.name][replica] for p in program.phases if p.name in work.stopped]
         stopped = np.stack(stops) if stops else np.zeros((0, 1, 1), dtype=np.int64)
-        streams = [_writable(work.streams[n[1:]]) for n in layout.streams]
+        streams = [np.ascontiguousarray(work.streams[n[1:]], dtype) for n in layout.streams]
         first = (
             self._counters(),
             work.batch,
@@ -140,16 +139,17 @@ class _Call:
             self.starts,
             np.array(keys, dtype=np.uint64).reshape(-1, 2),
             np.array([phase.steps for phase in program.phases], dtype=np.int64),
-            np.array(layout.sizes, dtype=np.int64),
+            module.sizes,
+            module.turns,
+            np.zeros(0, dtype=dtype),
+            module.numbers,
+            self._addresses(streams, output),
+            self.parent.rows,
             np.ones(work.batch, dtype=np.bool_),
             _writable(work.order[replica]),
-            output,
             stopped,
-            *self._records(),
-            *streams,
-            *(self._array(name) for name in layout.arrays),
-            *self._views(),
         )
+        ready(run, program.name, start, stop, True, *first)
         if work.carry:
             self._begin(start)
             code = run(start, stop, False, *first)
@@ -162,8 +162,8 @@ class _Call:
                     break
         else:
             code = run(start, stop, True, *first)
-        for name, table in zip((n for n in work.stopped), stopped, strict=False):
-            work.stopped[name][replica] = table
+        for name, steps in zip(work.stopped, stopped, strict=False):
+            work.stopped[name][replica] = steps
         self._finish()
         if code < 0:
             return None
@@ -212,9 +212,6 @@ class _Call:
             if name not in self.memory:
                 self.memory[name] = np.zeros((replicas, 1, 1))
             self.memory[name][self.replica] = self.scalars[self.layout.place[name]]
-
-
-_NOTHING = {np.dtype(t): np.zeros((1, 1, 1), dtype=t) for t in ("float64", "float32")}
 
 
 def _writable(array: np.ndarray) -> np.ndarray:

@@ -24,18 +24,15 @@ class Layout:
     program: Program
     bits: int
     single: bool
-    arrays: tuple[str, ...]  # buffers that are arrays; the k-th is called a{k}
+    arrays: tuple[str, ...]  # buffers that are arrays
     scalars: tuple[str, ...]  # buffers in S
     extended: frozenset[str]  # unit buffers with one more unit that is always 1
     draws: tuple[str, ...]  # names of random streams, rows of K
-    sizes: tuple[int, ...]  # numbers of units, entries of Z
-    viewed: tuple[str, ...]  # unit buffers that enter matrix products: x{k} is (unit, sample)
-    products: tuple[str, ...]  # matrices whose rules average over samples: g{k} is scratch
 
     @cached_property
-    def index(self) -> dict[str, int]:
-        """k of a{k}, by the name of the buffer."""
-        return {name: k for k, name in enumerate(self.arrays)}
+    def held(self) -> frozenset[str]:
+        """The buffers that are arrays."""
+        return frozenset(self.arrays)
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -53,6 +50,10 @@ class Layout:
     def units(self, name: str) -> int:
         """Units of a buffer in memory, the constant one included."""
         return self.program.buffers[name].size + (name in self.extended)
+
+    def samples(self, name: str, batch: int) -> int:
+        """How many numbers each unit of a buffer has."""
+        return batch if self.kind(name) in ("unit", "sample") else 1
 
     def kind(self, name: str) -> str:
         """What a buffer has numbers for: "unit", "row", "sample", "scalar" or "matrix"."""
@@ -79,26 +80,12 @@ class Layout:
         """The buffers that samples are copied to."""
         return [n for n in self.arrays if self.program.buffers[n].kind == "stream"]
 
-    @property
-    def arguments(self) -> list[str]:
-        """The names of the arguments of `run`, in order."""
-        return [
-            "start", "stop", "reset", "counters", "B", "S", "S0", "K", "N", "Z", "act", "order",
-            "out", "stopped",
-            *(("records", "sources", "M") if self.program.slots else ()),
-            *(f"d{self.index[n]}" for n in self.streams),
-            *(f"a{k}" for k in range(len(self.arrays))),
-            *(f"x{self.index[n]}" for n in self.viewed if not self.single),
-            *(f"g{self.index[n]}" for n in self.products if not self.single),
-        ]  # fmt: skip
-
 
 def layout(program: Program, bits: int, single: bool) -> Layout:
     """The layout of a program, for float64 or float32, for one sample at a time or many."""
     code = [i for p in program.phases for i in p.instructions]
     local = set().union(set(), *(i.local for i in code if isinstance(i, Block)))
     kinds = {name: str(b.shape[0]) for name, b in program.buffers.items()}
-    sizes = {int(n) for b in program.buffers.values() for n in (*b.shape[1:], b.size)}
     return Layout(
         program=program,
         bits=bits,
@@ -106,12 +93,7 @@ def layout(program: Program, bits: int, single: bool) -> Layout:
         arrays=tuple(n for n, k in kinds.items() if k != "scalar" and n not in local),
         scalars=tuple(n for n, k in kinds.items() if k == "scalar"),
         extended=_extended(program, code),
-        viewed=_viewed(code),
-        products=tuple(
-            dict.fromkeys(i.target for i in code if isinstance(i, RankUpdate) and i.terms)
-        ),
         draws=tuple(dict.fromkeys(i.name for i in code if isinstance(i, Draw))),
-        sizes=tuple(sorted(sizes | {n + 1 for n in sizes})),
     )
 
 
@@ -126,15 +108,3 @@ def _extended(program: Program, code: list[Instruction]) -> frozenset[str]:
             if i.transposed and columns == program.buffers[i.target].size + 1:
                 found.add(i.target)
     return frozenset(found)
-
-
-def _viewed(code: list[Instruction]) -> tuple[str, ...]:
-    """Buffers on either side of a matrix product."""
-    found: dict[str, None] = {}
-    for i in code:
-        if isinstance(i, Product):
-            found |= {i.source: None, i.target: None}
-        if isinstance(i, RankUpdate):
-            for term in i.terms:
-                found |= {term.post: None, term.pre: None}
-    return tuple(found)

@@ -25,7 +25,7 @@ class Loops:
         place = self._place(name)
         if self.first is None:
             return place
-        self.known[name] = f"u{self.to.index[name]}"
+        self.known[name] = f"u{len(self.first)}"
         self.first.append(f"{self.known[name]} = {place}")
         return self.known[name]
 
@@ -54,8 +54,11 @@ class Loops:
         for number, m in enumerate(block.maps):
             name, text = f"v{number}", self._text(m.value)
             if m.masked and masked:
-                text = f"({text} if {to.use('act')}[j] else {self._element(Load(m.target))})"
-            body.append(f"{name} = {text}")
+                text = f"({text} if act[j] else {self._element(Load(m.target))})"
+            if text.isidentifier():
+                name = text  # a copy needs no name of its own
+            else:
+                body.append(f"{name} = {text}")
             if m.target not in block.local:
                 body.append(f"{self._place(m.target)} = {name}")
             self.known[m.target] = name
@@ -67,14 +70,14 @@ class Loops:
         if kind == "sample" and to.single:
             to.line(*body)
         elif kind == "sample":
-            self._loop(f"for j in range({to.use('B')}):", body)
+            self._loop("for j in range(B):", body)
         elif kind == "row" or to.single:
             self._loop(f"for i in range({to.size(size)}):", body)
         elif flat:
-            self._loop(f"for k in range({to.size(size)} * {to.use('B')}):", body)
+            self._loop(f"for k in range({to.size(size)} * B):", body)
         else:
             inner = ["for j in range(B):", *(f"    {line}" for line in body)]
-            self._loop(f"for i in range({to.size(size)}):", [f"o = i * {to.use('B')}", *inner])
+            self._loop(f"for i in range({to.size(size)}):", ["o = i * B", *inner])
 
     def _loop(self, head: str, body: list[str]) -> None:
         self.to.line(head)
@@ -90,26 +93,25 @@ class Loops:
         if to.single:
             to.line(f"e = {to.rounded(start)}", f"for i in range({to.size(r.size)}):")
             to.line(f"    e = {_added(r.op, 'e', text)}")
-            to.line(f"{target}[0] = {_ended(r, 'e')}")
+            to.line(f"{target}[0] = {_ended(r.op, 'e', to.size(r.size))}")
             return
-        to.line(f"for j in range({to.use('B')}):", f"    {target}[j] = {start}")
+        to.line("for j in range(B):", f"    {target}[j] = {start}")
         to.line(f"for i in range({to.size(r.size)}):", "    o = i * B", "    for j in range(B):")
         to.line(f"        {target}[j] = {_added(r.op, f'{target}[j]', text)}")
         if r.op in ("norm", "mean"):
-            to.line("for j in range(B):", f"    {target}[j] = {_ended(r, f'{target}[j]')}")
+            to.line(
+                "for j in range(B):",
+                f"    {target}[j] = {_ended(r.op, f'{target}[j]', to.size(r.size))}",
+            )
 
     def batch_reduce(self, r: BatchReduce) -> None:
         """Means and sums over samples, per unit."""
-        to, text, target = self.to, self._text(r.value), self.to.array(r.target)
-        if to.layout.kind(r.target) == "matrix":
-            flat = to.fresh("m")
-            to.line(f"{flat} = {target}.reshape(-1)")
-            target = flat
+        to, text, target = self.to, self._text(r.value), self.to.flat(r.target)
         to.line(f"for i in range({to.size(to.buffers[r.target].size)}):")
         if to.single:
             to.line(f"    {target}[i] = {text}")
             return
-        to.line(f"    o = i * {to.use('B')}", "    e = 0.0", "    for j in range(B):")
+        to.line("    o = i * B", "    e = 0.0", "    for j in range(B):")
         to.line(f"        e += {text}")
         to.line(f"    {target}[i] = e / B" if r.average else f"    {target}[i] = e")
 
@@ -120,11 +122,11 @@ class Loops:
         to = self.to
         self.at = "i"
         text = self._text(condition)
-        table = f"{to.use('stopped')}[{to.stop_row}, {to.use('p')}"
+        table = f"stopped[{to.stop_row}, p"
         if to.single:
             to.line(f"if {text} != 0:", f"    {table}, 0] = step + 1", "    break")
             return
-        to.line("left = 0", f"for j in range({to.use('B')}):", f"    if {to.use('act')}[j]:")
+        to.line("left = 0", "for j in range(B):", "    if act[j]:")
         to.line(f"        if {text} != 0:")
         to.line("            act[j] = False", f"            {table}, j] = step + 1")
         to.line("        else:", "            left += 1", "if left == 0:", "    break")
@@ -137,6 +139,6 @@ def _added(op: str, total: str, text: str) -> str:
     )
 
 
-def _ended(r: Reduce, total: str) -> str:
+def _ended(op: str, total: str, size: str) -> str:
     """A total once all terms are in it."""
-    return {"norm": f"math.sqrt({total})", "mean": f"{total} / {r.size}"}.get(r.op, total)
+    return {"norm": f"math.sqrt({total})", "mean": f"{total} / {size}"}.get(op, total)

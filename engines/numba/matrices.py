@@ -29,14 +29,14 @@ class Matrices:
         """target := W source, or transpose(W) source."""
         to, (rows, columns) = self.to, self.to.layout.matrix(p.weight)
         if not to.single:
-            weight = f"{to.array(p.weight)}.T" if p.transposed else to.array(p.weight)
             into, out = (rows, columns) if p.transposed else (columns, rows)
-            to.line(f"f.multiply({weight}, {to.view(p.source, into)}, {to.view(p.target, out)})")
+            arrays = f"{to.array(p.weight)}, {to.view(p.source, into)}, {to.view(p.target, out)}"
+            to.line(f"w.multiply{'_back' if p.transposed else ''}({arrays})")
             return
         weight, source, target = (to.array(n) for n in (p.weight, p.source, p.target))
         if max(rows, columns) > UNROLLED:
             function = "product_back" if p.transposed else "product"
-            to.line(f"f.{function}({weight}, {source}, {target})")
+            to.line(f"w.{function}({weight}, {source}, {target})")
         elif p.transposed:
             to.line(f"for j in range({columns}):", f"    {target}[j] = 0.0")
             to.line(f"for i in range({rows}):", f"    e = {source}[i]")
@@ -51,9 +51,9 @@ class Matrices:
         to, target = self.to, self.to.array(p.target)
         posts, pres = (to.buffers[n].size for n in (p.target, p.source))
         value = self._paired(p, p.value, "j")
-        bias = self._paired(p, p.bias, str(pres)) if p.bias is not None else None
+        bias = self._paired(p, p.bias, to.size(pres)) if p.bias is not None else None
         start = to.rounded("-np.inf") if p.op == "max" else to.zero
-        end = "i" if to.single else f"i * {to.use('B')} + b"
+        end = "i" if to.single else "i * B + b"
         samples = [] if to.single else ["for b in range(B):"]
         inner = "    " * len(samples)
         to.line(f"for i in range({to.size(posts)}):")
@@ -103,7 +103,7 @@ class Matrices:
         if to.single:
             to.line(f"        {target}[{pair}] = {value}")
             return
-        to.line(f"        for b in range({to.use('B')}):")
+        to.line("        for b in range(B):")
         to.line(f"            {target}[({pair}) * B + b] = {value}")
 
     def row_reduce(self, r: RowReduce) -> None:
@@ -132,10 +132,10 @@ class Matrices:
         elif outer and max(posts, pres) > UNROLLED:
             post, pre = to.array(r.terms[0].post), to.array(r.terms[0].pre)
             columns = to.size(to.layout.filled(r))
-            to.line(f"f.add_outer({target}, {columns}, {factors[0]}, {post}, {pre})")
+            to.line(f"w.add_outer({target}, {columns}, {factors[0]}, {post}, {pre})")
             if r.bias:
                 to.line(f"for i in range({to.size(posts)}):")
-                to.line(f"    {target}[i, {pres - 1}] += {to.array(r.bias)}[i]")
+                to.line(f"    {target}[i, {to.size(pres - 1)}] += {to.array(r.bias)}[i]")
         else:
             to.line(f"for i in range({to.size(posts)}):")
             with to.deeper():
@@ -160,7 +160,7 @@ class Matrices:
     def _factors(self, r: RankUpdate) -> list[str]:
         """A local variable for the coefficient of each term."""
         to = self.to
-        scale = f" / {to.use('B')}" if r.average and not to.single else ""
+        scale = " / B" if r.average and not to.single else ""
         factors = []
         for term in r.terms:
             factors.append(to.fresh("g"))
@@ -176,7 +176,7 @@ class Matrices:
         for term, factor in zip(r.terms, factors, strict=True):
             post, pre = to.array(term.post), to.array(term.pre)
             if term.symmetric:
-                products.append(f" + f.thrice({factor}, {post}[i], {post}[j])")
+                products.append(f" + w.thrice({factor}, {post}[i], {post}[j])")
                 continue
             name = to.fresh("q")
             to.line(f"{name} = {factor} * {post}[i]")
@@ -190,11 +190,11 @@ class Matrices:
         to, columns = self.to, self.to.layout.matrix(r.target)[1]
         if r.terms and to.layout.filled(r) < columns:
             added = f" + {to.array(r.bias)}[i]" if r.bias else ""
-            to.line(f"j = {columns - 1}", f"{to.array(r.target)}[i, j] = {base}{added}")
+            to.line(f"j = {to.size(columns - 1)}", f"{to.array(r.target)}[i, j] = {base}{added}")
 
     def _batched(self, r: RankUpdate, base: str, factors: list[str]) -> None:
         """All terms of a rule as one matrix product over (term, sample)."""
-        to, target, g = self.to, self.to.array(r.target), self.to.scratch(r.target)
+        to, target, g = self.to, self.to.array(r.target), self.to.changes(r.target)
         posts, pres = to.layout.changes[r.target]
         factor = to.one
         if len(r.terms) == 1 and not r.terms[0].scale:
@@ -202,15 +202,15 @@ class Matrices:
             factor = factors[0]
         else:
             post, pre = self._laid(r, factors)
-        to.line(f"f.multiply({post}, {pre}.T, {g})")
+        to.line(f"w.multiply_outer({post}, {pre}, {g})")
         if all(t.symmetric for t in r.terms):
-            to.line(f"f.mirror({g})")
+            to.line(f"w.mirror({g})")
         if r.base in (None, Load(r.target)):
-            to.line(f"f.add_scaled({target}, {factor}, {g})")
+            to.line(f"w.add_scaled({target}, {factor}, {g})")
             if r.bias:
                 last = to.layout.matrix(r.target)[1] - 1
                 to.line(f"for i in range({to.size(posts)}):")
-                to.line(f"    {target}[i, {last}] += {to.array(r.bias)}[i]")
+                to.line(f"    {target}[i, {to.size(last)}] += {to.array(r.bias)}[i]")
             return
         to.line(f"for i in range({to.size(posts)}):")
         with to.deeper():
@@ -223,13 +223,13 @@ class Matrices:
         to, left, right = self.to, self.to.fresh("L"), self.to.fresh("R")
         posts, pres = to.layout.changes[r.target]
         for name, units in ((left, posts), (right, pres)):
-            shape = f"({to.size(units)}, {len(r.terms)} * {to.use('B')})"
+            shape = f"({to.size(units)}, {len(r.terms)} * B)"
             to.line(f"{name} = np.empty({shape}, dtype=np.float{to.bits})")
         for number, (term, own) in enumerate(zip(r.terms, factors, strict=True)):
-            to.line(f"f.lay({left}, {number} * B, {own}, {to.view(term.post, posts)})")
-            to.line(f"f.lay({right}, {number} * B, {to.one}, {to.view(term.pre, pres)})")
+            to.line(f"w.lay({left}, {number} * B, {own}, {to.view(term.post, posts)})")
+            to.line(f"w.lay({right}, {number} * B, {to.one}, {to.view(term.pre, pres)})")
             if term.scale:
-                to.line(f"f.rescale({right}, {number} * B, {to.array(term.scale)})")
+                to.line(f"w.rescale({right}, {number} * B, {to.array(term.scale)})")
         return left, right
 
     # --- means ---------------------------------------------------------------------------------
@@ -246,7 +246,7 @@ class Matrices:
             to.line("    " * depth + f"for {letter} in range({to.size(int(n))}):")
             count *= int(n)
         to.line("    " * (len(shape) - 1) + f"e += {text}")
-        to.line(f"{to.scalar(r.target)} = e / {count}")
+        to.line(f"{to.scalar(r.target)} = e / {to.integer(count)}")
 
 
 def _more(op: str, total: str, value: str) -> str:

@@ -48,7 +48,7 @@ class Registers:
     def write(self) -> None:
         """The loads, the loop, and the stores."""
         to = self.to
-        vectors = [n for n in self.names if n in to.index and to.layout.kind(n) != "matrix"]
+        vectors = [n for n in self.names if n in to.arrays and to.layout.kind(n) != "matrix"]
         scalars = [n for n in self.names if to.layout.kind(n) == "scalar"]
         places = {self.unit(n, i): f"{to.array(n)}[{i}]" for n in vectors for i in self._range(n)}
         places |= {self.scalar(n): to.scalar(n) for n in scalars}
@@ -94,7 +94,7 @@ class Registers:
                 self._product(instruction)
             case Stop(condition=condition):
                 to.line(f"if {self._text(condition, 0)} != 0:")
-                to.line(f"    {to.use('stopped')}[{to.stop_row}, {to.use('p')}, 0] = step + 1")
+                to.line(f"    stopped[{to.stop_row}, p, 0] = step + 1")
                 to.line("    break")
 
     def _block(self, block: Block) -> None:

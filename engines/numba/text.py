@@ -100,7 +100,7 @@ class ScalarText(Text):
 
     def number(self, value: float) -> str:
         """A number."""
-        return repr(value) if value >= 0 else f"({value!r})"
+        return self.to.float(value)
 
     @property
     def ends(self) -> tuple[str, str]:

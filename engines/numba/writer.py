@@ -1,45 +1,30 @@
-"""The text of one generated function while it is written: its lines, and the names it uses."""
+"""The text of a generated function while it is written: its lines, with holes for names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from ...graphs.expressions.tree import Expr
+from .holes import Hole, Holes, View
 from .layout import UNROLLED, Layout
 
 
-@dataclass
-class Constants:
-    """The float32 constants of a module: a literal would be a float64 in numba."""
-
-    names: dict[float, str] = field(default_factory=dict)
-
-    def of(self, number: float) -> str:
-        """The name of a constant."""
-        return self.names.setdefault(number, f"c{len(self.names)}")
-
-    def lines(self) -> list[str]:
-        """What defines them."""
-        return [f"{name} = np.float32({number!r})" for number, name in self.names.items()]
-
-
 class Writer:
-    """One function: `lines` so far, at `depth`; `used` are the arguments that it needs.
+    """The lines so far, at `depth`.
 
     `hoisted` holds scalar expressions that local variables have, until the next instruction;
     `local` gives the local variable of a scalar where scalars are not read from S.
     """
 
-    def __init__(self, layout: Layout, constants: Constants):
-        self.layout, self.constants = layout, constants
+    def __init__(self, layout: Layout):
+        self.layout = layout
         self.bits, self.single = layout.bits, layout.single
         self.buffers = layout.program.buffers
-        self.index, self.place = layout.index, layout.place
+        self.arrays, self.place = layout.arrays, layout.place
+        self.holes = Holes()
         self.lines: list[str] = []
         self.depth = 1
-        self.used: set[str] = set()
         self.hoisted: dict[Expr, str] = {}
         self.local: Callable[[str], str] | None = None
         self.stop_row: int | None = None  # row of `stopped`, in a loop with a stop rule
@@ -49,6 +34,8 @@ class Writer:
     def masked(self) -> bool:
         """Whether some samples of the batch may have stopped."""
         return self.stop_row is not None and not self.single
+
+    # --- lines ---------------------------------------------------------------------------------
 
     def line(self, *texts: str) -> None:
         """Adds lines."""
@@ -61,44 +48,68 @@ class Writer:
         yield
         self.depth -= 1
 
+    @contextmanager
+    def apart(self) -> Iterator[list[str]]:
+        """What follows goes to a list of its own, from depth 0, with local names from the first."""
+        before = self.lines, self.depth, self._count
+        self.lines, self.depth, self._count, self.hoisted = [], 0, 0, {}
+        yield self.lines
+        self.lines, self.depth, self._count = before
+
     def fresh(self, letter: str) -> str:
         """The name of a new local variable."""
         self._count += 1
         return f"{letter}{self._count}_"
 
-    def use(self, name: str) -> str:
-        """An argument of the function."""
-        self.used.add(name)
-        return name
+    # --- holes ---------------------------------------------------------------------------------
 
     def array(self, name: str) -> str:
-        """The array of a buffer."""
-        return self.use(f"a{self.index[name]}")
+        """The array of a buffer: (rows, columns) of a matrix, one row of all numbers of others."""
+        matrix = self.layout.kind(name) == "matrix"
+        return self._view(View(name, self.layout.units(name), flat=not matrix))
 
-    def scratch(self, name: str) -> str:
-        """The array for the changes of a matrix."""
-        return self.use(f"g{self.index[name]}")
+    def flat(self, name: str) -> str:
+        """All numbers of a buffer in one row."""
+        return self._view(View(name, self.layout.units(name), flat=True))
 
     def view(self, name: str, units: int) -> str:
-        """The (unit, sample) view of a unit variable; without the constant one, where not asked."""
-        view = self.use(f"x{self.index[name]}")
-        return view if self.layout.units(name) == units else f"{view}[:{self.size(units)}]"
+        """The first units of a unit variable as (unit, sample)."""
+        return self._view(View(name, units, flat=False))
+
+    def changes(self, name: str) -> str:
+        """Scratch for what a rule adds to a matrix."""
+        return self._view(View(name, self.layout.units(name), flat=False, changes=True))
+
+    def _view(self, view: View) -> str:
+        return self.holes.of(Hole("array", view))
 
     def scalar(self, name: str) -> str:
         """Where a scalar stands: in S, or in a local variable."""
         if self.local is not None:
             return self.local(name)
-        return f"{self.use('S')}[{self.place[name]}]"
+        return self.holes.of(Hole("scalar", self.place[name]))
 
     def size(self, n: int) -> str:
         """A number of units: a literal where small, else a run-time number (see performance)."""
-        return str(n) if n <= UNROLLED else self.use(f"n{n}")
+        return str(n) if n <= UNROLLED else self.holes.of(Hole("size", n))
 
     def number(self, value: float) -> str:
         """A number in the precision of the arrays."""
-        if self.bits == 32:
-            return self.constants.of(value)
-        return repr(value) if value >= 0 else f"({value!r})"
+        return self.holes.of(Hole("number", value))
+
+    def float(self, value: float) -> str:
+        """A float64."""
+        return self.holes.of(Hole("float", value))
+
+    def integer(self, value: int) -> str:
+        """An integer that may differ between pieces of code that are otherwise the same."""
+        return self.holes.of(Hole("integer", value))
+
+    def argument(self, value: int) -> str:
+        """An integer for a function: numba compiles those with `range` anew for each literal."""
+        return self.holes.of(Hole("size", value))
+
+    # --- numbers -------------------------------------------------------------------------------
 
     @property
     def zero(self) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import collections
+import ctypes
 import hashlib
 import json
 import os
@@ -23,6 +24,8 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+
+import numpy as np
 
 ROOT = Path(__file__).resolve().parents[2]
 AT_ONCE = 60  # circuits of one process
@@ -58,12 +61,20 @@ def arguments() -> argparse.Namespace:
 
 
 def prepare(engines: list[str]) -> None:
-    """Imports from the checkout; numba's text can be run by Python but for one intrinsic."""
+    """Imports from the checkout; numba's text can be run by Python but for three intrinsics."""
     sys.path.insert(0, str(ROOT))
     if "numba-text" in engines:
-        from apical.engines.numba import functions
+        from apical.engines.numba import functions, views
 
         functions.power_of_two = lambda shifted: 2.0 ** (shifted - functions.MAGIC)
+        views.vector = lambda like, table, k: at(like.dtype, *table[k]).reshape(-1)
+        views.matrix = lambda like, table, k: at(like.dtype, *table[k])
+
+
+def at(dtype: np.dtype, address: int, rows: int, columns: int) -> np.ndarray:
+    """The array at an address."""
+    memory = (ctypes.c_byte * (rows * columns * dtype.itemsize)).from_address(int(address))
+    return np.frombuffer(memory, dtype).reshape(rows, columns)
 
 
 def work(seeds: list[int], engines: list[str], without: set[str]) -> None:

@@ -1,0 +1,91 @@
+"""The table `P`: where the arrays lie that a generated module works on, and their shapes.
+
+First come, in this order, what samples are copied from and to, what is cleared, what is checked,
+what records are copied to and from, and the output; then the arrays that instructions name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .holes import View
+from .layout import Layout
+
+Row = tuple[int, int, int]  # address, rows, columns
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Which rows of P are for what; arrays start at `arrays`."""
+
+    cleared: tuple[str, ...]
+    finite: tuple[str, ...]
+    clear: int
+    check: int
+    records: int
+    output: int
+    arrays: int
+
+
+def sections(layout: Layout) -> Sections:
+    """The rows of P of a program."""
+    program = layout.program
+    cleared = (*(n for n in program.reset if n in layout.held), *program.traces)
+    finite = tuple(n for n in program.finite if n in layout.held)
+    clear = 2 * len(layout.streams)
+    check = clear + len(cleared)
+    records = check + len(finite)
+    output = records + 2 * len(program.slots)
+    return Sections(cleared, finite, clear, check, records, output, output + 1)
+
+
+@dataclass(frozen=True)
+class Given:
+    """The arrays of one replica, by what they are for."""
+
+    buffer: Callable[[str], np.ndarray]
+    streams: Sequence[np.ndarray]
+    records: Sequence[np.ndarray]  # each (presentation, row, unit, sample)
+    output: np.ndarray | None  # (presentation, unit, sample)
+    changes: np.ndarray | None
+
+
+def table(layout: Layout, views: Sequence[View], given: Given, batch: int) -> np.ndarray:
+    """P, for arrays of one replica and a number of samples."""
+    rows: list[Row] = []
+    for name, stream in zip(layout.streams, given.streams, strict=True):
+        rows += [_row(stream, *stream.shape), _row(given.buffer(name), 1, stream.shape[1] * batch)]
+    place = sections(layout)
+    for name in (*place.cleared, *place.finite):
+        rows.append(_buffer(layout, given, name, batch))
+    for record, source in zip(given.records, layout.sources, strict=True):
+        rows.append(_row(record, len(record), record[:1].size))
+        rows.append(_buffer(layout, given, source, batch))
+    output = given.output
+    rows.append((0, 0, 0) if output is None else _row(output, len(output), output[:1].size))
+    for view in views:
+        rows.append(_view(layout, given, view, batch))
+    return np.array(rows, dtype=np.int64)
+
+
+def _row(array: np.ndarray, rows: int, columns: int) -> Row:
+    return array.__array_interface__["data"][0], rows, columns
+
+
+def _buffer(layout: Layout, given: Given, name: str, batch: int) -> Row:
+    """All numbers of a buffer but those of the constant unit."""
+    count = layout.program.buffers[name].size
+    return _row(given.buffer(name), count, layout.samples(name, batch))
+
+
+def _view(layout: Layout, given: Given, view: View, batch: int) -> Row:
+    name = view.buffer
+    if view.changes:
+        assert given.changes is not None
+        return _row(given.changes, *layout.changes[name])
+    if layout.kind(name) == "matrix":
+        return _row(given.buffer(name), *layout.matrix(name))
+    return _row(given.buffer(name), view.units, layout.samples(name, batch))
