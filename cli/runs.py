@@ -25,14 +25,27 @@ from .shared import (
     refusals,
 )
 
+Task = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TASK", help="'digits', 'separation(domain=sparse)'; else the file's own."
+    ),
+]
+Data = Annotated[str | None, typer.Option(help="Folder of the files of a task.")]
+Batch = Annotated[
+    int | None, typer.Option(min=1, help="Samples presented at once; else the task's own.")
+]
+
 
 @app.command()
 def run(
     file: File,
-    task: Annotated[str, typer.Option(help="digits, fashion or mnist.")] = "digits",
-    data: Annotated[str | None, typer.Option(help="Folder of the IDX files of a task.")] = None,
-    epochs: Annotated[int, typer.Option(min=0, help="Passes over the training set.")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="Samples presented at once.")] = 20,
+    task: Task = None,
+    data: Data = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=0, help="Passes over the samples; else the task's own.")
+    ] = None,
+    batch: Batch = None,
     engine: Engine = "numba",
     seed: Annotated[int, typer.Option(help="Seed of weights, shuffling and noise.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
@@ -47,40 +60,52 @@ def run(
     out: Annotated[
         str | None, typer.Option(metavar="FILE", help="Traces go here: .nc, .npz or .csv.")
     ] = None,
+    picture: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A picture of what the task shows: .png.")
+    ] = None,
     trace_samples: Annotated[
         int, typer.Option(min=1, help="Test samples in the traces of --out.")
     ] = 10,
     strict: Strict = False,
     as_json: Json = False,
 ) -> None:
-    """Train a circuit on a task with one seed or several, print the test accuracy, write traces."""
+    """Train a circuit on a task with one seed or several, print the test scores, write traces."""
     with refusals(as_json):
         _check_run(task, data, engine, dtype, out, record)
+        _check_picture(picture)
         from ..models.experiment import Experiment, spread
 
         circuit = load_circuit(file, sets, variant, strict)
         names = tuple(record) if record is not None else None
-        experiment = Experiment(
+        asked = Experiment(
             task, data, epochs, batch, engine, seed, dtype, names, trace_samples, seeds, device
         )
-        found, traces = experiment.perform(circuit, out is not None, _say_epoch)
-        score = {name: number_of(v) for name, v in found.items()}
+        experiment, shown = asked.settled(circuit)
+        if shown.picture is not None and not as_json:
+            stem = "-".join((circuit.name, *circuit.source.variants))
+            out, picture = out or f"{stem}.nc", picture or f"{stem}.png"
+        outcome = experiment.perform(circuit, out is not None, _say_epoch, _say, shown)
+        score = {name: number_of(v) for name, v in outcome.score.items()}
         spreads = {name: spread(v) for name, v in score.items()} if seeds > 1 else {}
-        if out is not None and traces is not None:
-            traces.save(out)
-        settings = {"circuit": circuit.name, "task": task, "epochs": epochs, "batch": batch}
-        settings |= {"engine": engine, "seed": seed} | ({"seeds": seeds} if seeds > 1 else {})
+        written = {"traces": _saved(outcome, out), "picture": _drawn(outcome, picture)}
+        settings = {"circuit": circuit.name, "task": experiment.task}
+        settings |= {"epochs": experiment.epochs, "batch": experiment.batch, "engine": engine}
+        settings |= {"seed": seed} | ({"seeds": seeds} if seeds > 1 else {})
         if as_json:
             flat = {f"{n}_{key}": v for n, found in spreads.items() for key, v in found.items()}
-            typer.echo(json.dumps({**settings, **score, **flat, "out": out}))
+            files = {"out": out} | ({"picture": picture} if picture else {})
+            typer.echo(json.dumps({**settings, **score, **flat, **files}))
             return
         typer.echo(", ".join(f"{name} {value}" for name, value in settings.items()))
         for name, value in score.items():
             for number, one in enumerate(value if seeds > 1 else [], seed):
                 typer.echo(f"seed {number}: test {name} {text_of(one)}")
             typer.echo(f"test {name}: {_spread(spreads[name]) if seeds > 1 else text_of(value)}")
-        if out is not None:
-            typer.echo(f"traces: {out}")
+        for line in outcome.lines:
+            typer.echo(line)
+        for what, said in written.items():
+            if said:
+                typer.echo(f"{what}: {said}")
 
 
 @app.command()
@@ -115,7 +140,7 @@ def rerun(
 
 
 def _check_run(
-    task: str,
+    task: str | None,
     data: str | None,
     engine: str,
     dtype: str | None,
@@ -130,11 +155,12 @@ def _check_run(
         raise Usage("--record needs --out FILE, the file the traces go to")
 
 
-def check_training(task: str, data: str | None) -> None:
-    """Refuses a task that there is not, or a folder for one that needs none."""
-    _check_words(("--task", task, ("digits", "fashion", "mnist")))
-    if data is not None and task == "digits":
-        raise Usage("--data: the task digits comes with scikit-learn and takes no folder")
+def check_training(task: str | None, data: str | None) -> None:
+    """Refuses a task that there is not, or a folder for one that reads no files."""
+    if task is not None:
+        from ..models.tasks.choice import check_choice
+
+        check_choice(task, data)
 
 
 def check_engine(engine: str, dtype: str | None) -> None:
@@ -161,6 +187,37 @@ def check_out(out: str | None) -> None:
         raise Usage(f"--out {out}: expected a name that ends in .nc, .npz or .csv")
     if not place.parent.is_dir():
         raise Usage(f"--out {out}: the folder {str(place.parent)!r} does not exist")
+
+
+def _check_picture(picture: str | None) -> None:
+    if picture is not None and not Path(picture).parent.is_dir():
+        raise Usage(f"--picture {picture}: the folder {str(Path(picture).parent)!r} does not exist")
+
+
+def _saved(outcome: Any, out: str | None) -> str:
+    """Writes the traces; what there is to say of it."""
+    if out is None or outcome.traces is None:
+        return ""
+    outcome.traces.save(out)
+    return out
+
+
+def _drawn(outcome: Any, picture: str | None) -> str:
+    """Writes the picture; what there is to say of it."""
+    if picture is None:
+        return ""
+    if outcome.task.picture is None:
+        raise Usage(f"--picture {picture}: the task {outcome.task.name} has no picture to draw")
+    try:
+        outcome.task.picture(outcome.predictions).savefig(picture, dpi=120)
+    except ModuleNotFoundError:
+        return "none, as matplotlib is not installed: pip install 'apical[demo]'"
+    return picture
+
+
+def _say(line: str) -> None:
+    """Something to know beforehand, where it does not mix with the result."""
+    typer.echo(line, err=True)
 
 
 def _say_epoch(entry: Mapping[str, Any]) -> None:

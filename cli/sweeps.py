@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .runs import check_engine, check_training, number_of
-from .shared import Device, Engine, File, Json, Usage, Variants, app, refusals, values
+from .runs import Batch, Data, Task, check_engine, check_training, number_of
+from .shared import Device, Engine, File, Json, Usage, Variants, app, load_circuit, refusals, values
 from .simulate import GivenStreams, Records, Samples, chosen_protocol, records_of, streams_of
 
 
@@ -24,10 +24,10 @@ def sweep(
             help="Values to try, or linspace(a,b,n), geomspace(a,b,n); repeatable.",
         ),
     ],
-    task: Annotated[str, typer.Option(help="digits, fashion or mnist.")] = "digits",
-    data: Annotated[str | None, typer.Option(help="Folder of the IDX files of a task.")] = None,
+    task: Task = None,
+    data: Data = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training set.")] = 1,
-    batch: Annotated[int, typer.Option(min=1, help="Samples presented at once.")] = 20,
+    batch: Batch = None,
     protocol: Annotated[
         str | None, typer.Option(help="Simulate this protocol instead of training.")
     ] = None,
@@ -59,15 +59,24 @@ def sweep(
         tried = [*grid, "seed", "sample"]
         grid["variants"] = [variant or []]
         options = {"engine": engine, "dtype": dtype, "device": device}
+        followed: dict[str, Any] = {}
         if protocol is None:
             check_training(task, data)
-            rows = _trained(Sweep(file, grid, replicas, **options), task, data, epochs, batch)
+            from ..models.experiment import Experiment
+            from ..models.tasks.sizes import size_changes
+
+            circuit = load_circuit(file, None, variant)
+            settings, shown = Experiment(task, data, epochs, batch).settled(circuit)
+            followed = size_changes(circuit, shown, tuple(grid))
+            sizes = {name: [value] for name, value in followed.items()}
+            rows = _trained(Sweep(file, grid | sizes, replicas, **options), shown, settings)
         else:
             _check_reductions(reduce)
             made = Sweep(file, grid, replicas, **options)
             rows = _simulated(made, protocol, stream or [], samples, learn, record, reduce or [])
         for row in rows:
-            del row["variants"]
+            for name in set(row) & {"variants", *followed}:
+                del row[name]
         rows = [{name: number_of(value) for name, value in row.items()} for row in rows]
         if out is not None:
             _write(rows, out)
@@ -78,18 +87,15 @@ def sweep(
         typer.echo(f"table: {out}")
 
 
-def _trained(
-    made: Any, task: str, data: str | None, epochs: int, batch: int
-) -> list[dict[str, Any]]:
+def _trained(made: Any, task: Any, settings: Any) -> list[dict[str, Any]]:
     """The test scores of each point, after training."""
-    from ..models import tasks
     from ..models.tasks.sizes import check_sizes
 
-    images = getattr(tasks, task)() if data is None else getattr(tasks, task)(data)
     for simulator in made.simulators:
-        check_sizes(simulator.circuit, images)
-    made.fit(images.train, epochs=epochs, batch=batch)
-    return made.evaluate(images.test)
+        check_sizes(simulator.circuit, task)
+    options = {"epochs": settings.epochs, "batch": settings.batch, "shuffle": task.shuffle}
+    made.fit(task.train, **options)
+    return made.evaluate(task.test)
 
 
 def _simulated(

@@ -207,6 +207,8 @@ class Circuit:
     set_names: frozenset[str] = frozenset()  # parameters that some phase sets
     warnings: tuple[Diagnostic, ...] = ()
     requirements: tuple[Requirement, ...] = ()  # of numbers that parameters decide
+    task: str = ""  # what it is for, see `graphs.task`
+    stream_sizes: Mapping[str, str] = field(default_factory=dict)  # as written: "sizes[0]"
 
     @cached_property
     def graph(self) -> networkx.MultiDiGraph:

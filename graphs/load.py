@@ -37,6 +37,7 @@ from .reading.problems import Problems, Skip, listed, nearest
 from .reading.reader import MAX_SIZE, read
 from .reading.schema import check, required
 from .requirements import Requirement
+from .task import task_choice
 from .trial import check_lowering
 
 FORMAT = 1
@@ -346,6 +347,8 @@ def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circui
         set_names=frozenset(names.set_places),
         warnings=problems.warnings,
         requirements=required_numbers,
+        task=_task(merged, problems),
+        stream_sizes=_stream_sizes(section("data")),
     )
     check_lowering(circuit, section("protocols"), names)
     problems.raise_errors()
@@ -355,6 +358,21 @@ def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circui
 def _text(root: MappingNode, key: str) -> str:
     node = root.get(key)
     return node.text if isinstance(node, ScalarNode) else ""
+
+
+def _task(root: MappingNode, problems: Problems) -> str:
+    node = root.get("task")
+    if not isinstance(node, ScalarNode):
+        return ""
+    try:
+        task_choice(node.text)
+    except ValueError as error:
+        problems.add(node.place, str(error))
+    return node.text
+
+
+def _stream_sizes(section: MappingNode) -> dict[str, str]:
+    return {k.text: node.text for k, node in section.entries if isinstance(node, ScalarNode)}
 
 
 def _streams(section: MappingNode, names: Names) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -19,16 +19,42 @@ import numpy as np
 from ..engines.registry import find
 from ..engines.simulation.simulator import Simulator
 from ..graphs.circuit import Circuit
-from ..graphs.load import rebuild
+from ..graphs.load import bundled, rebuild
 from ..traces.manifest import texts_hash, versions
 from ..traces.recording import recordings
 from ..traces.traces import Traces
-from . import tasks
-from .tasks.sizes import check_sizes
+from .published import published
+from .tasks.choice import check_choice, chosen
+from .tasks.sizes import fitted
 from .tasks.task import Task
 
-IMAGES = ("digits", "fashion", "mnist")  # the tasks of `apical run`
+DEFAULT_TASK = "digits"  # where neither the command nor the file says another
 OnEpoch = Callable[[Mapping[str, Any]], None]
+OnLine = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an experiment found.
+
+    circuit: What ran, with the sizes of the task.
+    task: What it was shown.
+    score: The scores of the test samples; each a number, or an array (seed,).
+    traces: Of the first test samples, or None.
+    predictions: Of all test samples, by stream.
+    """
+
+    circuit: Circuit
+    task: Task
+    score: dict[str, Any]
+    traces: Traces | None
+    predictions: Mapping[str, np.ndarray]
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What the task reports beyond scores, and what was published."""
+        own = self.task.report(self.predictions) if self.task.report else ()
+        return (*own, *published(self.circuit, self.task))
 
 
 @dataclass(frozen=True)
@@ -36,12 +62,13 @@ class Experiment:
     """The settings of one run.
 
     Args:
-        task: "digits", "fashion" or "mnist".
+        task: As in "digits" or "separation(domain=sparse)"; None: that of the circuit's file, or
+            the digits.
         data: Folder of the files of the task; None: where the task looks by itself.
-        epochs: Passes over the training samples.
-        batch: Samples presented at once while learning.
+        epochs: Passes over the training samples; None: as many as the task has by itself.
+        batch: Samples presented at once while learning; None: as the task has by itself.
         engine: "numba", "numpy" or "torch".
-        seed: Seed of weights, shuffling and noise.
+        seed: Seed of weights, shuffling and noise, and of samples that the task draws.
         seeds: How many seeds, from `seed` on, each a replica that learns from its own start, in
             its own order.
         dtype: "float64" or "float32"; None: what the engine takes by itself.
@@ -50,10 +77,10 @@ class Experiment:
         device: "cpu" or "cuda", for the engine "torch".
     """
 
-    task: str = "digits"
+    task: str | None = None
     data: str | None = None
-    epochs: int = 1
-    batch: int = 20
+    epochs: int | None = None
+    batch: int | None = None
     engine: str = "numba"
     seed: int = 0
     dtype: str | None = None
@@ -62,22 +89,52 @@ class Experiment:
     seeds: int = 1
     device: str | None = None
 
-    def perform(
-        self, circuit: Circuit, traces: bool = True, on_epoch: OnEpoch | None = None
-    ) -> tuple[dict[str, Any], Traces | None]:
-        """The scores of the test samples, and the traces if they are wanted.
+    def settled(self, circuit: Circuit) -> tuple[Experiment, Task]:
+        """The experiment with what circuit and task leave open, and the task.
 
-        A score is a number, or an array (seed,) where there are several seeds. `on_epoch` is
-        called with the scores after each epoch, and its `epoch` and `seconds`.
+        Raises:
+            ValueError: There is no such task, or the circuit predicts nothing.
+            FileNotFoundError: The files of the task are missing.
+        """
+        text = self.task or circuit.task or DEFAULT_TASK
+        check_choice(text, self.data)
+        if not circuit.predicts:
+            raise ValueError(_predicts_nothing(circuit))
+        task = chosen(text, self.data, range(self.seed, self.seed + self.seeds))
+        epochs = task.epochs if self.epochs is None else self.epochs
+        return replace(self, task=text, epochs=epochs, batch=self.batch or task.batch), task
+
+    def perform(
+        self,
+        circuit: Circuit,
+        traces: bool = True,
+        on_epoch: OnEpoch | None = None,
+        on_line: OnLine | None = None,
+        task: Task | None = None,
+    ) -> Outcome:
+        """Trains and tests; `traces` says whether they are wanted, `task` is one already made.
+
+        `on_epoch` is called with the scores after each epoch, and its `epoch` and `seconds`,
+        `on_line` with what there is to say before the first.
 
         Raises:
             Divergence: A state is no longer finite.
             KeyboardInterrupt: Ctrl-C during the training: half an experiment is none.
             ValueError: The circuit and the task do not fit, a name is not known.
         """
-        make = getattr(tasks, self.task)
-        images = make() if self.data is None else make(self.data)
-        check_sizes(circuit, images)
+        settled = self
+        if task is None:
+            settled, task = self.settled(circuit)
+        circuit, changed = fitted(circuit, task)
+        for line in (f"{circuit.name}: {task.about}", *changed):
+            if on_line is not None:
+                on_line(line)
+        return settled._perform(circuit, task, traces, on_epoch)
+
+    def _perform(
+        self, circuit: Circuit, task: Task, traces: bool, on_epoch: OnEpoch | None
+    ) -> Outcome:
+        """Of an experiment that leaves nothing open."""
         records = recordings(self.record, circuit)
         simulator = Simulator(
             circuit,
@@ -87,31 +144,50 @@ class Experiment:
             replicas=self.seeds,
             device=self.device,
         )
-        score = self._train(simulator, images, on_epoch)
-        if not traces:
-            return score, None
-        protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
-        few = images.test.first(self.trace_samples)
-        facts = {"command": asdict(self)}
-        found = simulator.run(protocol, **few, learn=False, record=records, facts=facts)
-        return score, found
+        score = self._train(simulator, task, on_epoch)
+        wanted = task.report or task.picture
+        predictions = simulator.predict(task.test) if wanted else {}
+        found = None
+        if traces:
+            protocol = "predict" if self._tested_alone(circuit, task) else "train"
+            few = task.test.first(self.trace_samples)
+            shown = {n: few[n] for n in few if n in circuit.streams}
+            facts = {"command": asdict(self)}
+            found = simulator.run(protocol, **shown, learn=False, record=records, facts=facts)
+        return Outcome(circuit, task, score, found, predictions)
 
-    def _train(
-        self, simulator: Simulator, images: Task, on_epoch: OnEpoch | None
-    ) -> dict[str, Any]:
+    def _tested_alone(self, circuit: Circuit, task: Task) -> bool:
+        """Whether the test samples lack what a presentation of `train` shows."""
+        return "train" not in circuit.protocols or not set(task.train) <= set(task.test)
+
+    def _train(self, simulator: Simulator, task: Task, on_epoch: OnEpoch | None) -> dict[str, Any]:
         """The scores after the last epoch."""
+        assert self.epochs is not None and self.batch is not None
         if not self.epochs:
-            return simulator.evaluate(images.test)
+            return simulator.evaluate(task.test)
         history = simulator.fit(
-            images.train,
+            task.train,
             epochs=self.epochs,
             batch=self.batch,
-            validate=images.test,
+            shuffle=task.shuffle,
+            validate=task.test,
             on_epoch=on_epoch and (lambda _, entry: on_epoch(entry)),
         )
         if history.interrupted:
             raise KeyboardInterrupt
         return {n: v for n, v in history.epochs[-1].items() if n not in ("epoch", "seconds")}
+
+
+def _predicts_nothing(circuit: Circuit) -> str:
+    """What to do instead with a circuit that no task can train."""
+    path = circuit.source.path
+    named = path.removesuffix(".yaml")
+    options = [f"--variant {name}" for name in circuit.source.variants]
+    words = ["apical simulate", named if named in bundled() else path, *options]
+    return (
+        f"{circuit.name} has no `predicts`, so no task can train and score it; its protocols "
+        f"({', '.join(circuit.protocols)}) run with: {' '.join(words)}"
+    )
 
 
 def spread(scores: Sequence[float]) -> dict[str, float]:
@@ -159,11 +235,12 @@ def repeat(path: str | os.PathLike[str]) -> Repetition:
     experiment = _experiment(path, command)
     _check_hash(path, facts)
     circuit = rebuild(facts)
-    score, traces = experiment.perform(circuit)
+    outcome = experiment.perform(circuit)
+    traces = outcome.traces
     assert traces is not None
     then, now = facts.get("versions", {}), versions((find(experiment.engine).package,))
     changed = {n: (str(then[n]), now.get(n, "")) for n in then if then[n] != now.get(n)}
-    return Repetition(experiment, circuit, score, traces, _different(old, traces), changed)
+    return Repetition(experiment, circuit, outcome.score, traces, _different(old, traces), changed)
 
 
 def _experiment(path: str | os.PathLike[str], command: Mapping[str, Any]) -> Experiment:
@@ -189,8 +266,16 @@ def _is_setting(name: str, value: Any) -> bool:
         least = {"epochs": 0, "seed": None}.get(name, 1)
         return type(value) is int and (least is None or value >= least)
     if name == "task":
-        return value in IMAGES
+        return isinstance(value, str) and _is_task(value)
     return isinstance(value, str) or (value is None and name in ("data", "dtype", "device"))
+
+
+def _is_task(text: str) -> bool:
+    try:
+        check_choice(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_hash(path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+Metric = Callable[[np.ndarray, np.ndarray], Any]
+
 
 def accuracy(prediction: np.ndarray, target: np.ndarray) -> Any:
     """The fraction of samples whose largest unit is the target's; ties go to the first unit."""
@@ -24,11 +26,6 @@ def squared_error(prediction: np.ndarray, target: np.ndarray) -> Any:
     """Mean over samples of the sum over units of (prediction - target)^2."""
     error = np.asarray(prediction, dtype=np.float64) - target
     return np.mean(np.sum(np.square(error), axis=-1), axis=-1)
-
-
-METRICS: Mapping[str, Callable[[np.ndarray, np.ndarray], Any]] = MappingProxyType(
-    {"accuracy": accuracy, "squared_error": squared_error}
-)
 
 
 @dataclass(frozen=True)
@@ -76,3 +73,34 @@ def snr(sources: np.ndarray, estimate: np.ndarray) -> np.ndarray:
 def mean_snr(sources: np.ndarray, estimate: np.ndarray) -> float:
     """The mean over sources of `snr`, a mean of decibels."""
     return float(np.mean(snr(sources, estimate)))
+
+
+def bits(prediction: np.ndarray, target: np.ndarray) -> Any:
+    """The fraction of units whose sign is the target's."""
+    return np.mean(np.sign(prediction) == np.sign(target), axis=(-2, -1))
+
+
+def _of_sources(score: Callable[[np.ndarray, np.ndarray], float]) -> Metric:
+    """A score of matched sources (source, sample) as one of predictions (sample, unit)."""
+
+    def measured(prediction: np.ndarray, target: np.ndarray) -> Any:
+        estimates, sources = np.swapaxes(prediction, -1, -2), np.swapaxes(target, -1, -2)
+        if estimates.ndim == 2:
+            return score(sources, match(sources, estimates).estimate)
+        every = np.broadcast_to(sources, estimates.shape[:1] + sources.shape[-2:])
+        return np.array(
+            [score(s, match(s, y).estimate) for s, y in zip(every, estimates, strict=True)]
+        )
+
+    return measured
+
+
+METRICS: Mapping[str, Metric] = MappingProxyType(
+    {
+        "accuracy": accuracy,
+        "bits": bits,
+        "mean_snr": _of_sources(mean_snr),
+        "sinr": _of_sources(sinr),
+        "squared_error": squared_error,
+    }
+)

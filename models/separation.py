@@ -1,13 +1,13 @@
-"""Source separation by a circuit that sees one sample at a time: published settings and runs.
+"""Source separation by a circuit that sees one sample at a time: the published streams, learnt.
 
-Streams with other sources, mixings and noise are learnt side by side, one in each replica.
+Streams with other sources, mixings and noise are learnt side by side, one in each replica, from the
+published first weights. The constants stand in the circuit's variants.
 Source: the Predictive-Entropy-Maximization programs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,24 +22,6 @@ if TYPE_CHECKING:
 TOGETHER = 10  # streams in memory at once, 120 MB
 
 
-@dataclass(frozen=True)
-class Setting:
-    """Constants and variants of the circuit `pem` for sources of one kind.
-
-    `variance` and `mean` are those of the output that it starts with, where not the circuit's.
-    """
-
-    constants: Mapping[str, float]
-    variants: tuple[str, ...] = ()
-    variance: float | None = None
-    mean: float | None = None
-
-    def under(self, other: Setting) -> Setting:
-        """This setting with another one laid over it."""
-        constants = {**self.constants, **other.constants}
-        return Setting(constants, (*self.variants, *other.variants), self.variance, self.mean)
-
-
 class Score(NamedTuple):
     """SINR and the mean over sources of the SNR, in dB."""
 
@@ -47,52 +29,20 @@ class Score(NamedTuple):
     mean_snr: float
 
 
-SETTINGS: Mapping[str, Setting] = MappingProxyType(
+VARIANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        "antisparse": Setting({"eps": 1.1e-5, "h0": 0.1}),
-        "sparse": Setting(
-            {"eps": 1e-5, "gamma": 150, "h0": 0.05, "h_stop": 1e-4, "T": 100, "tol": 1e-6},
-            ("sparse",),
-        ),
-        "nnsparse": Setting(
-            {"eps": 1e-4, "div": 2000, "h0": 0.1, "h_stop": 1e-4, "T": 100},
-            ("sparse", "nonnegative_sparse"),
-            variance=0.1,
-        ),
-        "simplex": Setting(
-            {"eps": 1e-5, "gamma": 150, "h0": 0.1, "h_stop": 1e-4, "T": 100, "eta_q": 0.05},
-            ("sparse", "simplex", "log_rate"),
-        ),
-        "nnantisparse": Setting(
-            {"eps": 1.01e-4, "lam": 0.95, "gamma": 750, "div": 20000, "h0": 0.05, "h_stop": 1e-4}
-            | {"T": 500, "tol": 1e-6},
-            ("nonnegative",),
-            variance=2.0,
-        ),
-        "music": Setting(
-            {"eps": 1e-5, "lam": 0.95, "gamma": 150, "eta_W": 0.95, "div": 20000, "h0": 0.01}
-            | {"h_stop": 1e-4, "T": 100, "tol": 1e-6},
-            ("sparse",),
-        ),  # published with div 2000, for shorter sounds
-        "photographs": Setting(
-            {"eps": 0.010001, "lam": 0.95, "gamma": 750, "eta_W": 0.5, "div": 2000, "h0": 0.2}
-            | {"T": 100, "tol": 1e-9},
-            ("nonnegative",),
-            mean=0.5,
-        ),
+        "antisparse": (),
+        "sparse": ("sparse",),
+        "nnsparse": ("sparse", "nonnegative_sparse"),
+        "simplex": ("sparse", "simplex"),
+        "nnantisparse": ("nonnegative",),
+        "music": ("sparse", "music"),
+        "photographs": ("nonnegative", "photographs"),
     }
-)
+)  # of the circuit `pem`, for sources of one kind
 
 
-OTHERS: Mapping[str, Setting] = MappingProxyType(
-    {
-        "unnormalised": Setting({"h0": 0.5}, ("unnormalised",)),
-        "correlation": Setting({"h0": 0.5, "gamma": 10}, ("correlation", "log_rate")),
-    }
-)  # other rules for antisparse sources, laid over those of "antisparse"
-
-
-def learn(setting: Setting, mixtures: np.ndarray, weights: np.ndarray) -> Simulator:
+def learn(variants: Sequence[str], mixtures: np.ndarray, weights: np.ndarray) -> Simulator:
     """The circuit `pem` after one pass over mixtures (replica, m, N), in order.
 
     `weights` (replica, n, m) are the feed-forward weights at the start.
@@ -101,20 +51,15 @@ def learn(setting: Setting, mixtures: np.ndarray, weights: np.ndarray) -> Simula
     from ..graphs.load import load
 
     replicas, n, m = weights.shape
-    circuit = load("pem", variants=list(setting.variants), n=n, m=m, **setting.constants)
-    sim = Simulator(circuit, engine="numba", replicas=replicas)
+    sim = Simulator(load("pem", variants, n=n, m=m), engine="numba", replicas=replicas)
     sim.weights["W"] = weights
-    if setting.variance is not None:
-        sim.slow["y.var"] = np.full(n, setting.variance)
-    if setting.mean is not None:
-        sim.slow["y.mu"] = np.full(n, setting.mean)
     sim.fit({"mixture": mixtures.transpose(0, 2, 1)}, epochs=1, batch=1, shuffle=False)
     return sim
 
 
-def separators(setting: Setting, mixtures: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def separators(variants: Sequence[str], mixtures: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The feed-forward weights (replica, n, m) that `learn` ends with."""
-    return np.reshape(learn(setting, mixtures, weights).weights["W"], weights.shape)
+    return np.reshape(learn(variants, mixtures, weights).weights["W"], weights.shape)
 
 
 def covariances(domain: str, rho: float, snr: float, seeds: Sequence[int]) -> list[np.ndarray]:
@@ -124,7 +69,7 @@ def covariances(domain: str, rho: float, snr: float, seeds: Sequence[int]) -> li
     """
     found = []
     for _, mixtures, first in _drawn(domain, rho, snr, seeds):
-        sim = learn(SETTINGS[domain], mixtures, first)
+        sim = learn(VARIANTS[domain], mixtures, first)
         replicas, n, _ = first.shape
         lateral = np.reshape(sim.weights["C"], (replicas, n, n))
         variances = np.reshape(sim.slow["y.var"], (replicas, n))
@@ -159,30 +104,28 @@ def separated(
     """How well a circuit separates the published stream of each seed.
 
     100,000 samples of five sources in `domain` with correlation `rho`, ten mixtures at `snr` dB,
-    published constants; scored on the linear map of the mixtures. `method` is "pem", one of
-    `OTHERS`, "bsm" or "nsm".
+    published constants; scored on the linear map of the mixtures. `method` is "pem", a variant of
+    it for antisparse sources, "bsm" or "nsm".
     """
-    setting = SETTINGS[domain]
-    if method not in ("pem", "bsm", "nsm"):
-        setting = setting.under(OTHERS[method])
+    variants = VARIANTS[domain] if method == "pem" else (method,)
     scores: list[Score] = []
     for sources, mixtures, first in _drawn(domain, rho, snr, seeds):
         if method in ("bsm", "nsm"):
             found = learn_similarity(method, mixtures, sources.shape[1])
         else:
-            found = separators(setting, mixtures, first)
+            found = separators(variants, mixtures, first)
         scores += [score(*pair) for pair in zip(sources, found @ mixtures, strict=True)]
     return scores
 
 
 def separated_recordings(name: str, seeds: Sequence[int]) -> list[Score]:
     """How well the circuit `pem` separates the task "music" or "photographs", for each mixing."""
-    from .tasks import TASKS
+    from .tasks import KINDS
 
-    tasks = [TASKS[name](seed=seed) for seed in seeds]
+    tasks = [KINDS[name].make(seed=seed) for seed in seeds]
     mixtures = np.stack([np.transpose(task.train["mixture"]) for task in tasks])
     first = np.stack([task.extras["start_weights"] for task in tasks])
-    found = separators(SETTINGS[name], mixtures, first)
+    found = separators(VARIANTS[name], mixtures, first)
     return [
         score(task.extras["sources"], w @ task.extras["mixtures"])
         for task, w in zip(tasks, found, strict=True)

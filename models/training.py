@@ -22,8 +22,8 @@ def accuracies(circuit: str, variants: Sequence[str], seeds: range, **settings: 
     from ..graphs.load import load
 
     experiment = Experiment(seed=seeds.start, seeds=len(seeds), dtype="float32", **settings)
-    scores, _ = experiment.perform(load(circuit, variants=variants), traces=False)
-    found = scores["accuracy"]
+    outcome = experiment.perform(load(circuit, variants=variants), traces=False)
+    found = outcome.score["accuracy"]
     return [float(found)] if len(seeds) == 1 else [float(one) for one in found]
 
 

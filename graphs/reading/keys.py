@@ -72,6 +72,7 @@ TOP = Keys(
         Key("title", "text", "One line that says what the circuit is."),
         Key("cite", "text", "The paper whose equations stand here."),
         Key("time_unit", "text", "Unit of t, dt and time constants, such as ms."),
+        Key("task", "text", "What it is for, where `apical run` is told nothing else: `digits`."),
         Key("extends", "text", "A bundled name or a path: this file is laid over that one."),
         Key(
             "parameters",

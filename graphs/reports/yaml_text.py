@@ -41,7 +41,7 @@ def print_circuit(circuit: Circuit) -> str:
     synapses = list(_synapses(circuit, own))  # may still name more parameters of populations
     protocols = list(_protocols(circuit, own))
     lines: list[tuple[int, str]] = [(0, "apical: 1"), (0, f"name: {_quoted(circuit.name)}")]
-    for word in ("title", "cite", "time_unit"):
+    for word in ("title", "cite", "time_unit", "task"):
         said = getattr(circuit, word)
         lines += [(0, f"{word}: {_quoted(said)}")] if said else []
     lines += _section("parameters", _parameters(circuit))
@@ -67,7 +67,9 @@ def comparable(circuit: Circuit) -> Circuit:
         if not is_item(entry.expression)
     }
     source = Source("", {})
-    return replace(circuit, parameters=parameters, source=source, warnings=(), requirements=())
+    return replace(
+        circuit, parameters=parameters, source=source, warnings=(), requirements=(), stream_sizes={}
+    )
 
 
 # --- lines ---

@@ -38,6 +38,7 @@ def digits(seed: int = 0, test_fraction: float = 0.2, dtype: Any = np.float64) -
         train=every.take(~held_out),
         test=every.take(held_out),
         about="8 x 8 handwritten digits, ten classes (scikit-learn)",
+        epochs=10,
     )
 
 

@@ -124,7 +124,7 @@ def _task(which: ImageSet, folder: str | os.PathLike[str] | None, check: bool, d
         image /= 255
         streams = {"image": image, "label": one_hot(classes, dtype=dtype)}
         parts.append(Samples(streams, {"label": "accuracy"}))
-    return Task(which.name, train=parts[0], test=parts[1], about=which.about)
+    return Task(which.name, train=parts[0], test=parts[1], about=which.about, epochs=5)
 
 
 def _locate(which: ImageSet, folder: str | os.PathLike[str] | None) -> dict[str, Path]:

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from .sources import noisy, start_weights
-from .task import Samples, Task
+from .sources import mixed, noisy, start_weights
+from .task import Task
 from .wavelet import coefficients
 
 PIECES = ("manolo_camp-morning_coffee", "macroform-cold_day", "reno_project-system")
@@ -86,9 +86,9 @@ def _task(
     start: np.ndarray,
     **extras: Any,
 ) -> Task:
-    samples = Samples({"mixture": stream.T[rng.permutation(stream.shape[1])]})
-    extras |= {"sources": sources, "mixing": mixing, "mixtures": mixtures, "start_weights": start}
-    return Task(name=name, train=samples, test=samples, about=about, extras=extras)
+    shown = stream[:, rng.permutation(stream.shape[1])]
+    extras |= {"mixing": mixing, "mixtures": mixtures, "start_weights": start}
+    return mixed(name, about, shown, mixtures, sources, **extras)
 
 
 def _piece(path: Path, seconds: int) -> np.ndarray:

@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
+from .separated import drawing
 from .task import Samples, Task
 
 
@@ -189,23 +191,64 @@ def start_weights(sources: int = 5, mixtures: int = 10, seed: int = 0) -> np.nda
     return np.eye(sources, mixtures) + 0.01 * noise
 
 
-def separation(domain: str = "antisparse", **options: float) -> Task:
+def separation(
+    domain: str = "antisparse",
+    sources: int = 5,
+    mixtures: int = 10,
+    samples: int = 100_000,
+    rho: float = 0.0,
+    snr: float = 30.0,
+    whitened: bool = False,
+    seed: int = 0,
+) -> Task:
     """The task "separation": stream mixture (sample, m), to be presented once and in order.
 
-    Options as for `mix`. There is no test part of its own (`test` is `train`); `extras` holds
-    `sources` (n, N), `mixing` (m, n) and the published `start_weights` (n, m).
+    Options as for `mix`; `whitened`: the circuit is shown n whitened mixtures. Scored are estimates
+    of the stream source (sample, n) from the same mixtures. `extras` holds `sources` (n, N),
+    `mixing` (m, n) and the published `start_weights` (n, m).
     """
-    drawn = mix(domain, **options)  # pyright: ignore[reportArgumentType]
-    m, n = drawn.mixing.shape
-    samples = Samples({"mixture": np.ascontiguousarray(drawn.mixtures.T)})
-    return Task(
+    if domain not in DOMAINS:
+        raise ValueError(f"domain {domain!r}: expected one of {', '.join(DOMAINS)}")
+    drawn = mix(
+        domain, sources=sources, mixtures=mixtures, samples=samples, rho=rho, snr=snr, seed=seed
+    )
+    shown = whiten(drawn.mixtures, sources) @ drawn.mixtures if whitened else drawn.mixtures
+    what = f"{mixtures} mixtures" + (", whitened" if whitened else "")
+    return mixed(
         name="separation",
-        train=samples,
-        test=samples,
-        about=f"blind separation of {n} {domain} sources from {m} mixtures",
-        extras={
-            "sources": drawn.sources,
-            "mixing": drawn.mixing,
-            "start_weights": start_weights(n, m, int(options.get("seed", 0))),
-        },
+        about=f"{sources} {domain} sources, correlation {rho:g}, in {what}, {snr:g} dB",
+        train=shown,
+        test=shown,
+        sources=drawn.sources,
+        mixing=drawn.mixing,
+        start_weights=start_weights(sources, mixtures, seed),
+        options={"domain": domain, "rho": rho, "snr": snr},
+    )
+
+
+def mixed(
+    name: str,
+    about: str,
+    train: np.ndarray,
+    test: np.ndarray,
+    sources: np.ndarray,
+    **extras: Any,
+) -> Task:
+    """A task of sources (n, N) in mixtures (m, N): those learnt from, one by one, and those scored.
+
+    `shape` of `extras`, where a source is a picture, and `rate` (1/s), where it is a sound, say how
+    it is drawn.
+    """
+    streams = {"mixture": np.ascontiguousarray(test.T), "source": np.ascontiguousarray(sources.T)}
+    return Task(
+        name=name,
+        train=Samples({"mixture": np.ascontiguousarray(train.T)}),
+        test=Samples(streams, {"source": ("sinr", "mean_snr")}),
+        about=about,
+        extras={"sources": sources, **extras},
+        batch=1,
+        shuffle=False,
+        picture=lambda predictions: drawing(
+            sources, test, predictions["source"].T, extras.get("shape"), extras.get("rate")
+        ),
     )

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+Metrics = Mapping[str, str | tuple[str, ...]]
+Predictions = Mapping[str, np.ndarray]
+
 
 class Samples(Mapping[str, np.ndarray]):
     """Streams of equal length: name -> array (sample, unit). `len` is the number of samples.
 
-    `metrics` says by which metric a prediction of a stream is scored, name -> name in
-    `apical.models.metrics.METRICS`. Raises ValueError when an array is not (sample, unit) or the
+    An array may be (replica, sample, unit), where each replica has samples of its own. `metrics`
+    says by which metrics a prediction of a stream is scored, name -> name or names in
+    `apical.models.metrics.METRICS`. Raises ValueError when an array has another shape or the
     lengths differ.
     """
 
-    def __init__(self, streams: Mapping[str, Any], metrics: Mapping[str, str] | None = None):
+    def __init__(self, streams: Mapping[str, Any], metrics: Metrics | None = None):
         self._streams = {name: np.asanyarray(array) for name, array in streams.items()}
-        self.metrics: Mapping[str, str] = dict(metrics or {})
+        self.metrics: Metrics = dict(metrics or {})
         lengths = {}
         for name, array in self._streams.items():
-            if array.ndim != 2:
+            if array.ndim not in (2, 3):
                 raise ValueError(f"stream {name!r}: expected (sample, unit), got {array.shape}")
-            lengths[name] = len(array)
+            lengths[name] = array.shape[-2]
         if len(set(lengths.values())) > 1:
             raise ValueError(f"streams differ in their number of samples: {lengths}")
         unknown = sorted(set(self.metrics) - set(self._streams))
@@ -41,7 +45,7 @@ class Samples(Mapping[str, np.ndarray]):
         return name in self._streams
 
     def __len__(self) -> int:
-        return len(next(iter(self._streams.values()), ()))
+        return next((array.shape[-2] for array in self._streams.values()), 0)
 
     def __eq__(self, other: object) -> bool:
         return self is other
@@ -50,21 +54,22 @@ class Samples(Mapping[str, np.ndarray]):
         return id(self)
 
     def __repr__(self) -> str:
-        sizes = ", ".join(f"{name} {array.shape[1]}" for name, array in self._streams.items())
+        sizes = ", ".join(f"{name} {array.shape[-1]}" for name, array in self._streams.items())
         return f"<Samples: {len(self)} samples of {sizes}>"
 
     def take(self, which: Any) -> Samples:
         """The samples at these indices, or of this slice, in that order."""
-        streams = {name: array[which] for name, array in self._streams.items()}
+        streams = {name: array[..., which, :] for name, array in self._streams.items()}
         return Samples(streams, self.metrics)
 
-    def score(self, predictions: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    def score(self, predictions: Predictions) -> dict[str, Any]:
         """The scores of predictions (sample, unit) of these streams, by name of the metric."""
         from ..metrics import METRICS
 
         return {
             metric: METRICS[metric](predictions[name], self._streams[name])
-            for name, metric in self.metrics.items()
+            for name, metrics in self.metrics.items()
+            for metric in ((metrics,) if isinstance(metrics, str) else metrics)
             if name in predictions
         }
 
@@ -75,23 +80,41 @@ class Samples(Mapping[str, np.ndarray]):
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """Samples to learn from and samples to be tested on; `about` is one line for people."""
+    """Samples to learn from and samples to be tested on, and how they are presented.
+
+    about: one line for people.
+    extras: what else belongs to it, by name.
+    epochs, batch, shuffle: how the samples are learnt from where nothing else is said.
+    report: lines about predictions of the test samples, beyond their scores.
+    picture: draws predictions of the test samples; gives a matplotlib figure.
+    """
 
     name: str
     train: Samples
     test: Samples
     about: str = ""
     extras: Mapping[str, Any] = field(default_factory=dict)
+    epochs: int = 1
+    batch: int = 20
+    shuffle: bool = True
+    report: Callable[[Predictions], Sequence[str]] | None = None
+    picture: Callable[[Predictions], Any] | None = None
 
     @property
-    def metrics(self) -> Mapping[str, str]:
-        """By which metric a prediction of a stream is scored."""
+    def metrics(self) -> Metrics:
+        """By which metrics a prediction of a stream is scored."""
         return self.test.metrics
 
     @property
     def metric(self) -> str:
         """The name of the first metric; "accuracy" for images."""
-        return next(iter(self.metrics.values()))
+        first = next(iter(self.metrics.values()))
+        return first if isinstance(first, str) else first[0]
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """How many values each stream has."""
+        return {n: a.shape[-1] for part in (self.train, self.test) for n, a in part.items()}
 
 
 def one_hot(labels: np.ndarray, classes: int = 10, dtype: Any = np.float64) -> np.ndarray:

@@ -15,7 +15,7 @@ def test_two_populations(build, golden, rows, similarity):
     variants = [] if similarity == "dot" else [similarity]
     sim = build("hopfield", variants, {"store": g["X"]}, beta=float(g["beta"]))
     record = ["features.v", "memories.h", "E"]
-    traces = sim.run("retrieve", query=g["q_noisy"][None], learn=False, record=record)
+    traces = sim.run("predict", query=g["q_noisy"][None], learn=False, record=record)
     assert_allclose(rows(traces, "features.v")[0, ::50], g[f"dyn_v_{similarity}"], **CLOSE)
     assert_allclose(rows(traces, "memories.h")[0, ::50], g[f"dyn_h_{similarity}"], **CLOSE)
     energy = rows(traces, "E")[0]
@@ -28,7 +28,7 @@ def test_one_step_is_attention(build, golden, rows):
     g = golden("pc/g19_hopfield")
     sim = build("hopfield", ["mchn"], {"store": g["X"]}, beta=float(g["beta"]))
     queries = np.stack([g["q_noisy"], g["q_masked"]])
-    traces = sim.run("retrieve", query=queries, learn=False, record=["features.v"])
+    traces = sim.run("predict", query=queries, learn=False, record=["features.v"])
     path = rows(traces, "features.v")
     assert_allclose(path[0], g["mchn_iter"], **CLOSE)
     scores = g["beta"] * queries @ g["X"].T

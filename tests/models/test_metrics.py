@@ -23,7 +23,7 @@ def test_accuracy_counts_the_largest_unit_and_keeps_replicas() -> None:
 
 def test_squared_error_is_a_sum_over_units_and_a_mean_over_samples() -> None:
     assert metrics.squared_error(np.array([[1.0, 2], [0, 0]]), np.array([[0, 0], [0, 3]])) == 7
-    assert set(metrics.METRICS) == {"accuracy", "squared_error"}
+    assert {"accuracy", "squared_error", "sinr", "mean_snr", "bits"} == set(metrics.METRICS)
 
 
 def test_matching_against_the_stored_arrays() -> None:

@@ -20,8 +20,7 @@ def run(tmp_path_factory):
     pytest.importorskip("sklearn")
     experiment = Experiment(epochs=0, engine="numpy", trace_samples=2, record=("F",))
     circuit = load("pc", sizes=[64, 4, 10], T=3)
-    _, traces = experiment.perform(circuit)
-    return traces
+    return experiment.perform(circuit).traces
 
 
 def changed(run, path, change):

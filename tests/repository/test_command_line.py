@@ -98,14 +98,87 @@ def test_usage_is_2(good):
     assert call("run", good, "--task", "digits", "--data", ".").exit_code == 2
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--task", "digit"], "there is no task 'digit'; did you mean 'digits'?"),
+        (["--task", "separation(domian=sparse)"], "no option 'domian'; did you mean 'domain'?"),
+        (["--task", "separation(sparse)"], "is not of the form NAME or NAME(option=value, ...)"),
+        (["--task", "separation(domain=dense)"], "expected one of antisparse, nnantisparse"),
+        (["--task", "separation(snr=1, snr=2)"], "has the option 'snr' twice"),
+        (["--task", "digits", "--data", "."], "the task digits reads no files"),
+        (["--task", "separation(samples=20)"], "the task separation shows mixture, source, the"),
+        (["--picture", "none/a.png"], "the folder 'none' does not exist"),
+    ],
+)
+def test_a_task_that_cannot_be(options, said):
+    done = call("run", "pc", "--engine", "numpy", *options)
+    assert done.exit_code == 2 and said in done.output
+
+
+def test_a_circuit_without_predictions_says_what_to_do_instead(good):
+    done = call("run", good)
+    assert done.exit_code == 2 and "leak has no `predicts`" in done.output
+    assert f"run with: apical simulate {good}" in done.output
+    assert "run with: apical simulate neuron --variant learning" in (
+        call("run", "neuron", "--variant", "learning").output
+    )
+
+
 def test_a_missing_data_set_prints_the_command_that_fetches_it(good, tmp_path):
-    done = call("run", good, "--task", "fashion", "--data", str(tmp_path))
+    done = call("run", "pc", "--task", "fashion", "--data", str(tmp_path))
     assert done.exit_code == 2 and "apt-get download dataset-fashion-mnist" in done.output
 
 
-def test_sizes_that_do_not_fit_print_the_ones_that_do():
-    done = call("run", "pc", "--task", "digits")
-    assert done.exit_code == 2 and "--set 'sizes=[64,256,256,10]'" in done.output
+def test_sizes_follow_the_task_unless_they_are_set():
+    words = ["run", "pc", "--engine", "numpy", "--epochs", "0", "--set", "T=1"]
+    done = call(*words)
+    assert done.exit_code == 0, done.output
+    assert (
+        "sizes: [784, 256, 256, 10] -> [64, 256, 256, 10], as the task digits has 64 values of "
+        "image and 10 of label"
+    ) in done.stderr
+    assert "->" not in call(*words, "--set", "sizes=[64,8,10]").output
+    done = call(*words, "--set", "sizes=[784,8,10]")
+    assert done.exit_code == 2 and "--set 'sizes=[64,8,10]'" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "least"),
+    [
+        (["pem", "--variant", "sparse", "--task", "separation(domain=sparse, samples=3000)"], 10),
+        (["bsm", "--task", "separation(samples=2000, whitened=true)"], 5),
+        (["pem", "--task", "separation(samples=1000)", "--seeds", "2"], 0),
+    ],
+)
+def test_sources_are_separated_by_one_command(tmp_path, monkeypatch, words, least):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
+    done = call("run", *words)
+    assert done.exit_code == 0, done.output
+    found = [float(v) for v in re.findall(r"test (?:sinr|mean_snr)[: ]+(-?\d+\.\d+)", done.stdout)]
+    assert len(found) >= 2 and min(found) > least, done.output
+    stem = "pem-sparse" if "sparse" in words else words[0]
+    assert (tmp_path / f"{stem}.png").stat().st_size > 10_000
+    assert apical.Traces.open(tmp_path / f"{stem}.nc")["y.y"].sizes["sample"] == 10
+    if "--seeds" not in words:
+        assert "published" in done.stdout
+
+
+def test_images_are_stored_and_retrieved_by_one_command(tmp_path, monkeypatch):
+    pytest.importorskip("sklearn")
+    monkeypatch.chdir(tmp_path)
+    done = call("run", "hopfield", "--engine", "numpy", "--set", "T=400", "--set", "h=0.02")
+    assert done.exit_code == 0, done.output
+    assert "of 200 wrong bits 200 came back, of 1080 right ones 0 were lost" in done.stdout
+    assert (tmp_path / "hopfield.png").is_file() and (tmp_path / "hopfield.nc").is_file()
+
+
+def test_sweep_follows_the_task(tmp_path):
+    words = ["sweep", "pc", "--set", "eta=0.1,0.2", "--set", "T=1", "--engine", "numpy", "--json"]
+    rows = [json.loads(s) for s in call(*words, "--batch", "200").stdout.splitlines()]
+    assert [row["eta"] for row in rows] == [0.1, 0.2]
+    assert all(set(row) == {"eta", "T", "seed", "accuracy"} for row in rows)
 
 
 @pytest.mark.parametrize("ending", ["nc", "csv", "npz"])
@@ -134,7 +207,8 @@ def test_several_seeds_print_each_and_their_spread(tmp_path):
     assert told["accuracy_mean"] == pytest.approx(np.mean(scores))
     assert told["accuracy_sd"] == pytest.approx(np.std(scores, ddof=1))
     assert told["accuracy_median"] == pytest.approx(np.median(scores))
-    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["epoch 1", "epoch 2"]
+    told = [line.split(":")[0] for line in done.stderr.splitlines()]
+    assert told == ["pc", "epoch 1", "epoch 2"]
     again = json.loads(call("rerun", str(out), "--json").stdout)
     assert again["same"] and again["accuracy"] == scores
     lines = call(*words, "--epochs", "0").stdout.splitlines()
@@ -164,7 +238,7 @@ def test_new_writes_a_file_that_runs_and_never_overwrites(tmp_path):
     assert call("new", str(place)).exit_code == 0
     assert call("check", str(place)).output.startswith(f"{place}: fine")
     assert apical.load(place).name == "my_net" and not apical.load(place).warnings
-    done = call("run", str(place), "--engine", "numpy", "--json")
+    done = call("run", str(place), "--engine", "numpy", "--epochs", "1", "--json")
     assert json.loads(done.output.splitlines()[-1])["accuracy"] > 0.4
     again = call("new", str(place))
     assert again.exit_code == 2 and "exists already" in again.output
@@ -178,8 +252,9 @@ def test_rerun_gives_the_same_bits(tmp_path, ending):
     place = tmp_path / "net.yaml"
     call("new", str(place))
     done = call(
-        "run", str(place), "--engine", "numpy", "--seed", "3", "--set", "eta=0.02", "--variant",
-        "linear", "--record", "F", "--record", "high.x", "--out", str(out), "--json",
+        "run", str(place), "--engine", "numpy", "--epochs", "1", "--seed", "3", "--set",
+        "eta=0.02", "--variant", "linear", "--record", "F", "--record", "high.x", "--out", str(out),
+        "--json",
     )  # fmt: skip
     told = json.loads(done.output.splitlines()[-1])
     place.unlink()  # the manifest holds the text
@@ -207,6 +282,7 @@ def test_run_on_torch(tmp_path):
     pytest.importorskip("torch")
     out = tmp_path / "run.npz"
     settings = ["run", "pc", "--set", "sizes=[64,8,10]", "--set", "T=5", "--dtype", "float64"]
+    settings += ["--epochs", "1"]
     found = {
         engine: json.loads(call(*settings, "--engine", engine, *more, "--json").stdout)
         for engine, more in (("numpy", []), ("torch", ["--device", "cpu", "--out", str(out)]))

@@ -62,7 +62,9 @@ def test_command_lines_run(line, tmp_path):
             out = execute([sys.executable, *words[1:]], tmp_path)
             scores = [float(s) for s in re.findall(r"test accuracy (0\.\d+|1\.0+)", out)]
             assert len(scores) == 2 and min(scores) >= 0.95, out
-            assert len(list(tmp_path.glob("*.nc"))) == 2 and len(list(tmp_path.glob("*.png"))) == 2
+            (sinr,) = (float(s) for s in re.findall(r"test sinr (\d+\.\d+)", out))
+            assert sinr >= 20, out
+            assert len(list(tmp_path.glob("*.nc"))) == 3 and len(list(tmp_path.glob("*.png"))) == 3
         else:
             assert words[0] in ("python3", ".venv/bin/pip", ".venv/bin/python"), command
             assert "torch" not in command
