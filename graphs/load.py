@@ -83,7 +83,7 @@ def _guarded(text: str, reading: Reading) -> Circuit:
     try:
         return _loaded(text, reading)
     except RecursionError:
-        message = "one thing is made of another here more often than can be followed"
+        message = "definitions are nested too deeply here"
         raise CircuitError([Diagnostic(Place(reading.path, 1, 1), message)]) from None
 
 
@@ -379,7 +379,7 @@ def _streams(section: MappingNode, names: Names) -> None:
     for key, node in section.entries:
         with names.problems.guard():
             if not key.text.isidentifier():
-                names.problems.fail(key.place, f"'{key.text}' is no name for a stream")
+                names.problems.fail(key.place, f"'{key.text}' cannot name a stream")
             if names.parameters.has(key.text):
                 names.problems.fail(key.place, f"'{key.text}' is a parameter as well")
             if not isinstance(node, ScalarNode):

@@ -87,7 +87,7 @@ def cell_of(name: str, text: MappingNode, problems: Problems) -> Cell:
         if key.text in CELL.known:
             continue
         if not key.text.isidentifier():
-            problems.add(key.place, f"'{key.text}' is no name for a compartment")
+            problems.add(key.place, f"'{key.text}' cannot name a compartment")
             continue
         compartments.append(key.text)
         for scalar in texts(node):
@@ -125,8 +125,8 @@ def _equation(cell: Cell, compartment: ScalarNode, scalar: ScalarNode, problems:
     if kind not in ("state", "algebraic"):
         problems.fail(
             scalar.place,
-            f"an update (`{kind}`) stands in the compartment '{compartment.text}'",
-            expected="`x = E` or `dx/dt = E`; updates stand under `after_step` or `rules`",
+            f"an update (`{kind}`) cannot be in the compartment '{compartment.text}'",
+            expected="`x = E` or `dx/dt = E`; updates go under `after_step` or `rules`",
         )
     if line.statement.loop is not None:
         problems.fail(scalar.place, "an equation of a cell has no `for`")
@@ -181,7 +181,7 @@ def _must_update(line: Line, where: str, problems: Problems) -> None:
         problems.fail(
             line.scalar.place,
             f"a line of `{where}` is an update",
-            expected="`x := E`, `x += E` or `x -= E`; `dx/dt` stands in a compartment",
+            expected="`x := E`, `x += E` or `x -= E`; `dx/dt` goes into a compartment",
         )
 
 
@@ -210,4 +210,6 @@ def _check_target(line: Line, problems: Problems) -> None:
             place, "the left side of a statement of a cell is a variable of that cell, a bare name"
         )
     if target.name in RESERVED:
-        problems.fail(place, f"'{target.name}' is a word of the language, no name for a variable")
+        problems.fail(
+            place, f"'{target.name}' is reserved by the language and cannot name a variable"
+        )

@@ -60,7 +60,7 @@ def check_traces(synapses: Mapping[str, Synapse], names: Names) -> None:
         for scalar, trace in zip(scalars, synapse.trace, strict=True):
             name = trace.variable
             if name in RESERVED:
-                message = f"'{name}' is a word of the language, no name for a trace"
+                message = f"'{name}' is reserved by the language and cannot name a trace"
             elif synapse.filter is not None and name in FILTERED:
                 message = f"a trace cannot be called '{name}': the `filter` has the states s and p"
             else:
@@ -78,7 +78,7 @@ def _one_meaning(
 ) -> None:
     name = base_name(key)
     if name in RESERVED:
-        problems.add(key.place, f"'{name}' is a word of the language, no name for {kind}")
+        problems.add(key.place, f"'{name}' is reserved by the language and cannot name {kind}")
         return
     other, where = first.setdefault(name, (kind, key))
     if other == kind:
@@ -99,7 +99,7 @@ def _is_name(key: ScalarNode, kind: str, problems: Problems) -> None:
         return
     problems.add(
         key.place,
-        f"'{key.text}' is no name for {kind}",
+        f"'{key.text}' cannot name {kind}",
         expected="letters, digits and _, a letter first",
         suggestion=_better(key, problems),
     )

@@ -197,7 +197,7 @@ class Scope(ABC):
 
     def rate(self, node: RateReference) -> Expr:
         """What `dx/dt` on a right side means."""
-        self.fail(node, f"d{node.name}/dt stands only in the equations of a cell")
+        self.fail(node, f"d{node.name}/dt can be used only in the equations of a cell")
         return NOTHING
 
     def call(self, node: Call) -> Expr | None:

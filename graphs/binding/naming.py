@@ -34,7 +34,7 @@ class FileNames(Names):
         """The value of a resolved constant expression; raises `NotConstantError`."""
         found = evaluate(expr, self.parameters.value)
         if isinstance(found, tuple):
-            raise NotConstantError("a list stands where one number is needed", expr)
+            raise NotConstantError("a list is given where one number is needed", expr)
         return found
 
     def constant(

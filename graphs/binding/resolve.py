@@ -42,7 +42,7 @@ def resolve(expr: Expr, scope: Scope) -> Expr:
         if isinstance(node, Call):
             return _call(node, scope)
         if isinstance(node, Range):
-            scope.fail(node, "a range stands only in an index inside `sum` and `mean`")
+            scope.fail(node, "a range is possible only in an index inside `sum` and `mean`")
             return NOTHING
         return None
 
@@ -81,7 +81,9 @@ def _reference(node: Reference, scope: Scope) -> Expr:
             return Number(math.pi, span=node.span)
         if node.name == "xi":
             if not scope.noise:
-                scope.fail(node, "noise `xi` stands only on the right of a `d/dt` equation")
+                scope.fail(
+                    node, "noise `xi` can be used only on the right side of a `d/dt` equation"
+                )
                 return NOTHING
             return Noise(span=node.span)
     known = [*scope.own_names(), *scope.indices, *names.parameters.bases()]

@@ -110,7 +110,7 @@ class CellScope(Scope):
             self.names.problems.count += 1
             return NOTHING
         if node.name in ("w", "pre", "post"):
-            self.fail(node, f"'{node.name}' stands only in the text of a synapse")
+            self.fail(node, f"'{node.name}' can be used only in a synapse")
             return NOTHING
         if node.name in self.names.synapse_families:
             self.fail(
@@ -134,7 +134,7 @@ class CellScope(Scope):
         if self.compartment is None:
             self.fail(
                 node,
-                "`input` stands outside a compartment",
+                "`input` is used outside a compartment",
                 expected="a variable of a compartment: `total = input` there, `total` here",
             )
             return NOTHING
@@ -344,7 +344,9 @@ class ProtocolScope(Scope):
 def qualified(node: Reference, scope: Scope) -> Expr:
     """`population[k].variable`, as a leaf."""
     if isinstance(node.index, Range):
-        scope.fail(node, "a range stands only in an index inside `sum` and `mean` of an energy")
+        scope.fail(
+            node, "a range is possible only in an index inside `sum` and `mean` of an energy"
+        )
         return NOTHING
     try:
         member = scope.names.population(node, scope)

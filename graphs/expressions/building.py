@@ -188,7 +188,7 @@ class Builder(ExpressionBuilder):
         names = pieces[2] or ()
         for position, name in enumerate(names):
             if name in names[:position]:
-                raise ParseProblem(name.start_pos, f"the argument {name} stands here twice")
+                raise ParseProblem(name.start_pos, f"the argument {name} is given twice")
         return str(pieces[0]), tuple(str(n) for n in names)
 
     def in_phase(self, pieces: Pieces) -> str:
@@ -219,7 +219,7 @@ def checked_target(left: Expr, op: str) -> Reference:
     start = bounds(left)[0]
     tau, rate = split_rate(left)
     if rate is not None:
-        message = f"d{rate.name}/dt stands left of {op}: a differential equation is written with ="
+        message = f"d{rate.name}/dt is left of {op}: a differential equation is written with ="
         raise ParseProblem(start, message, "dx/dt = ..., or x " + op + " ...")
     if isinstance(left, Binary) and left.op == "/":
         raise quotient_on_the_left(left, start)

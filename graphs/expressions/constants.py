@@ -63,7 +63,7 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
 def _number(expr: Expr, value: Callable[[str], Value]) -> float:
     found = evaluate(expr, value)
     if isinstance(found, tuple):
-        raise NotConstantError("a list stands where one number is needed", expr)
+        raise NotConstantError("a list is given where one number is needed", expr)
     return found
 
 
@@ -104,7 +104,7 @@ def _call(expr: Call, value: Callable[[str], Value]) -> float:
             result = known.numpy(np.atleast_1d(np.asarray(first, dtype=float)))
     found = np.asarray(result, dtype=float)
     if found.size != 1:
-        raise NotConstantError("a list stands where one number is needed", expr)
+        raise NotConstantError("a list is given where one number is needed", expr)
     number = float(found.reshape(()))
     if math.isnan(number):
         raise NotConstantError(f"'{expr.function}' has no value here", expr)

@@ -55,7 +55,7 @@ WAYS = {
     "&": "`(a) * (b)`: both hold",
     "~": "`1 - a`: a does not hold",
     "?": "`where(condition, a, b)`",
-    "{": "lists stand under `parameters`, one entry below the other or in [ ]",
+    "{": "lists go under `parameters`, one entry below the other or in [ ]",
     "\\": "`/`, division",
 }
 
@@ -70,11 +70,11 @@ def check_characters(text: str) -> None:
     if instead is None and character.isalpha() and "GREEK" in unicodedata.name(character, ""):
         instead = unicodedata.name(character).split(" LETTER ")[-1].lower().split(" ")[0]
     if character == '"':
-        message = 'a quotation mark `"` stands inside the expression'
+        message = 'an expression has no quotation marks `"`'
     elif character.isalpha():
         message = f"names are made of the letters a to z, digits and _, not {shown(character)}"
     else:
-        message = f"{shown(character)} does not belong to the language"
+        message = f"{shown(character)} is not part of the language"
     suggestion = None
     if instead is not None:
         suggestion = "".join(INSTEAD.get(c, instead if c == character else c) for c in text)
@@ -91,7 +91,7 @@ def check_brackets(text: str, most: int) -> None:
         if character in closing:
             open_at.append(at)
             if len(open_at) > most:
-                raise ParseProblem(at, f"more than {most} brackets stand inside one another")
+                raise ParseProblem(at, f"more than {most} nested brackets")
         elif character in partner:
             if not open_at:
                 raise ParseProblem(at, f"this `{character}` closes no bracket")
@@ -118,7 +118,7 @@ def explain(text: str, offset: int, expected: set[str], start: str) -> ParseProb
     """
     rest = text[offset:]
     if not text.strip():
-        return ParseProblem(0, "nothing stands here", FORMS.get(start, "an expression"))
+        return ParseProblem(0, "there is nothing here", FORMS.get(start, "an expression"))
     if "NAME" in expected and "NUMBER" in expected:
         return operand_missing(text, offset, rest)
     if expected == {"NAME"}:
@@ -141,7 +141,7 @@ def operand_missing(text: str, offset: int, rest: str) -> ParseProblem:
         message = "a power is written ^"
         return ParseProblem(len(before) - 1, message, "`^`", text.replace("**", "^"))
     if rest.startswith("+"):
-        return ParseProblem(offset, "a + stands before a value", OPERAND)
+        return ParseProblem(offset, "a value needs no + before it", OPERAND)
     if rest.startswith("=") and before.endswith("="):
         return ParseProblem(offset, "`==` compares; it assigns nothing", "`=`")
     if rest.startswith("=") and before.endswith(("<", ">")):
@@ -167,7 +167,7 @@ def operand_too_many(
     word = _WORD.match(rest)
     if word and word.group() in WORDS:
         return ParseProblem(
-            offset, f"`{word.group()}` is not of the language", f"`{WORDS[word.group()]}`"
+            offset, f"`{word.group()}` is not part of the language", f"`{WORDS[word.group()]}`"
         )
     if start == "statement" and "ASSIGN" in expected and not rest:
         equal = text.find("==")
@@ -176,7 +176,7 @@ def operand_too_many(
             return ParseProblem(equal, "`==` compares; it assigns nothing", "`=`", fixed)
         return ParseProblem(0, "this is no statement: nothing is assigned", form)
     if word and word.group() == "for":
-        return ParseProblem(offset, "`for` repeats whole statements; none stands here", form)
+        return ParseProblem(offset, "`for` repeats whole statements, and there is none here", form)
     if start == "family" and rest.startswith(".."):
         at = text.find("[") + 1
         message = "the index of a family needs a name"
@@ -185,16 +185,16 @@ def operand_too_many(
         if rest.startswith(begins):
             return problem(text, offset, expected, form)
     if text[:offset].rstrip().endswith("'"):
-        return ParseProblem(text.rindex("'", 0, offset), "a prime stands only in a call", "`f'(x)`")
+        return ParseProblem(text.rindex("'", 0, offset), "a prime needs a call: f'(x)", "`f'(x)`")
     if "BAR" in expected and text.count("|") % 2:
         return ParseProblem(text.index("|"), "this `|` is never closed", "a second `|`")
     if not rest:
-        return ParseProblem(len(text.rstrip()), "the text ends too early", form)
+        return ParseProblem(len(text.rstrip()), "the text is incomplete", form)
     if (word or rest[0].isdigit() or rest[0] == "(") and "STAR" in expected:
-        message = f"no operator stands before {first(rest)}"
+        message = f"an operator is missing before {first(rest)}"
         suggestion = f"{text[:offset].rstrip()} * {rest}"
         return ParseProblem(offset, message, "an operator", suggestion)
-    return ParseProblem(offset, f"{first(rest)} cannot stand here", form)
+    return ParseProblem(offset, f"{first(rest)} is not possible here", form)
 
 
 def _equal(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
@@ -207,7 +207,7 @@ def _equal(text: str, offset: int, expected: set[str], form: str) -> ParseProble
         message = "`=` assigns, and nothing can be assigned here; to compare, write =="
         suggestion = text[:offset] + "==" + text[offset + 1 :]
         return ParseProblem(offset, message, "an expression", suggestion)
-    return ParseProblem(offset, "a second `=` stands in one statement", form)
+    return ParseProblem(offset, "one statement has a second `=`", form)
 
 
 def _colon(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
@@ -218,7 +218,7 @@ def _colon(text: str, offset: int, expected: set[str], form: str) -> ParseProble
     if text[offset : offset + 2] == ":=":
         message = "`:=` assigns, and nothing can be assigned here"
         return ParseProblem(offset, message, form)
-    return ParseProblem(offset, "a colon cannot stand here", form)
+    return ParseProblem(offset, "a colon is not possible here", form)
 
 
 def _comparison(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
@@ -227,12 +227,12 @@ def _comparison(text: str, offset: int, expected: set[str], form: str) -> ParseP
 
 
 def _dots(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
-    message = "a range stands only inside an index or after `for`"
+    message = "a range is possible only inside an index or after `for`"
     return ParseProblem(offset, message, "`sum(layer[a..b].e)` or `... for k = a..b`")
 
 
 def _index(text: str, offset: int, expected: set[str], form: str) -> ParseProblem:
-    message = "an index stands right behind the first name, once"
+    message = "an index comes right after the first name, once"
     return ParseProblem(offset, message, "`layer[k].x`")
 
 

@@ -82,7 +82,7 @@ def _check_depth(*trees: Expr | None) -> None:
     while stack:
         node, depth = stack.pop()
         if depth > MAX_DEPTH:
-            message = f"more than {MAX_DEPTH} operations stand inside one another"
+            message = f"more than {MAX_DEPTH} nested operations"
             raise ParseProblem(
                 bounds(node)[0], message, "several variables, each with its equation"
             )

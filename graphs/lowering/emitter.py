@@ -122,7 +122,7 @@ class Emitter(Buffers):
             case Rate(population=population, name=name):
                 return Load(self.rate(population, name))
             case Call(function="random_sign" | "uniform" | "normal") if synapse is None:
-                raise LoweringError(f"{node.function}() can only stand in `set` and `init`")
+                raise LoweringError(f"{node.function}() can only be used in `set` and `init`")
             case Call() if (made := defined(node)) is not None:
                 return self._inner(made, synapse)
             case Call(function="softmax", arguments=(argument,)):
@@ -143,7 +143,7 @@ class Emitter(Buffers):
         return simplify(transform(expr, lambda n: self._leaf(n, synapse)))
 
     def _noise(self, node: Expr) -> Expr:
-        raise LoweringError("`xi` can only stand in the derivative of a state")
+        raise LoweringError("`xi` can only be used in the derivative of a state")
 
     def fitted(self, expr: Expr, size: int) -> Expr:
         """An expression over buffers for `size` units: what has one unit is the same for all."""
@@ -198,7 +198,7 @@ class Emitter(Buffers):
         kinds = {self.buffers[n.buffer].shape[0] for n in walk(value) if isinstance(n, Load)}
         if not kinds & {"unit", "row", "sample"}:
             raise LoweringError(
-                f"`{op}({text(value)})` has no units to run over: what stands in it is one number"
+                f"`{op}({text(value)})` has no units to run over: its argument is one number"
             )
         size = self.units(value)
         name, known = self.temporary((op, value), op, "algebraic", "sample")

@@ -63,7 +63,7 @@ class Hazard(Small):
     def __str__(self) -> str:
         return (
             f"{self.name}: its rule changes a weight of {self.weight:.3g} by {self.change:.1e}, "
-            f"but the next {self.dtype} is {self.spacing:.1e} away, so the weight stands still; "
+            f"but the next {self.dtype} is {self.spacing:.1e} away, so the weight never changes; "
             f"use dtype='float64', or store the weight without its constant part"
         )
 
@@ -196,7 +196,7 @@ def _rested(synapse: Synapse, weight: float, values: Mapping[str, Value]) -> flo
     def number(expr: Expr) -> float:
         found = evaluate(expr, lambda name: values[name])
         if isinstance(found, tuple):
-            raise NotConstantError("a list stands where one number is needed", expr)
+            raise NotConstantError("a list is given where one number is needed", expr)
         return found
 
     for rule in synapse.rule:

@@ -113,7 +113,7 @@ class Reductions:
         if later is not None and weighs:
             raise LoweringError(
                 f"{synapse.name}: the rule's `{op}` over connections reads `w` together with "
-                f"activity, and the line before changes `w`; it can stand in the first line only"
+                f"activity, and the line before changes `w`; it is possible in the first line only"
             )
         post = any(n.axis == "post" for n in shapes) or "matrix" in shapes.values()
         if weighs or post or synapse.connection.off_diagonal:

@@ -135,7 +135,8 @@ class _Reading:
         strange = _UNREADABLE.search(line)
         if strange:
             place = Place(self.path, number + 1, strange.start() + 1)
-            self.report(place, f"the character U+{ord(strange.group()):04X} cannot stand in a file")
+            code = f"U+{ord(strange.group()):04X}"
+            self.report(place, f"the character {code} is not allowed in a file")
             return True
         tab = traps.tabs(line)
         if tab:
@@ -205,7 +206,7 @@ class _Reading:
             if isinstance(token, opening):
                 depth += 1
                 if depth > MAX_DEPTH:
-                    self.stop(token, f"more than {MAX_DEPTH} levels stand inside one another")
+                    self.stop(token, f"more than {MAX_DEPTH} nested levels")
             elif isinstance(token, closing):
                 depth -= 1
                 if depth < 0:
@@ -329,7 +330,7 @@ class _Reading:
             message = "a line above is no `key: value` and no `- item`"
             return traps.Trap(column, message, "`key: value`", contained=False)
         if "not allowed here" in problem:
-            message = "a key or an item cannot stand here"
+            message = "a key or an item is not possible here"
             return traps.Trap(
                 column, message, "one `key: value` or `- item` per line", contained=False
             )
@@ -379,7 +380,7 @@ class _Reading:
             self.report(key.place, "a key is missing before the colon", "`key: value`")
         elif key.text in entries:
             first = entries[key.text][0].place.line
-            message = f"`{key.text}` stands here a second time; the first is on line {first}"
+            message = f"the key `{key.text}` is repeated; the first is on line {first}"
             self.report(key.place, message, "one entry per key")
 
     def check_empty(self, node: Any, what: str, mark: Any) -> None:

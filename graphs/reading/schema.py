@@ -72,7 +72,7 @@ def _keys(entry: MappingNode, keys: Keys, problems: Problems, partial: bool) -> 
         if key.text in keys.later:
             problems.add(
                 key.place,
-                f"'{key.text}' of {keys.what} is a word of the language that is not built yet",
+                f"'{key.text}' of {keys.what} is reserved, not implemented",
                 expected=listed(keys.known, 20),
             )
         elif row is None:
@@ -173,7 +173,7 @@ def chosen(entry: MappingNode, key: Key, problems: Problems) -> str | None:
     if word in key.later:
         problems.add(
             node.place,
-            f"`{key.name}: {word}` is a word of the language that is not built yet",
+            f"`{key.name}: {word}` is reserved, not implemented",
             expected=", ".join(key.words),
         )
     elif key.noun:

@@ -125,7 +125,7 @@ def colon_space(line: Line) -> Trap | None:
     if found is None or line.value[:1] in "'\"[{":
         return None
     column = line.value_column + found.start()
-    message = "a colon followed by a space stands inside the value: YAML takes it for a new key"
+    message = "the value contains a colon followed by a space: YAML takes it for a new key"
     update = re.search(r"\s*:\s+=", line.value)
     if update:
         fixed = line.value[: update.start()] + " :=" + line.value[update.end() :]
@@ -158,7 +158,7 @@ def after_flow(line: Line) -> Trap | None:
     at = line.value.find(closing)
     if at < 0 or at == len(line.value) - 1:
         return None
-    message = f"something stands behind the closing {closing}"
+    message = f"there is text after the closing {closing}"
     fixed = line.with_value(line.value[: at + 1])
     return Trap(line.value_column + at + 1, message, "one list or mapping, alone", fixed)
 
@@ -175,7 +175,7 @@ def after_quotes(line: Line) -> Trap | None:
         return Trap(line.value_column, message, None, fixed, contained=False)
     if closed.end() == len(line.value):
         return None
-    message = "something stands behind the closing quotation mark"
+    message = "there is text after the closing quotation mark"
     column = line.value_column + closed.end()
     fixed = line.with_value(quoted(line.value.replace(mark, "")))
     return Trap(column, message, "quotation marks around the whole value", fixed)
@@ -217,7 +217,7 @@ def tabs(line: str) -> Trap | None:
     indentation = not line[:at].strip()
     fixed = line.replace("\t", "  ") if indentation else re.sub(r"\s*\t\s*", " ", line)
     place = "in the indentation" if indentation else "between the words"
-    message = f"a tab stands {place}; YAML is indented and spaced with blanks"
+    message = f"there is a tab {place}; YAML is indented and spaced with blanks"
     return Trap(at + 1, message, "blanks", fixed.rstrip(), contained=not indentation)
 
 

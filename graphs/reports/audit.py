@@ -1,4 +1,4 @@
-"""The audit: what every synapse and every rule reads, and whether that is at hand where it stands.
+"""The audit: what every synapse and rule reads, and whether that is available at the synapse.
 
 A rule is *local* when it reads its own weight and traces, what the synapse transmits, variables of
 the postsynaptic cell, constants, clocks, and scalars that a protocol broadcasts. Everything else is

@@ -183,7 +183,7 @@ def _broadcast(circuit: Circuit) -> frozenset[str]:
 
 
 def _sent(synapse: Synapse | None) -> tuple[str, str]:
-    assert synapse is not None, "`pre` stands in the rules of synapses only"
+    assert synapse is not None, "`pre` can be used only in the rules of synapses"
     return synapse.source
 
 

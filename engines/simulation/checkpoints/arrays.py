@@ -147,4 +147,4 @@ def _check_together(file: Checkpoint, programs: list[Program], core: Core) -> No
     whole = [set(p.starts) for p in programs if p.starts and set(p.starts) <= have]
     begun = have & set().union(*(set(p.starts) for p in programs))
     for name in sorted(begun - set().union(*whole)):
-        file.refuse(f"array {name!r}", "stands there without the other states of its optimizers")
+        file.refuse(f"array {name!r}", "is there without the other states of its optimizers")
