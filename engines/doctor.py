@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from ..graphs.reports.counting import bytes_text
+from ..graphs.wording import bytes_text
 from .capabilities import listing, table
 from .kernel_cache import cache_folder
 from .registry import ENGINES, Engine

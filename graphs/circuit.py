@@ -6,7 +6,7 @@ inlined, names are resolved (see `expression`). Everything is in file order.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from ..compartments.connectivity import CONNECTIVITY, Connectivity
 from ..compartments.optimizers import OPTIMIZERS, UpdateRule
 from ..compartments.tableaux import DEFAULT_METHOD
 from .diagnostics import CircuitError, Diagnostic
-from .expressions.tree import Expr, Number, Variable
+from .expressions.tree import Expr, Input, Number, Variable
 
 if TYPE_CHECKING:
     import networkx
@@ -130,12 +130,26 @@ class Synapse:
         return CONNECTIVITY[self.connect]
 
 
+Target = tuple[str, str, str | None]  # population, compartment, port
+
+
+def by_target(synapses: Iterable[Synapse]) -> dict[Target, list[Synapse]]:
+    """The synapses that arrive at each place, in file order."""
+    found: dict[Target, list[Synapse]] = {}
+    for synapse in synapses:
+        found.setdefault(synapse.target, []).append(synapse)
+    return found
+
+
 @dataclass(frozen=True)
 class LearnItem:
     """What a `learn` names: a synapse ("W[1]", None) or a slow variable ("y", "mu")."""
 
     name: str
     variable: str | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.variable is None else f"{self.name}.{self.variable}"
 
 
 @dataclass(frozen=True)
@@ -217,11 +231,28 @@ class Circuit:
 
         return graph(self)
 
+    @cached_property
+    def _by_target(self) -> Mapping[Target, list[Synapse]]:
+        return by_target(self.synapses.values())
+
+    def arriving(self, node: Input) -> Sequence[Synapse]:
+        """The synapses whose currents an `input` adds up, in file order."""
+        return self._by_target.get((node.population, node.compartment, node.port), ())
+
     def audit(self) -> Audit:
         """What every synapse and rule reads, and whether that is local (see `audit`)."""
         from .reports.audit import audit
 
         return audit(self)
+
+    def to_yaml(self) -> str:
+        """The text of a file that describes this circuit; `apical.load` reads it back.
+
+        Families stand member by member, functions are written out, sizes are numbers.
+        """
+        from .reports.yaml_text import print_circuit
+
+        return print_circuit(self)
 
     def strict(self) -> Circuit:
         """This circuit, where its file gave no warning.

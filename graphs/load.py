@@ -33,12 +33,13 @@ from .reading.keys import TOP
 from .reading.merge import merge
 from .reading.nodes import MappingNode, ScalarNode, is_null
 from .reading.opening import NoFileError, read_file
-from .reading.problems import Problems, Skip, listed, nearest
+from .reading.problems import Problems, Skip
 from .reading.reader import MAX_SIZE, read
 from .reading.schema import check, required
 from .requirements import Requirement
 from .task import task_choice
 from .trial import check_lowering
+from .wording import listed, nearest
 
 FORMAT = 1
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ..graphs.wording import bytes_text
+
 DEFAULT_BUDGET = 2 * 2**30
 
 
@@ -49,24 +51,10 @@ def check_budget(
         return needed
     largest = max(units, key=lambda name: units[name])
     raise BudgetError(
-        f"this recording needs {readable(needed)}, the budget is {readable(budget)}: "
+        f"this recording needs {bytes_text(needed)}, the budget is {bytes_text(budget)}: "
         f"{len(units)} variable(s) with {sum(units.values())} unit(s) in all x {rows} rows x "
         f"{samples} sample(s) x {replicas} replica(s) x {itemsize} bytes. "
         f"The largest is {largest} ({units[largest]} units). Record less: "
         f"'{largest} every {every * max(2, -(-needed // budget))}', '{largest} mean', one phase "
         f"('{largest} in PHASE'), fewer variables or fewer samples; or raise the budget"
     )
-
-
-def readable(count: int) -> str:
-    """Bytes in words: "3.2 GiB".
-
-    >>> readable(3435973837)
-    '3.2 GiB'
-    """
-    size = float(count)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if size < 1024:
-            return f"{size:.0f} bytes" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, NoReturn
 
 from ..graphs.circuit import Record
 from ..graphs.expressions.parser import ParseProblem, RecordEntry, parse_record
 from ..graphs.expressions.tree import Binary, Expr, Number, Range, Reference, Unary, Variable
+from ..graphs.wording import meant
 
 if TYPE_CHECKING:
     from ..graphs.circuit import Circuit, Population
@@ -69,7 +69,7 @@ def _line(line: str, circuit: Circuit) -> list[Record]:
         _refuse(line, f"every {every}: expected a whole number of steps, at least 1")
     phases = {phase.name for p in circuit.protocols.values() for phase in p.phases}
     if entry.phase is not None and entry.phase not in phases:
-        _refuse(line, _nearest(f"no phase {entry.phase!r}", entry.phase, phases))
+        _refuse(line, f"no phase {entry.phase!r}{meant(entry.phase, phases)}")
     rest = Record("", entry.phase, every, entry.reduce)
     return [replace(rest, what=what) for what in _targets(entry, circuit, values, line)]
 
@@ -86,10 +86,10 @@ def _targets(
     found: list[Variable | str] = []
     for member in _members(entry, values, line):
         if member not in circuit.populations:
-            _refuse(line, _nearest(f"no population {member!r}", member, circuit.populations))
+            _refuse(line, f"no population {member!r}{meant(member, circuit.populations)}")
         known = _variables(circuit.populations[member])
         if variable not in known:
-            _refuse(line, _nearest(f"{member!r} has no variable {variable!r}", variable, known))
+            _refuse(line, f"{member!r} has no variable {variable!r}{meant(variable, known)}")
         found.append(Variable(member, variable, reference.phase))
     return found
 
@@ -104,7 +104,7 @@ def _energy(reference: Reference, circuit: Circuit, reduce: str | None, line: st
         _refuse(line, f"{name!r} is a synapse; its weights are read from `sim.weights`")
     if any(name in (p.base, p.name) for p in circuit.populations.values()):
         _refuse(line, f"{name!r} is a population; say which of its variables")
-    _refuse(line, _nearest(f"no energy {name!r}", name, circuit.energies))
+    _refuse(line, f"no energy {name!r}{meant(name, circuit.energies)}")
 
 
 def _members(entry: RecordEntry, values: Mapping[str, float], line: str) -> list[str]:
@@ -144,7 +144,7 @@ def _number(node: Expr, values: Mapping[str, float], line: str) -> float:
         return node.value
     if isinstance(node, Reference) and not node.attributes and node.index is None:
         if node.name not in values:
-            _refuse(line, _nearest(f"no number {node.name!r}", node.name, values))
+            _refuse(line, f"no number {node.name!r}{meant(node.name, values)}")
         return values[node.name]
     if isinstance(node, Unary):
         return -_number(node.operand, values, line)
@@ -152,14 +152,6 @@ def _number(node: Expr, values: Mapping[str, float], line: str) -> float:
         left, right = (_number(e, values, line) for e in (node.left, node.right))
         return {"+": left + right, "-": left - right, "*": left * right}[node.op]
     _refuse(line, "an index is a whole number, a parameter, or a sum or product of these")
-
-
-def _nearest(message: str, name: str, known: Iterable[str]) -> str:
-    names = sorted(known)
-    close = get_close_matches(name, names, n=1)
-    if close:
-        return f"{message}; did you mean {close[0]!r}?"
-    return f"{message}; there are: {', '.join(names) or 'none'}"
 
 
 def _refuse(line: str, message: str) -> NoReturn:

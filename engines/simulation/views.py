@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from ...graphs.circuit import Circuit
 from ...graphs.program import EACH
+from ...graphs.wording import meant
 from ..presentation import Arrays
 from .given import numbers
 
@@ -70,9 +70,7 @@ class ArrayView(MutableMapping[str, np.ndarray]):
     def _find(self, name: str) -> np.ndarray:
         arrays = self._arrays()
         if name not in arrays:
-            near = get_close_matches(name, arrays, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; there are: {', '.join(arrays)}"
-            raise KeyError(f"no {self._what} {name!r}{hint}")
+            raise KeyError(f"no {self._what} {name!r}{meant(name, arrays)}")
         return arrays[name]
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 
 from ...graphs.program import Program
-from ...graphs.reports.counting import bytes_text
+from ...graphs.wording import bytes_text
 from .. import host, team
 from ..executable import Executable, Restore
 from ..presentation import Arrays, Failure, Presentations

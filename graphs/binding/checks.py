@@ -62,18 +62,14 @@ def _too_early(latch: Latch, protocol: Protocol) -> str | None:
         steps = phase.steps is not None or phase.duration is not None
         if latch.reader == "equation" and steps and latch.phase not in ended:
             return phase.name
-        each = {_item(i.name, i.variable) for i, _ in phase.learn_each_step}
+        each = {str(item) for item, _ in phase.learn_each_step}
         if rule and latch.name in each and latch.phase not in ended:
             return phase.name
         ended.add(phase.name)
-        learnt = {_item(i.name, i.variable) for group in phase.learn for i in group}
+        learnt = {str(item) for group in phase.learn for item in group}
         if rule and latch.name in learnt and latch.phase not in ended:
             return phase.name
     return None
-
-
-def _item(name: str, variable: str | None) -> str:
-    return name if variable is None else f"{name}.{variable}"
 
 
 def check_sets(names: Names) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from ..circuit import Population, Protocol, Synapse
+from ..circuit import Population, Protocol, Synapse, Target, by_target
 from ..expressions.tree import Expr, Input, Rate, Variable, walk
 from .names import Names
 
@@ -30,9 +30,7 @@ def algebraic_cycle(
         if e.kind == "algebraic" and (p.name, e.variable) not in clamped
     }
     rates = {(p.name, e.variable): e.right for p in populations.values() for e in p.equations}
-    arriving: dict[tuple[str, str, str | None], list[Synapse]] = {}
-    for synapse in synapses.values():
-        arriving.setdefault(synapse.target, []).append(synapse)
+    arriving = by_target(synapses.values())
     sorter: TopologicalSorter[Node] = TopologicalSorter()
     for node, right in rights.items():
         sorter.add(node, *(n for n in _reads(right, rates, arriving) if n in rights))
@@ -46,7 +44,7 @@ def algebraic_cycle(
 def _reads(
     right: Expr,
     rates: Mapping[Node, Expr],
-    arriving: Mapping[tuple[str, str, str | None], list[Synapse]],
+    arriving: Mapping[Target, list[Synapse]],
 ) -> Iterator[Node]:
     """The variables that an expression reads, through synapses and `du/dt` too."""
     todo, seen = [right], set[Node]()

@@ -12,7 +12,8 @@ from ..circuit import ParameterValue
 from ..expressions.constants import Value
 from ..expressions.tree import Call, Expr, Number, RateReference, Reference, walk
 from ..reading.nodes import ScalarNode
-from ..reading.problems import Problems, listed
+from ..reading.problems import Problems
+from ..wording import listed
 from .declared import InputRead, Latch, Link, Member
 
 NOTHING = Number(0.0)  # stands for what could not be resolved, so that the rest is still looked at

@@ -49,13 +49,6 @@ def resolve(expr: Expr, scope: Scope) -> Expr:
     return transform(expr, each)
 
 
-def spelled(reference: Reference) -> str:
-    """A reference without its index, for messages."""
-    index = "[...]" if reference.index is not None else ""
-    phase = f"@{reference.phase}" if reference.phase else ""
-    return ".".join((reference.name + index, *reference.attributes)) + phase
-
-
 def _bare(reference: Reference) -> bool:
     return reference.index is None and not reference.attributes and reference.phase is None
 

@@ -24,7 +24,8 @@ from ..expressions.tree import (
     WeightOf,
     transform,
 )
-from ..reading.problems import Skip, nearest
+from ..reading.problems import Skip
+from ..wording import nearest
 from .declared import InputRead
 from .names import NOTHING, Names, Scope
 

@@ -16,8 +16,9 @@ from ..expressions.tree import Call, Expr, Number, Reference
 from ..reading.budget import PART
 from ..reading.keys import SYNAPSE
 from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode, texts
-from ..reading.problems import Skip, base_name, nearest
+from ..reading.problems import Skip, base_name
 from ..reading.schema import chosen, required
+from ..wording import nearest
 from .constant_scope import ConstantScope
 from .declared import Link, Member
 from .families import expand

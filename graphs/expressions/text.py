@@ -28,8 +28,8 @@ from .tree import (
 )
 
 # How tightly a node binds: comparison, sum, product, unary minus, power, and what needs no bracket.
-_COMPARE, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(6)
-_LEVELS = {"+": _SUM, "-": _SUM, "*": _PRODUCT, "/": _PRODUCT, "^": _POWER}
+COMPARE, SUM, PRODUCT, UNARY, POWER, ATOM = range(6)
+LEVELS = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "^": POWER}
 
 
 def text(expr: Expr, style: str = "text") -> str:
@@ -41,7 +41,7 @@ def text(expr: Expr, style: str = "text") -> str:
     """
     if style not in ("text", "index"):
         raise ValueError(f"unknown style {style!r}: text or index")
-    return _write(expr, _COMPARE, "" if style == "index" else " ")
+    return _write(expr, COMPARE, "" if style == "index" else " ")
 
 
 def _write(expr: Expr, least: int, space: str) -> str:
@@ -55,29 +55,29 @@ def _written(expr: Expr, space: str) -> tuple[int, str]:
     match expr:
         case Number():
             written = number_text(expr.value)
-            return (_UNARY if written.startswith("-") else _ATOM), written
+            return (UNARY if written.startswith("-") else ATOM), written
         case Unary():
-            return _UNARY, "-" + _write(expr.operand, _UNARY, space)
+            return UNARY, "-" + _write(expr.operand, UNARY, space)
         case Binary():
             return _binary(expr, space)
         case Compare():
-            left, right = (_write(e, _SUM, space) for e in (expr.left, expr.right))
-            return _COMPARE, f"{left}{space}{expr.op}{space}{right}"
+            left, right = (_write(e, SUM, space) for e in (expr.left, expr.right))
+            return COMPARE, f"{left}{space}{expr.op}{space}{right}"
         case Call():
-            inside = ", ".join(_write(a, _COMPARE, space) for a in expr.arguments)
+            inside = ", ".join(_write(a, COMPARE, space) for a in expr.arguments)
             prime = "'" if expr.primed else ""
-            return _ATOM, f"{expr.function}{prime}({inside})"
+            return ATOM, f"{expr.function}{prime}({inside})"
         case Range():
-            return _SUM, f"{_write(expr.start, _SUM, '')}..{_write(expr.stop, _SUM, '')}"
+            return SUM, f"{_write(expr.start, SUM, '')}..{_write(expr.stop, SUM, '')}"
         case _:
-            return _ATOM, _leaf(expr)
+            return ATOM, _leaf(expr)
 
 
 def _binary(expr: Binary, space: str) -> tuple[int, str]:
     """Sums and products lean to the left, powers to the right."""
-    level = _LEVELS[expr.op]
+    level = LEVELS[expr.op]
     if expr.op == "^":
-        base, exponent = _write(expr.left, _ATOM, space), _write(expr.right, _UNARY, space)
+        base, exponent = _write(expr.left, ATOM, space), _write(expr.right, UNARY, space)
         return level, f"{base}^{exponent}"
     left, right = _write(expr.left, level, space), _write(expr.right, level + 1, space)
     if expr.op == "/" and right.startswith("dt"):
@@ -94,7 +94,7 @@ def number_text(value: float) -> str:
 def _leaf(expr: Expr) -> str:
     match expr:
         case Reference():
-            index = "" if expr.index is None else f"[{_write(expr.index, _SUM, '')}]"
+            index = "" if expr.index is None else f"[{_write(expr.index, SUM, '')}]"
             return _at("".join([expr.name, index, *("." + a for a in expr.attributes)]), expr.phase)
         case RateReference():
             return f"d{expr.name}/dt"

@@ -74,9 +74,6 @@ class Emitter(Buffers):
         self._temporaries: dict[tuple[object, ...], str] = {}
         self._fixed: dict[str, tuple[Instruction, ...]] = {}
         self._open: list[str] = []
-        self._arriving: dict[tuple[str, str, str | None], list[Synapse]] = {}
-        for synapse in circuit.synapses.values():
-            self._arriving.setdefault(synapse.target, []).append(synapse)
         self.makers: dict[str, Maker] = {}  # what others make: currents, live weights
 
     def parameter(self, name: str, axis: str | None = None) -> Expr:
@@ -112,9 +109,8 @@ class Emitter(Buffers):
                 return Load(self.latch(population, name, phase))
             case Parameter(name=name):
                 return self.parameter(name)
-            case Input(population=population, compartment=compartment, port=port):
-                arriving = self._arriving.get((population, compartment, port), [])
-                return summed(Load(self.arrival(s)) for s in arriving)
+            case Input():
+                return summed(Load(self.arrival(s)) for s in self.circuit.arriving(node))
             case Stream(name=name):
                 return Load(self.stream(name))
             case Counter(name=name):

@@ -80,7 +80,7 @@ def _entry(keys: Keys, partial: bool) -> dict[str, Any]:
         "title": keys.what.removeprefix("a "),
         "type": "object",
         "properties": {
-            row.name: _or_null({"description": row.meaning, **_value(row)}, partial)
+            row.name: _or_null({"description": row.description, **_value(row)}, partial)
             for row in keys.rows
         },
         "required": [] if partial else list(keys.required),

@@ -39,6 +39,11 @@ class Key:
     later: tuple[str, ...] = ()
     since: int = 1
 
+    @property
+    def description(self) -> str:
+        """The meaning, and since when."""
+        return self.meaning + (f" Since version {self.since}." if self.since > 1 else "")
+
 
 @dataclass(frozen=True)
 class Keys:

@@ -12,10 +12,11 @@ from functools import lru_cache
 
 from ..expressions.parser import ParseProblem, parse_statement
 from ..expressions.tree import Reference
+from ..wording import nearest
 from .budget import LINE
 from .keys import CELL
 from .nodes import MappingNode, Node, ScalarNode, SequenceNode, is_null, texts
-from .problems import Added, Problems, nearest
+from .problems import Added, Problems
 
 Entries = list[tuple[ScalarNode, Node]]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from typing import NoReturn, TypeVar
 
 from ..diagnostics import CircuitError, Diagnostic, Place
 from ..expressions.parser import ParseProblem
+from ..wording import listed, nearest
 from . import budget
 from .nodes import ScalarNode
 
@@ -24,24 +24,6 @@ class Skip(Exception):  # noqa: N818 - not an error: the error has been written 
 @lru_cache(maxsize=8)
 def _lines(text: str) -> list[str]:
     return text.splitlines()
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that is most like `name`, None if none is."""
-    names = list(dict.fromkeys(known))
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.65)
-    if found:
-        return found[0]
-    folded = {n.casefold(): n for n in names}
-    found = difflib.get_close_matches(name.casefold(), list(folded), n=1, cutoff=0.65)
-    return folded[found[0]] if found else None
-
-
-def listed(names: Iterable[str], most: int = 12) -> str:
-    """`a, b, c`, cut after `most`."""
-    found = list(dict.fromkeys(names))
-    more = f", ... ({len(found)} in all)" if len(found) > most else ""
-    return ", ".join(found[:most]) + more
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..wording import listed, nearest
 from .keys import CELL, PHASE, POPULATION, SYNAPSE, TOP, Key, Keys
 from .nodes import MappingNode, Node, ScalarNode, is_null
-from .problems import Problems, listed, nearest
+from .problems import Problems
 
 ONE = frozenset({"text", "flag", "version"})  # kinds of one scalar
 EXPECTED = {

@@ -53,12 +53,3 @@ def counts(circuit: Circuit) -> Counts:
         )
         + sum(prod(s.shape) * len(s.trace) for s in own if s.name in each),
     )
-
-
-def bytes_text(number: float) -> str:
-    """`512 B`, `1.5 kB`, `2.1 MB`."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.3g} {unit}"
-        number /= 1000
-    raise AssertionError

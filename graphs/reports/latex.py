@@ -13,7 +13,7 @@ from math import pi
 
 from ...compartments.functions import FUNCTIONS
 from ..circuit import Circuit, Equation, Population, Synapse, Update
-from ..expressions.text import number_text, text
+from ..expressions.text import ATOM, COMPARE, LEVELS, POWER, PRODUCT, SUM, UNARY, number_text, text
 from ..expressions.tree import (
     Binary,
     Call,
@@ -33,7 +33,6 @@ from ..expressions.tree import (
 )
 from .notation import GREEK, Line, grouped
 
-_COMPARE, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(6)
 _SIGNS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 _SPELLED = {"gam": "gamma", "lam": "lambda", "eps": "varepsilon"}
 
@@ -102,7 +101,7 @@ def _equation(circuit: Circuit | None, population: Population | None, one: Equat
     left, right = symbol(one.variable), _write(circuit, population, one.right)
     if one.kind != "state":
         return f"{left} &= {right}"
-    tau = "" if one.tau is None else _write(circuit, population, one.tau, _PRODUCT) + r"\,"
+    tau = "" if one.tau is None else _write(circuit, population, one.tau, PRODUCT) + r"\,"
     return rf"{tau}\frac{{\mathrm{{d}}{left}}}{{\mathrm{{d}}t}} &= {right}"
 
 
@@ -110,7 +109,7 @@ def _update(circuit: Circuit | None, population: Population | None, one: Update)
     left, right = symbol(one.target), _write(circuit, population, one.right)
     if one.kind == ":=":
         return rf"{left} &\leftarrow {right}"
-    bracketed = _write(circuit, population, one.right, _PRODUCT) if one.kind == "-=" else right
+    bracketed = _write(circuit, population, one.right, PRODUCT) if one.kind == "-=" else right
     return rf"{left} &\leftarrow {left} {one.kind[0]} {bracketed}"
 
 
@@ -132,7 +131,7 @@ def _letters(word: str) -> str:
 
 
 def _write(
-    circuit: Circuit | None, population: Population | None, expr: Expr, least: int = _COMPARE
+    circuit: Circuit | None, population: Population | None, expr: Expr, least: int = COMPARE
 ) -> str:
     """The LaTeX of an expression, in brackets if it binds less tightly than `least`."""
     level, written = _written(circuit, population, expr)
@@ -144,12 +143,12 @@ def _written(circuit: Circuit | None, home: Population | None, expr: Expr) -> tu
         case Number():
             return _number(expr.value)
         case Unary():
-            return _UNARY, "-" + _write(circuit, home, expr.operand, _UNARY)
+            return UNARY, "-" + _write(circuit, home, expr.operand, UNARY)
         case Binary():
             return _binary(circuit, home, expr)
         case Compare():
-            left, right = (_write(circuit, home, e, _SUM) for e in (expr.left, expr.right))
-            return _COMPARE, f"{left} {_SIGNS[expr.op]} {right}"
+            left, right = (_write(circuit, home, e, SUM) for e in (expr.left, expr.right))
+            return COMPARE, f"{left} {_SIGNS[expr.op]} {right}"
         case Call():
             return _call(circuit, home, expr)
         case Input():
@@ -160,22 +159,22 @@ def _written(circuit: Circuit | None, home: Population | None, expr: Expr) -> tu
 
 def _number(value: float) -> tuple[int, str]:
     if value == pi:
-        return _ATOM, r"\pi"
+        return ATOM, r"\pi"
     mantissa, _, exponent = number_text(value).partition("e")
     if not exponent:
-        return (_UNARY if mantissa.startswith("-") else _ATOM), mantissa
+        return (UNARY if mantissa.startswith("-") else ATOM), mantissa
     power = f"10^{{{int(exponent)}}}"
-    return _PRODUCT, power if mantissa == "1" else rf"{mantissa} \cdot {power}"
+    return PRODUCT, power if mantissa == "1" else rf"{mantissa} \cdot {power}"
 
 
 def _binary(circuit: Circuit | None, home: Population | None, expr: Binary) -> tuple[int, str]:
     if expr.op == "/":
         above, below = (_write(circuit, home, e) for e in (expr.left, expr.right))
-        return _PRODUCT, rf"\frac{{{above}}}{{{below}}}"
+        return PRODUCT, rf"\frac{{{above}}}{{{below}}}"
     if expr.op == "^":
-        base = _write(circuit, home, expr.left, _ATOM)
-        return _POWER, f"{{{base}}}^{{{_write(circuit, home, expr.right)}}}"
-    level = _SUM if expr.op in "+-" else _PRODUCT
+        base = _write(circuit, home, expr.left, ATOM)
+        return POWER, f"{{{base}}}^{{{_write(circuit, home, expr.right)}}}"
+    level = LEVELS[expr.op]
     left = _write(circuit, home, expr.left, level)
     right = _write(circuit, home, expr.right, level + 1)
     between = r" \cdot " if right[:1].isdigit() else r" \, "
@@ -185,37 +184,35 @@ def _binary(circuit: Circuit | None, home: Population | None, expr: Binary) -> t
 def _call(circuit: Circuit | None, home: Population | None, expr: Call) -> tuple[int, str]:
     inside = ", ".join(_write(circuit, home, a) for a in expr.arguments)
     if expr.function == "transpose":
-        return _POWER, f"{{{inside}}}^{{\\top}}"
+        return POWER, f"{{{inside}}}^{{\\top}}"
     if expr.function == "copy":
         return _written(circuit, home, expr.arguments[0])
     if expr.function == "sum":
-        return _PRODUCT, rf"\textstyle\sum {_write(circuit, home, expr.arguments[0], _PRODUCT)}"
+        return PRODUCT, rf"\textstyle\sum {_write(circuit, home, expr.arguments[0], PRODUCT)}"
     row = FUNCTIONS.get(expr.function)
     if row is not None and "%" in row.latex and not expr.primed:
         written = (_write(circuit, home, a) for a in expr.arguments)
-        return _ATOM, row.latex % dict(zip(row.arguments, written, strict=True))
+        return ATOM, row.latex % dict(zip(row.arguments, written, strict=True))
     called = row.latex if row is not None and "%" not in row.latex else ""
     name = called or symbol(expr.function)
     prime = "'" if expr.primed else ""
-    return _ATOM, rf"{name}{prime}\left({inside}\right)"
+    return ATOM, rf"{name}{prime}\left({inside}\right)"
 
 
 def _arriving(circuit: Circuit | None, node: Input) -> tuple[int, str]:
     """The synapses that bring an `input`, as a sum."""
-    target = (node.population, node.compartment, node.port)
-    synapses = circuit.synapses.values() if circuit is not None else ()
-    found = [_sent(s) for s in synapses if s.target == target]
-    return (_SUM if len(found) > 1 else _PRODUCT), " + ".join(found) or "0"
+    found = [_sent(s) for s in circuit.arriving(node)] if circuit is not None else []
+    return (SUM if len(found) > 1 else PRODUCT), " + ".join(found) or "0"
 
 
 def _sent(synapse: Synapse) -> str:
     source = _leaf(None, Variable(*synapse.source))[1]
     name = symbol(synapse.name)
     if synapse.current is not None:
-        name = rf"\textstyle\sum_{{\mathrm{{pre}}}} {_write(None, None, synapse.current, _PRODUCT)}"
+        name = rf"\textstyle\sum_{{\mathrm{{pre}}}} {_write(None, None, synapse.current, PRODUCT)}"
         return name
     if synapse.weight is not None:
-        name = _write(None, None, synapse.weight, _PRODUCT)
+        name = _write(None, None, synapse.weight, PRODUCT)
     return name + (r" \circ " if synapse.connection.elementwise else r" \, ") + source
 
 
@@ -226,23 +223,23 @@ def _leaf(home: Population | None, expr: Expr) -> tuple[int, str]:
             where = expr.side or expr.population
             name = symbol(expr.name) if own else _of(expr.name, where)
             if expr.phase is not None:
-                return _POWER, f"{{{name}}}^{{\\mathrm{{{expr.phase}}}}}"
-            return _ATOM, name
+                return POWER, f"{{{name}}}^{{\\mathrm{{{expr.phase}}}}}"
+            return ATOM, name
         case Rate():
-            return _ATOM, rf"\dot{{{symbol(expr.name)}}}"
+            return ATOM, rf"\dot{{{symbol(expr.name)}}}"
         case Parameter():
-            return _ATOM, symbol(expr.name.rpartition(".")[2])
+            return ATOM, symbol(expr.name.rpartition(".")[2])
         case WeightOf():
-            return _ATOM, symbol(expr.synapse)
+            return ATOM, symbol(expr.synapse)
         case Weight():
-            return _ATOM, "w"
+            return ATOM, "w"
         case Transmitted():
-            return _ATOM, r"s_{\mathrm{pre}}"
+            return ATOM, r"s_{\mathrm{pre}}"
         case Noise():
-            return _ATOM, r"\xi"
+            return ATOM, r"\xi"
         case Residual():
-            return _ATOM, r"\mathrm{residual}"
-    return _ATOM, symbol(text(expr))
+            return ATOM, r"\mathrm{residual}"
+    return ATOM, symbol(text(expr))
 
 
 def _of(name: str, place: str) -> str:

@@ -55,7 +55,7 @@ def reads_of(
                 yield Read("xi", "noise")
             case Variable() | Rate():
                 yield from _variable(circuit, node, synapse, own)
-            case Call() if _reduces(node):
+            case Call() if over_units(node.function, len(node.arguments)):
                 yield Read(text(node), "population")
             case _:
                 pass
@@ -81,7 +81,7 @@ def _sums(circuit: Circuit, population: str, variable: str) -> Iterator[tuple[st
     """Reductions over a population in the algebraic chain behind a variable."""
     for name, equation in _chain(circuit, population, variable):
         for node in walk(equation.right):
-            if isinstance(node, Call) and _reduces(node):
+            if isinstance(node, Call) and over_units(node.function, len(node.arguments)):
                 yield population, f"{text(node)} in {name}"
 
 
@@ -161,17 +161,7 @@ def _inputs(circuit: Circuit, population: str, variable: str) -> Iterator[str]:
             if isinstance(node, Variable | Rate):
                 todo.append(node.name)
             elif isinstance(node, Input):
-                yield from _arriving(circuit, node)
-
-
-def _arriving(circuit: Circuit, node: Input) -> Iterator[str]:
-    for synapse in circuit.synapses.values():
-        if synapse.target == (node.population, node.compartment, node.port):
-            yield synapse.name
-
-
-def _reduces(node: Call) -> bool:
-    return over_units(node.function, len(node.arguments))
+                yield from (s.name for s in circuit.arriving(node))
 
 
 def _base(name: str) -> str:

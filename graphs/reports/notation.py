@@ -135,8 +135,7 @@ def own(circuit: Circuit, population: Population, right: Expr) -> str:
 
 def _arriving(circuit: Circuit, node: Input, alone: bool) -> str:
     """The synapses that bring an `input`, as a sum; 0 if there is none."""
-    target = (node.population, node.compartment, node.port)
-    found = [sent(s) for s in circuit.synapses.values() if s.target == target]
+    found = [sent(s) for s in circuit.arriving(node)]
     if not found:
         return "0"
     return " + ".join(found) if alone or len(found) == 1 else f"({' + '.join(found)})"

@@ -10,7 +10,8 @@ from ..expressions.text import text
 from ..expressions.tree import Expr, Input, Variable, walk
 from ..lower import lower
 from ..lowering.trace_means import apart
-from .counting import bytes_text, counts
+from ..wording import bytes_text
+from .counting import counts
 from .notation import Line, equation, grouped, joined, own, paper, rule, update, value, weight_text
 
 
@@ -308,7 +309,7 @@ def _when(circuit: Circuit, item: LearnItem, when: Expr | None) -> Line:
     place = circuit.synapses[item.name] if item.variable is None else circuit.populations[item.name]
     condition = f" when {paper(text(when))}" if when is not None else ""
     index = place.index if not condition else None
-    return Line(place.base, index, f"{_item(item)}{condition}")
+    return Line(place.base, index, f"{item}{condition}")
 
 
 def _learnt(circuit: Circuit, group: tuple[LearnItem, ...]) -> Iterator[str]:
@@ -319,10 +320,6 @@ def _learnt(circuit: Circuit, group: tuple[LearnItem, ...]) -> Iterator[str]:
             yield first.text
         else:
             yield first.text.replace(f"[{first.index}]", f"[{first.index}..{last.index}]")
-
-
-def _item(item: LearnItem) -> str:
-    return item.name if item.variable is None else f"{item.name}.{item.variable}"
 
 
 def _order(circuit: Circuit, phase: Phase) -> str:

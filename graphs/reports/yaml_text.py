@@ -19,7 +19,6 @@ from ...compartments.tableaux import DEFAULT_METHOD
 from ..circuit import (
     Circuit,
     Equation,
-    LearnItem,
     Phase,
     Population,
     Record,
@@ -273,18 +272,14 @@ def _phase(circuit: Circuit, own: Own, phase: Phase) -> Lines:
         yield 3, f"order: {_order(circuit, phase.order)}"
     if phase.learn_each_step:
         items = (
-            _item(item) + ("" if when is None else f" when {text(when)}")
+            str(item) + ("" if when is None else f" when {text(when)}")
             for item, when in phase.learn_each_step
         )
         yield _pair(3, "learn_each_step", ", ".join(items))
     if not phase.plasticity:
         yield 3, "plasticity: off"
     if phase.learn:
-        yield _pair(3, "learn", "; ".join(", ".join(map(_item, group)) for group in phase.learn))
-
-
-def _item(item: LearnItem) -> str:
-    return item.name if item.variable is None else f"{item.name}.{item.variable}"
+        yield _pair(3, "learn", "; ".join(", ".join(map(str, group)) for group in phase.learn))
 
 
 def _order(circuit: Circuit, turns: tuple[tuple[str, ...], ...]) -> str:

@@ -93,7 +93,7 @@ def test_counts():
     printed = str(apical.load("pc", sizes=[4, 3, 2]))
     assert "units: 9" in printed
     assert "weights: 18, of them 18 plastic" in printed  # 3 x 4 + 2 x 3
-    assert "144 B stored" in printed
+    assert "144 bytes stored" in printed
 
 
 def test_products_of_each_phase_are_those_of_the_program():

@@ -297,7 +297,7 @@ def test_doctor_names_engines_devices_and_caches(tmp_path, monkeypatch):
     monkeypatch.setenv("APICAL_CACHE_DIR", str(tmp_path))
     (tmp_path / "a.py").write_text("x" * 1000)
     done = call("doctor")
-    assert done.exit_code == 0 and f"{tmp_path}: 1 files, 1 kB" in done.output
+    assert done.exit_code == 0 and f"{tmp_path}: 1 files, 1000 bytes" in done.output
     facts = json.loads(call("doctor", "--json").output)
     assert facts["versions"]["apical"] == apical.__version__
     assert {"numpy", "numba"} <= set(facts["engines"]) and facts["devices"][0].startswith("cpu")

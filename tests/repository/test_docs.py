@@ -12,7 +12,7 @@ import pytest
 
 import apical
 from apical.graphs.load import bundled
-from apical.graphs.reading.keys import PHASE, POPULATION, SYNAPSE, TOP
+from apical.graphs.reading.keys import ALL
 from apical.graphs.reports.show import show
 from apical.graphs.variants import check_variants
 
@@ -55,7 +55,7 @@ def test_files_load_run_and_show(text, tmp_path):
 
 def test_every_key_of_the_language_is_explained():
     words = set(re.findall(r"\w+", LANGUAGE))
-    for keys in (TOP, POPULATION, SYNAPSE, PHASE):
+    for keys in ALL:
         assert set(keys.known) <= words, keys.what
         assert set(keys.later) <= words, keys.what
 

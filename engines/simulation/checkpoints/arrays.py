@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import NoReturn
 
 import numpy as np
 
 from ....graphs.lower import lower
 from ....graphs.program import CLOCK, Buffer, Program
+from ....graphs.wording import nearest
 from ....traces.checkpoint import FORMER, Checkpoint
 from ..core import Core
 
@@ -114,8 +114,8 @@ def _axes(buffer: Buffer) -> tuple[int | None, ...]:
 
 
 def _refuse_unknown(file: Checkpoint, name: str, known: list[str], core: Core) -> NoReturn:
-    near = get_close_matches(name, known, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, known)
+    hint = f"; did you mean {near!r}?" if near else ""
     file.refuse(f"array {name!r}", f"{core.settings.circuit.name} has nothing of this name{hint}")
 
 
