@@ -10,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .engines.divergence import Divergence
     from .engines.simulation.interruption import Interrupted
+    from .engines.simulation.properties import WeightWarning
     from .engines.simulation.simulator import Simulator
     from .engines.simulation.sweep import Sweep
+    from .engines.small_work import SmallWorkWarning
+    from .engines.torch.parallel import parallel
     from .graphs.circuit import Circuit
     from .graphs.diagnostics import CircuitError, Diagnostic
     from .graphs.load import load, load_text
     from .graphs.lower import lower
+    from .graphs.lowering.precision import PrecisionWarning
     from .graphs.program import Program
+    from .graphs.reports.bundle import circuits
     from .models import tasks
     from .traces.checkpoint import CheckpointError
     from .traces.traces import Traces
@@ -30,14 +35,19 @@ __all__ = [
     "Diagnostic",
     "Divergence",
     "Interrupted",
+    "PrecisionWarning",
     "Program",
     "Simulator",
+    "SmallWorkWarning",
     "Sweep",
     "Traces",
+    "WeightWarning",
     "__version__",
+    "circuits",
     "load",
     "load_text",
     "lower",
+    "parallel",
     "tasks",
 ]
 
@@ -48,13 +58,18 @@ _PLACES = {
     "Diagnostic": ".graphs.diagnostics",
     "Divergence": ".engines.divergence",
     "Interrupted": ".engines.simulation.interruption",
+    "PrecisionWarning": ".graphs.lowering.precision",
     "Program": ".graphs.program",
     "Simulator": ".engines.simulation.simulator",
+    "SmallWorkWarning": ".engines.small_work",
     "Sweep": ".engines.simulation.sweep",
     "Traces": ".traces.traces",
+    "WeightWarning": ".engines.simulation.properties",
+    "circuits": ".graphs.reports.bundle",
     "load": ".graphs.load",
     "load_text": ".graphs.load",
     "lower": ".graphs.lower",
+    "parallel": ".engines.torch.parallel",
     "tasks": ".models.tasks",
 }
 
@@ -71,4 +86,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return __all__

@@ -25,21 +25,12 @@ from .shared import (
 @app.command("list")
 def list_command(as_json: Json = False) -> None:
     """Print the bundled circuits, one line each."""
-    from importlib.resources import files
+    from dataclasses import asdict
 
-    from ..graphs.load import bundled
+    from ..graphs.reports.bundle import circuits
 
-    folder = files("apical.yaml_models")
-    rows = [
-        {"name": name, "title": _title((folder / f"{name}.yaml").read_text("utf-8"))}
-        for name in bundled()
-    ]
-    if as_json:
-        typer.echo(json.dumps(rows))
-        return
-    width = max((len(row["name"]) for row in rows), default=0)
-    for row in rows:
-        typer.echo(f"{row['name']:<{width}}  {row['title']}")
+    found = circuits()
+    typer.echo(json.dumps([asdict(one) for one in found.values()]) if as_json else str(found))
 
 
 @app.command()
@@ -162,9 +153,3 @@ def _summary(circuit: Any) -> dict[str, Any]:
         "synapses": {name: list(s.shape) for name, s in circuit.synapses.items()},
         "protocols": {n: [ph.name for ph in p.phases] for n, p in circuit.protocols.items()},
     }
-
-
-def _title(text: str) -> str:
-    """The title of a file, read without checking it."""
-    line = next((s for s in text.splitlines() if s.startswith("title:")), "title:")
-    return line.removeprefix("title:").strip()

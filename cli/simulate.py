@@ -102,7 +102,7 @@ def simulate(
             batch=batch or (1 if carry else None),
             carry=carry,
             samples=None if arrays else count,
-            **arrays,
+            streams=arrays,
         )
         if out is not None:
             traces.save(out)

@@ -116,7 +116,7 @@ def _simulated(
         learn=learn,
         record=records_of(circuit, record),
         samples=None if arrays else count,
-        **arrays,
+        streams=arrays,
     )
     return made.rows(runs, *reductions)
 

@@ -112,10 +112,17 @@ def _raise_all(root: MappingNode, reading: Reading) -> NoReturn:
     raise CircuitError(sorted((*errors, *more), key=lambda d: d.place))
 
 
+YAML_MODELS = files(__name__.rpartition(".")[0].rpartition(".")[0]) / "yaml_models"
+
+
 def bundled() -> tuple[str, ...]:
     """The names of the circuits that come with the package."""
-    folder = files(__name__.rpartition(".")[0].rpartition(".")[0]) / "yaml_models"
-    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+    return tuple(sorted(f.name[:-5] for f in YAML_MODELS.iterdir() if f.name.endswith(".yaml")))
+
+
+def bundled_text(name: str) -> str:
+    """The text of a circuit that comes with the package."""
+    return (YAML_MODELS / f"{name}.yaml").read_text(encoding="utf-8")
 
 
 def rebuild(facts: Mapping[str, Any]) -> Circuit:
@@ -149,8 +156,7 @@ def variants_of(name_or_path: str | Path) -> tuple[str, ...]:
 def _text_of(name: str, near: str | None = None) -> tuple[str, str]:
     """The text and the path of a bundled name or a path; `near` is a file it stands beside."""
     if name in bundled():
-        folder = files(__name__.rpartition(".")[0].rpartition(".")[0]) / "yaml_models"
-        return (folder / f"{name}.yaml").read_text(encoding="utf-8"), f"{name}.yaml"
+        return bundled_text(name), f"{name}.yaml"
     path = Path(name)
     if near is not None and not path.is_absolute():
         path = Path(near).parent / path

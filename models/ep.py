@@ -78,7 +78,7 @@ def gradients(setting: Setting) -> np.ndarray:
 def estimates(setting: Setting, beta: float, variants: list[str]) -> np.ndarray:
     """What the rule makes of dL/dW along the directions (seed,): minus what it adds."""
     sim = _simulator(variants, beta, setting.weights)
-    sim.run("train", learn=True, record=[], **setting.streams)
+    sim.run("train", learn=True, record=[], streams=setting.streams)
     found = 0.0
     for name, w in setting.weights.items():
         moved = np.reshape(sim.weights[name], w.shape) - w

@@ -153,7 +153,7 @@ class Experiment:
             few = task.test.first(self.trace_samples)
             shown = {n: few[n] for n in few if n in circuit.streams}
             facts = {"command": asdict(self)}
-            found = simulator.run(protocol, **shown, learn=False, record=records, facts=facts)
+            found = simulator.run(protocol, streams=shown, learn=False, record=records, facts=facts)
         return Outcome(circuit, task, score, found, predictions)
 
     def _tested_alone(self, circuit: Circuit, task: Task) -> bool:

@@ -32,7 +32,7 @@ from .scores import check_scored, scores
 from .settings import Settings
 from .standing import Standing
 from .starts import start
-from .streams import check_batch, in_batches, initial_states
+from .streams import check_batch, in_batches, initial_states, joined
 from .tracing import check_recording, stops, traced
 from .training.history import History
 from .training.position import Position
@@ -55,6 +55,22 @@ class Simulator:
         device: "cpu" or "cuda", for the torch engine.
         compensate: Whether sums that `dtype` is too narrow for keep what rounding takes from them;
             `compensated` says which do, and why.
+
+    Attributes:
+        weights: Synapse -> array (post, pre), as its `connect` shapes it; with several replicas
+            (replica, post, pre). Assigning checks the shape.
+        slow: "population.variable" -> array (unit), the slow variables of the file's `slow`.
+        state: "population.variable" -> array (sample, unit), of the last presentation.
+        parameters: Name -> value; those that shape the program (sizes, steps) are read only.
+        stopped: Phase -> array (replica, sample), of the last `run`: the steps until the phase's
+            `until` was met, -1 where it was not.
+        compensated: The sums that keep what rounding takes from them, each with the reason.
+        unfinished: Where an epoch stands that `fit` began and did not end; else None.
+        presentation, sample, epoch: How many have taught it, in `fit` and `run(learn=True)`.
+        counters: What draws count (see `run`, `first`).
+        seeds: The seed of each replica.
+        dtype: Of weights and states; `activity`: of rates and potentials, if narrower.
+        circuit, engine, device, replicas, seed: As given.
 
     A simulator can be copied (`copy.deepcopy`) and pickled, to go to another process: the copy has
     arrays of its own, and compiles for itself.
@@ -240,13 +256,22 @@ class Simulator:
         """What the circuit thinks each stream of `predicts` is: (sample, unit) by stream name.
 
         Draws begin at sample 0, each time; states, and what `fit` and `run` count, stay.
+
+        Raises:
+            Divergence: A state is not finite.
+            ValueError: Samples, a batch or a protocol that the circuit cannot be given.
         """
         return predict(self._core, samples, protocol, whole("batch", batch, 1))
 
     def evaluate(
         self, samples: Mapping[str, Any], protocol: str = "predict", batch: int = 200
     ) -> dict[str, Any]:
-        """The scores of the predictions: by the samples' own metrics, else the squared error."""
+        """The scores of the predictions: by the samples' own metrics, else the squared error.
+
+        Raises:
+            Divergence: A state is not finite.
+            ValueError: Samples without what the circuit predicts, or that it cannot be given.
+        """
         check_by_name("samples", samples)
         check_scored(self.circuit, samples)
         return scores(samples, self.predict(samples, protocol, batch))
@@ -264,7 +289,8 @@ class Simulator:
         samples: int | None = None,
         budget: int = DEFAULT_BUDGET,
         facts: Mapping[str, Any] | None = None,
-        **streams: Any,
+        streams: Mapping[str, Any] | None = None,
+        **by_name: Any,
     ) -> Traces:
         """Runs a protocol on streams (sample, unit) and returns what was recorded.
 
@@ -282,11 +308,13 @@ class Simulator:
             budget: Bytes that the recording may take.
             facts: What else the manifest says, such as the command that made the run.
             streams: The streams of the file's `data`, by name.
+            by_name: The same, as keywords, where their names are no arguments of `run`.
 
         Raises:
             Divergence: A state is not finite; its `traces` hold what was recorded.
             Interrupted: Ctrl-C, a KeyboardInterrupt; its `traces` hold what was recorded.
             BudgetError: The recording would be larger than the budget.
+            RecordingError: A line of `record` that the circuit does not know.
             ValueError: Streams, states or numbers that the circuit cannot be given.
         """
         batch = None if batch is None else whole("batch", batch, 1)
@@ -295,7 +323,7 @@ class Simulator:
         core, records = self._core, recordings(record, self.circuit)
         executable = core.programs.executable(protocol, learn, records)
         program = executable.program
-        given = core.streams(program, streams, samples)
+        given = core.streams(program, joined(streams, by_name), samples)
         starts = initial_states(program, {} if initial is None else initial, given, self.dtype)
         check_recording(program, given.total, self.replicas, self.dtype, budget)
         values, own = core.parameters.values()

@@ -36,6 +36,20 @@ class Streams:
         return np.take_along_axis(self.places, np.stack(order), axis=1)
 
 
+def joined(streams: Mapping[str, Any] | None, by_name: Mapping[str, Any]) -> dict[str, Any]:
+    """Streams that are given together and those that are given as keywords.
+
+    Raises:
+        ValueError: A stream is given in both ways.
+    """
+    streams = {} if streams is None else streams
+    check_by_name("streams", streams)
+    for name in by_name:
+        if name in streams:
+            raise ValueError(f"stream {name!r}: given twice, in `streams` and as a keyword")
+    return {**streams, **by_name}
+
+
 def given_streams(
     circuit: Circuit,
     program: Program,

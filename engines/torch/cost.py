@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import warnings
 
+from ..small_work import SmallWorkWarning
 from .plan import Plan
 
 CALL = 1.5e-6  # seconds for one
 FEW = 4096  # numbers in a call, up to which it takes no longer
 LONG = 60.0  # seconds of a run that are worth a word
-
-
-class SmallWorkWarning(UserWarning):
-    """Most of a long run will be the calls themselves, not what they compute."""
 
 
 def calls(plan: Plan) -> int:

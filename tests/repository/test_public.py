@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,8 @@ import apical
 
 GOLDEN = [
     "CheckpointError", "Circuit", "CircuitError", "Diagnostic", "Divergence", "Interrupted",
-    "Program", "Simulator", "Sweep", "Traces", "__version__", "load", "load_text", "lower", "tasks",
+    "PrecisionWarning", "Program", "Simulator", "SmallWorkWarning", "Sweep", "Traces",
+    "WeightWarning", "__version__", "circuits", "load", "load_text", "lower", "parallel", "tasks",
 ]  # fmt: skip
 HEAVY = [
     "numba",
@@ -32,12 +34,40 @@ def python(code: str) -> str:
 
 def test_the_public_names_are_the_golden_list():
     assert sorted(apical.__all__) == GOLDEN
-    assert set(GOLDEN) <= set(dir(apical))
+
+
+def test_completion_shows_them_alone():
+    code = "import apical, apical.engines.numpy.engine; apical.tasks; print(*dir(apical))"
+    assert python(code).split() == GOLDEN
 
 
 @pytest.mark.parametrize("name", GOLDEN)
-def test_each_public_name_is_there(name):
-    assert getattr(apical, name) is getattr(apical, name)
+def test_each_public_name_is_there_and_says_what_it_is(name):
+    if name == "parallel":
+        pytest.importorskip("torch")
+    found = getattr(apical, name)
+    assert name == "__version__" or found.__doc__ and found.__name__.endswith(name)
+
+
+def test_the_bundled_circuits_are_listed_with_what_they_are_for():
+    found = apical.circuits()
+    folder = Path(apical.__file__).parent / "yaml_models"
+    assert list(found) == sorted(path.stem for path in folder.glob("*.yaml"))
+    pc, neuron = found["pc"], found["neuron"]
+    assert (pc.streams, pc.predicts) == (("image", "label"), ("label",))
+    assert "zil" in pc.variants and "Millidge" in pc.cite
+    assert pc.purpose == "predicts label from image"
+    assert neuron.streams == () and neuron.purpose == "is simulated by itself"
+    lines = str(found).split("\n")
+    assert len(lines) == len(found) and all(
+        one.title in line for one, line in zip(found.values(), lines, strict=True)
+    )
+
+
+def test_warnings_can_be_told_apart_without_an_engine():
+    names = ("PrecisionWarning", "SmallWorkWarning", "WeightWarning")
+    code = f"import sys, apical; print([issubclass(getattr(apical, n), Warning) for n in {names}]"
+    assert python(code + "); assert 'torch' not in sys.modules").strip() == str([True] * 3)
 
 
 def test_an_unknown_name_is_an_attribute_error():
