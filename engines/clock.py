@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from ..graphs.buffer import SLOT, STEP, TIME, TURN
 from ..graphs.expressions.tree import Expr, Load, Number, walk
 from ..graphs.instructions import Block, Draw, Instruction, loads
 from ..graphs.program import PhaseProgram, Program
@@ -104,13 +105,13 @@ class Timekeeper:
         self.program, self.work, self.start = program, work, clock
         self.replicas = len(work.seeds)
         self.parameters: Scalars = {
-            name: array
-            for name, array in memory.items()
-            if name[0] == "$" and array.shape[1:] == (1, 1)
+            name: memory[name]
+            for name, buffer in program.buffers.items()
+            if buffer.kind == "parameter" and buffer.shape == ("scalar",)
         }
         written = set().union(set(), *(i.writes for p in program.phases for i in p.enter))
         read = set().union(set(), *(loads(p.dt) for p in program.phases if p.dt is not None))
-        self.steady = all(n == "#step" or (n[0] == "$" and n not in written) for n in read)
+        self.steady = all(n == STEP or (n in self.parameters and n not in written) for n in read)
         self._known: dict[int, np.ndarray] = {}
         self._reached = (0, clock.copy())  # the clock before a presentation
 
@@ -175,7 +176,7 @@ class Timekeeper:
         times = []
         for place, phase in enumerate(self.program.phases):
             if not self.steady:
-                scalars["#t"] = clock.now[:, None, None]
+                scalars[TIME] = clock.now[:, None, None]
                 with np.errstate(all="ignore"):
                     self._enter(phase.enter, scalars, counters)
             if not phase.steps:
@@ -195,12 +196,12 @@ class Timekeeper:
             match instruction:
                 case Block(maps=maps, shape=("scalar",)):
                     for m in maps:
-                        if m.target not in counters and m.target != "#t":
+                        if m.target not in counters and m.target != TIME:
                             _put(scalars, m.target, m.value)
                 case Draw(target=target, kind=kind, name=name, arguments=arguments):
                     if self.program.buffers[target].shape[0] != "scalar":
                         continue
-                    turn, slot = counters["#turn"], counters["#slot"]
+                    turn, slot = counters[TURN], counters[SLOT]
                     number = shared_draw(kind, name, self.work.seeds, turn, slot)[:, None, None]
                     given = [_value(a, scalars) for a in arguments]
                     scalars[target] = moved(kind, number, given)
@@ -220,8 +221,8 @@ def _value(expr: Expr, scalars: Scalars) -> Any:
 def _lengths(phase: PhaseProgram, scalars: Scalars, replicas: int) -> np.ndarray:
     """dt of a phase: (replica, 1), or (replica, step) where it depends on the step."""
     dt = phase.dt or Number(1.0)
-    varying = any(isinstance(n, Load) and n.buffer == "#step" for n in walk(dt))
+    varying = any(isinstance(n, Load) and n.buffer == STEP for n in walk(dt))
     steps = np.arange(phase.steps if varying else 1, dtype=np.float64)
     with np.errstate(all="ignore"):
-        lengths = np.asarray(_value(dt, scalars | {"#step": steps}), dtype=np.float64)
+        lengths = np.asarray(_value(dt, scalars | {STEP: steps}), dtype=np.float64)
     return np.broadcast_to(lengths, (replicas, 1, len(steps)))[:, 0]

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ..graphs.buffer import Quantity, trace, weight
 from ..graphs.instructions import RankUpdate
-from ..graphs.program import EACH, Program
+from ..graphs.program import Program
 from ..traces.traces import Traces
 from .executable import Executable, Restore
 from .presentation import Arrays, Failure, Presentations, allocate
@@ -163,9 +164,10 @@ def _of_state(
 ) -> Divergence:
     replica, sample, unit = place
     of, connection = f"{name} of unit {unit}", None
-    if name.endswith(EACH):
-        name = name.removesuffix(EACH)
-        shape = program.buffers[name.rpartition(".")[0]].shape
+    identity = program.buffers[name].identity
+    if isinstance(identity, Quantity) and identity.what == "trace of each sample":
+        name = trace(identity.owner, identity.part).name
+        shape = program.buffers[weight(identity.owner).name].shape
         connection = divmod(unit, int(shape[2])) if shape[0] == "matrix" else (unit, unit)
         unit = connection[0]
         of = f"trace {name} of connection (post {unit}, pre {connection[1]})"

@@ -7,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from ..graphs.buffer import CLOCK
 from ..graphs.program import Program
 from .executable import Executable, Restore
 from .presentation import Arrays
@@ -61,4 +62,4 @@ def _restore(program: Program, kept: Arrays, memory: Arrays) -> None:
 def _changing(program: Program, memory: Arrays) -> list[str]:
     learnt, buffers = {*program.learnt, *program.traces}, program.buffers
     states = {name for name, buffer in buffers.items() if buffer.kind == "state"}
-    return [name for name in memory if name[0] == "#" or name in learnt or name in states]
+    return [name for name in memory if name in CLOCK or name in learnt or name in states]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..graphs.buffer import BEFORE, EPOCH, PRESENTATION, SAMPLE, SLOT, TURN
 from ..graphs.program import Program
 from .clock import Timekeeper
 
@@ -75,18 +76,18 @@ class Presentations:
     def counters(self, number: int) -> dict[str, int]:
         """The counters of one presentation, by buffer name.
 
-        "#slot" is the number of slot 0 among the samples that draws count, "#before" and "#turn"
+        SLOT is the number of slot 0 among the samples that draws count, BEFORE and TURN
         the steps and presentations that the slots have behind them.
         """
         gone, new = (number, 0) if self.carry else (0, number)
         learnt = number if self.learning else 0
         return {
-            "#presentation": self.presentation + learnt,
-            "#sample": self.sample + learnt * self.batch,
-            "#epoch": self.epoch,
-            "#slot": self.first + new * self.batch,
-            "#before": self.before + gone * self.steps,
-            "#turn": self.turn + gone,
+            PRESENTATION: self.presentation + learnt,
+            SAMPLE: self.sample + learnt * self.batch,
+            EPOCH: self.epoch,
+            SLOT: self.first + new * self.batch,
+            BEFORE: self.before + gone * self.steps,
+            TURN: self.turn + gone,
         }
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from .buffer import latch, variable
 from .circuit import Circuit, Protocol, Record
 from .expressions.constants import evaluate
 from .expressions.tree import Expr, Load, Variable, walk
@@ -28,7 +29,7 @@ from .lowering.refusal import LoweringError, NotYetError
 from .lowering.rules.plasticity import RuleCompiler
 from .lowering.trace_means import single_sample
 from .lowering.transmission import Transmission
-from .program import EACH, PhaseProgram, Program, RecordSlot
+from .program import PERSISTENT, PhaseProgram, Program, RecordSlot
 
 __all__ = ["LoweringError", "lower", "probe"]
 
@@ -117,20 +118,19 @@ def probe(circuit: Circuit) -> None:
 
 def _declare(at: Emitter, circuit: Circuit) -> None:
     """Declares what an engine always holds: states, slow variables, weights, parameters."""
-    for name in ("#presentation", "#sample", "#epoch"):
-        at.scalar(name)
+    for name in ("presentation", "sample", "epoch"):
+        at.counter(name)
     if reads_time(circuit):
         declare_clock(at)
     for population in circuit.populations.values():
-        for variable in (*population.states, *population.slow):
-            at.variable(population.name, variable)
+        for name in (*population.states, *population.slow):
+            at.variable(population.name, name)
     for synapse in circuit.synapses.values():
         if synapse.weight is None:
             at.weight(synapse)
         if synapse.filter is not None:
-            at.sent(synapse)
-            size = circuit.populations[synapse.source[0]].size
-            at.buffer(f"{synapse.name}.s", "state", "unit", size)
+            at.filtered(synapse, "p")
+            at.filtered(synapse, "s")
         for trace in synapse.trace:
             at.trace(synapse, trace.variable)
 
@@ -170,11 +170,9 @@ def _program(
     predicted: str | None,
 ) -> Program:
     used = _used(phases)
-    kinds = ("state", "slow", "weight", "trace", "optimizer")
+    kinds = (*PERSISTENT, "state", "counter")
     buffers = {
-        n: b
-        for n, b in at.buffers.items()
-        if n in used or n[0] == "#" or (b.kind in kinds and not n.endswith(EACH))
+        n: b for n, b in at.buffers.items() if n in used or b.kind in kinds and not b.of_each_sample
     }
     states = tuple(n for n, b in buffers.items() if b.kind == "state")
     traces = tuple(n for n, b in buffers.items() if b.kind == "trace" and n in used)
@@ -185,10 +183,22 @@ def _program(
             if isinstance(node, Load):
                 buffers.setdefault(node.buffer, at.buffers[node.buffer])
     for name in circuit.set_names:
-        at.scalar(f"${name}", "parameter")
-        buffers.setdefault(f"${name}", at.buffers[f"${name}"])
+        parameter = at.parameter_buffer(name)
+        buffers.setdefault(parameter, at.buffers[parameter])
+    each = tuple(n for n, b in at.buffers.items() if b.of_each_sample)
     title = f"{circuit.name}.{protocol}"
-    return Program(title, buffers, phases, states, states, slots, predicted, starts, traces)
+    return Program(
+        title,
+        buffers,
+        phases,
+        reset=states,
+        finite=states,
+        slots=slots,
+        output=predicted,
+        starts=starts,
+        traces=traces,
+        traces_of_samples=each,
+    )
 
 
 def _used(phases: tuple[PhaseProgram, ...]) -> set[str]:
@@ -215,6 +225,8 @@ def _slot(record: Record, at: Emitter, phases: tuple[PhaseProgram, ...]) -> Reco
 
 def _label(record: Record) -> str:
     assert isinstance(record.what, Variable)
-    at = f"@{record.what.phase}" if record.what.phase else ""
-    name = f"{record.what.population}.{record.what.name}{at}"
-    return f"{record.reduce}({name})" if record.reduce else name
+    what = record.what
+    identity = variable(what.population, what.name)
+    if what.phase is not None:
+        identity = latch(what.population, what.name, what.phase)
+    return f"{record.reduce}({identity.name})" if record.reduce else identity.name

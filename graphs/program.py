@@ -12,41 +12,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from .buffer import Beside, Buffer
 from .expressions.tree import Expr
 from .instructions import Code, Instruction, count_products, flat
 
 PERSISTENT = ("slow", "weight", "trace", "optimizer")
-CLOCK = ("#t", "#origin", "#n", "#dt")  # scalars that outlive a presentation (see `timing`)
-EACH = "~each"  # ends the name of a trace that every sample of a batch has for itself
-LOST = "~lost"  # ends the name of what rounding took from a compensated buffer
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """An array of a Program.
-
-    `kind`: state algebraic slow weight trace optimizer latch stream parameter counter scratch.
-    `shape`: ("unit", n), ("row", n), ("matrix", post, pre), ("sample",) or ("scalar",).
-    """
-
-    name: str
-    kind: str
-    shape: tuple[str | int, ...]
-
-    @property
-    def size(self) -> int:
-        """Numbers per replica, and per sample where the shape has a sample axis."""
-        total = 1
-        for n in self.shape[1:]:
-            total *= int(n)
-        return total
 
 
 @dataclass(frozen=True)
 class StepLoop:
-    """`steps` times the body; the counter "#step" runs from 0. `stops`: the body holds a Stop.
+    """`steps` times the body; the counter `STEP` runs from 0. `stops`: the body holds a Stop.
 
-    Afterwards "#step" is steps - 1, wherever samples stopped. Then `steps` times `again`, scalars
+    Afterwards `STEP` is steps - 1, wherever samples stopped. Then `steps` times `again`, scalars
     that take all steps.
     """
 
@@ -105,7 +82,8 @@ class Program:
     """What an engine runs once per presentation.
 
     `reset` names the buffers that start a presentation at 0 or at an initial value, `traces` those
-    of synapses that move and start at 0, unless it is carried; `finite` those that are checked at
+    of synapses that move and start at 0, unless it is carried; `traces_of_samples` all those of the
+    circuit that each sample has for itself; `finite` those that are checked at
     the end of each phase. `single_sample`: why a batch is refused (see `trace_means`).
     """
 
@@ -119,6 +97,7 @@ class Program:
     starts: Mapping[str, Expr] = field(default_factory=dict)  # optimizer state -> start value
     traces: tuple[str, ...] = ()
     single_sample: str | None = None
+    traces_of_samples: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -136,7 +115,7 @@ class Program:
     @property
     def streams(self) -> tuple[str, ...]:
         """The names of the streams it reads."""
-        return tuple(n[1:] for n, b in self.buffers.items() if b.kind == "stream")
+        return tuple(b.owner for b in self.buffers.values() if b.kind == "stream")
 
     @property
     def steps(self) -> int:
@@ -146,8 +125,8 @@ class Program:
     @property
     def compensated(self) -> tuple[str, ...]:
         """The weights and slow variables whose sums keep what rounding takes from them."""
-        names = (n for n, b in self.buffers.items() if b.kind == "optimizer" and n.endswith(LOST))
-        return tuple(name.removesuffix(LOST) for name in names)
+        identities = (b.identity for b in self.buffers.values())
+        return tuple(i.of.name for i in identities if isinstance(i, Beside) and i.what == "lost")
 
     @property
     def digest(self) -> str:

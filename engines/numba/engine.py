@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...graphs.program import CLOCK, PERSISTENT, Program
+from ...graphs.buffer import CLOCK
+from ...graphs.program import PERSISTENT, Program
 from .. import kernel_cache, philox
 from ..compiling import ready
 from ..host import HostMemory
@@ -131,7 +132,10 @@ class _Call:
         output = work.output[replica] if work.output is not None else None
         stops = [work.stopped[p.name][replica] for p in program.phases if p.name in work.stopped]
         stopped = np.stack(stops) if stops else np.zeros((0, 1, 1), dtype=np.int64)
-        streams = [np.ascontiguousarray(work.streams[n[1:]], dtype) for n in layout.streams]
+        streams = [
+            np.ascontiguousarray(work.streams[program.buffers[n].owner], dtype)
+            for n in layout.streams
+        ]
         first = (
             self._counters(),
             work.batch,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from ...graphs.buffer import BEFORE, EPOCH, PRESENTATION, SAMPLE, SLOT, TURN
 from ...graphs.instructions import Block, Draw, Instruction, Product, RankUpdate, Store
 from ...graphs.program import Program
 
-COUNTERS = ("#presentation", "#sample", "#epoch", "#slot", "#before", "#turn")
+COUNTERS = (PRESENTATION, SAMPLE, EPOCH, SLOT, BEFORE, TURN)
 UNROLLED = 8  # numbers of units up to this are literals in the generated code
 
 

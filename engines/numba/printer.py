@@ -14,6 +14,7 @@ from itertools import groupby
 
 import numpy as np
 
+from ...graphs.buffer import CLOCK, SLOT, STEP
 from ...graphs.expressions.tree import Expr
 from ...graphs.instructions import (
     BatchReduce,
@@ -32,7 +33,7 @@ from ...graphs.instructions import (
     Stop,
     Store,
 )
-from ...graphs.program import CLOCK, PhaseProgram, StepLoop
+from ...graphs.program import PhaseProgram, StepLoop
 from .addresses import Sections, sections
 from .holes import Piece, View, filled
 from .layout import COUNTERS, Layout
@@ -172,13 +173,13 @@ class Phase:
         if loop.again:
             self._steps(steps, loop.again)
         if loop.stops:
-            to.line(f"{to.scalar('#step')} = {steps} - 1")
+            to.line(f"{to.scalar(STEP)} = {steps} - 1")
         to.stop_row = None
 
     def _steps(self, steps: str, code: Sequence[Instruction]) -> None:
         self.to.line(f"for step in range({steps}):")
         with self.to.deeper():
-            self.to.line(f"{self.to.scalar('#step')} = step")
+            self.to.line(f"{self.to.scalar(STEP)} = step")
             self._code(code)
 
     # --- sequences -----------------------------------------------------------------------------
@@ -264,7 +265,7 @@ class Phase:
         to = self.to
         row = to.integer(to.layout.draws.index(drawn.name))
         key = f"K[{row}, 0], K[{row}, 1]"
-        step, first = scalar(to, drawn.step), to.scalar("#slot")
+        step, first = scalar(to, drawn.step), to.scalar(SLOT)
         if to.layout.kind(drawn.target) == "unit":
             target, n = to.array(drawn.target), to.size(self.program.buffers[drawn.target].size)
             to.line(f"for i in range({n}):", "    for j in range(B):")

@@ -6,6 +6,7 @@ five units then takes about half the time of the same loop over arrays.
 
 from __future__ import annotations
 
+from ...graphs.buffer import STEP
 from ...graphs.expressions.tree import Expr
 from ...graphs.instructions import Block, Instruction, Product, Reduce, Stop, loads
 from ...graphs.program import StepLoop
@@ -56,8 +57,8 @@ class Registers:
         to.local = self.scalar
         to.line(f"for step in range({self.steps}):")
         with to.deeper():
-            if "#step" in self.number:
-                to.line(f"{self.scalar('#step')} = float(step)")
+            if STEP in self.number:
+                to.line(f"{self.scalar(STEP)} = float(step)")
             for instruction in self.loop.body:
                 to.hoisted = {}
                 self._instruction(instruction)
@@ -65,7 +66,7 @@ class Registers:
         to.local = None
         for name in (n for n in vectors if n in self.written):
             to.line(*(f"{to.array(name)}[{i}] = {self.unit(name, i)}" for i in self._range(name)))
-        to.line(f"{to.scalar('#step')} = step")
+        to.line(f"{to.scalar(STEP)} = step")
         to.line(*(f"{to.scalar(n)} = {self.scalar(n)}" for n in scalars if n in self.written))
 
     def _range(self, name: str) -> range:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...graphs.buffer import CLOCK, SLOT, STEP
 from ...graphs.expressions.tree import Expr, Load, Transmitted, Weight
 from ...graphs.instructions import (
     BatchReduce,
@@ -25,7 +26,7 @@ from ...graphs.instructions import (
     Stop,
     Store,
 )
-from ...graphs.program import CLOCK, PERSISTENT, PhaseProgram, Program, StepLoop
+from ...graphs.program import PERSISTENT, PhaseProgram, Program, StepLoop
 from .. import philox
 from ..arithmetic import value
 from ..draws import moved, shared_draw
@@ -82,7 +83,7 @@ class _Presentation:
         for name, buffer in self.program.buffers.items():
             kind = str(buffer.shape[0])
             if buffer.kind == "stream":
-                self.arrays[name] = work.streams[name[1:]][self.order].astype(dtype, copy=False)
+                self.arrays[name] = work.streams[buffer.owner][self.order].astype(dtype, copy=False)
             elif buffer.kind == "parameter" and buffer.shape[0] == "scalar":
                 self.arrays[name] = self.memory[name].copy()
             elif name in self.program.traces and not work.carry:
@@ -156,13 +157,14 @@ class _Presentation:
         return None
 
     def _count(self, step: int) -> None:
-        self.arrays["#step"] = np.full((self.replicas, 1, 1), float(step))
+        self.arrays[STEP] = np.full((self.replicas, 1, 1), float(step))
 
     def _step(self, loop: StepLoop) -> None:
         """One step; a replica whose samples have all stopped stays as it is, but for the clock."""
         running = self.active.any(axis=1, keepdims=True)
         written = set() if running.all() else set().union(*(i.writes for i in loop.body))
-        held = {name: self.arrays[name] for name in written if name[0] != "#"}
+        buffers = self.program.buffers
+        held = {n: self.arrays[n] for n in written if buffers[n].kind != "counter"}
         self._do(loop.body)
         for name, old in held.items():
             self.arrays[name] = np.where(running, self.arrays[name], old)
@@ -337,7 +339,7 @@ class _Presentation:
             self.arrays[name] = np.where(holds, self.arrays[name], old)
 
     def _draw(self, d: Draw) -> None:
-        first, target = self.arrays["#slot"], self.program.buffers[d.target]
+        first, target = self.arrays[SLOT], self.program.buffers[d.target]
         step = self._value(d.step)
         if target.shape[0] == "scalar":
             number = shared_draw(d.kind, d.name, self.work.seeds, step.flat[0], first.flat[0])

@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from ...graphs.program import CLOCK, EACH, Program
+from ...graphs.buffer import BEFORE, CLOCK, SLOT, TIME, TURN
+from ...graphs.program import Program
 from ..clock import Clock, Timekeeper
 from ..presentation import Arrays, Presentations
 
@@ -100,15 +101,16 @@ class Counters:
         else:
             work.first = self.samples[call]
         work.keeper = Timekeeper(program, memory, work, clock)
-        for name in [n for n in memory if n.endswith(EACH)]:
+        each = [name for name in program.traces_of_samples if name in memory]
+        for name in each:
             if memory[name].shape[1] != work.batch:
                 del memory[name]
         if work.carry and going is None:
             for name in _going_on(memory, program):
                 del memory[name]
         if work.carry and not (going and going.traces) and _moves_traces(program):
-            for name in [n for n in memory if n.endswith(EACH)]:
-                del memory[name]
+            for name in each:
+                memory.pop(name, None)
             for name in program.traces:
                 memory[name][...] = 0
 
@@ -120,12 +122,12 @@ class Counters:
         last = work.counters(done - 1)
         samples = dict(self.samples)
         if not work.goes_on:
-            samples[work.call] = last["#slot"] + work.batch
+            samples[work.call] = last[SLOT] + work.batch
         going = Going(
             slots=work.batch,
-            first=last["#slot"],
-            steps=last["#before"] + work.steps,
-            turns=last["#turn"] + 1,
+            first=last[SLOT],
+            steps=last[BEFORE] + work.steps,
+            turns=last[TURN] + 1,
             clock=work.keeper.after(done),
             traces=_moves_traces(work.keeper.program)
             or (work.goes_on and self.going is not None and self.going.traces),
@@ -187,8 +189,8 @@ def former_counters(
     if slots is None:
         return Counters()
     clock = Clock.zero(replicas)
-    if "#t" in arrays:
-        now = np.broadcast_to(arrays["#t"].reshape(-1), (replicas,))
+    if TIME in arrays:
+        now = np.broadcast_to(arrays[TIME].reshape(-1), (replicas,))
         clock.now, clock.origin = now.copy(), now.copy()
     return Counters(going=Going(slots, 0, 0, 0, clock, traces=True))
 
@@ -209,10 +211,10 @@ class Aside:
 
 def _going_on(memory: Arrays, program: Program) -> list[str]:
     """What of a memory a presentation goes on from: states, traces of samples, the clock."""
-    names = {*program.reset, *CLOCK}
-    return [name for name in memory if name in names or name.endswith(EACH)]
+    names = {*program.reset, *CLOCK, *program.traces_of_samples}
+    return [name for name in memory if name in names]
 
 
 def _moves_traces(program: Program) -> bool:
     """Whether synaptic traces move in a presentation."""
-    return bool(program.traces) or any(name.endswith(EACH) for name in program.reset)
+    return bool(program.traces) or not set(program.reset).isdisjoint(program.traces_of_samples)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ...graphs.buffer import parameter
 from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value, evaluate
 from ..presentation import Arrays
@@ -73,14 +74,19 @@ class Parameters:
             for replica in range(self.replicas):
                 self.given[replica][member] = _one(member, given, length, replica, self.replicas)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """The parameter that each of the `arrays` holds."""
+        return {parameter(name).name: name for name in self.circuit.parameters}
+
     def arrays(self, dtype: np.dtype) -> Arrays:
-        """All parameters as an engine wants them: "$name" -> (replica, 1, length)."""
+        """All parameters as an engine wants them: buffer -> (replica, 1, length)."""
         tables = [parameter_values(self.circuit, given) for given in self.given]
         found: Arrays = {}
         for name, entry in self.circuit.parameters.items():
             rows = [np.asarray(t[name], dtype=np.float64).reshape(1, -1) for t in tables]
             wide = np.float64 if not isinstance(entry.value, tuple) else dtype
-            found[f"${name}"] = np.stack(rows).astype(wide)
+            found[parameter(name).name] = np.stack(rows).astype(wide)
         return found
 
     def values(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -129,7 +135,8 @@ class ParameterView(ArrayView):
         self._parameters, self._memory, self._dtype = parameters, memory, dtype
 
     def _now(self) -> Arrays:
-        return {n[1:]: a[:, 0] for n, a in self._memory.items() if n.startswith("$")}
+        names = self._parameters.names.items()
+        return {name: self._memory[held][:, 0] for held, name in names}
 
     def __getitem__(self, name: str) -> Any:
         array = self._find(name)

@@ -13,6 +13,7 @@ from .. import memory
 from ..executable import Restore
 from ..presentation import Arrays, Presentations
 from .counters import Aside, Counters
+from .parameters import Parameters
 from .training.position import Position
 
 
@@ -75,9 +76,10 @@ class Standing:
         self.go_back()
         return self.arrays
 
-    def learnt(self) -> Arrays:
+    def learnt(self, parameters: Parameters) -> Arrays:
         """All but the parameters: what a checkpoint holds."""
-        return {name: array for name, array in self.whole().items() if not name.startswith("$")}
+        given = parameters.names
+        return {name: array for name, array in self.whole().items() if name not in given}
 
     def copied(self) -> Standing:
         """The same, with arrays of its own."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from ...compartments.connectivity import weight_mask
 from ...compartments.initialisers import INITIALISERS, draw
+from ...graphs.buffer import trace, variable
 from ...graphs.circuit import Circuit, Synapse
 from ...graphs.expressions.constants import Value
 from ...graphs.expressions.tree import Call, Expr, Load, Parameter, WeightOf, transform
@@ -61,9 +62,9 @@ def lay_out(
         stacked = memory.copied([own[name] for own in drawn], dtype)
         found[name] = stacked[:, None, :] if stacked.ndim == 2 else stacked
     for synapse in circuit.synapses.values():
-        for trace in synapse.trace:
+        for one in synapse.trace:
             shape = found[synapse.name].shape
-            found[f"{synapse.name}.{trace.variable}"] = memory.zeros(shape, dtype)
+            found[trace(synapse.name, one.variable).name] = memory.zeros(shape, dtype)
     return found
 
 
@@ -186,7 +187,9 @@ def initial_slow(circuit: Circuit, parameters: Mapping[str, Value]) -> dict[str,
         for name, expression in population.slow.items():
             start = value(expression, _no_buffer, lambda n: _constant(n, parameters))
             row = np.asarray(start, dtype=np.float64)
-            found[f"{population.name}.{name}"] = np.array(np.broadcast_to(row, (population.size,)))
+            found[variable(population.name, name).name] = np.array(
+                np.broadcast_to(row, (population.size,))
+            )
     return found
 
 

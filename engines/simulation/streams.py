@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ...graphs.circuit import Circuit
-from ...graphs.program import EACH, Program
+from ...graphs.program import Program
 from .. import philox
 from ..presentation import Arrays
 from .given import check_by_name, check_tensor, numbers
@@ -161,8 +161,8 @@ def initial_states(
     laid = bool(streams.places[-1, :1].any())  # streams laid end to end
     for name, start in given.items():
         buffer = program.buffers.get(name)
-        if buffer is None or buffer.kind != "state" or name.endswith(EACH):
-            known = ", ".join(n for n in program.reset if not n.endswith(EACH))
+        if buffer is None or buffer.kind != "state" or buffer.of_each_sample:
+            known = ", ".join(n for n in program.reset if n not in program.traces_of_samples)
             raise ValueError(f"initial: no state {name!r}; there are: {known}")
         array = numbers(f"initial {name!r}", start, dtype)
         array = array.reshape((1,) * (3 - array.ndim) + array.shape)

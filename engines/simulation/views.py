@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ...graphs.buffer import filtered, trace, trace_of_each, variable
 from ...graphs.circuit import Circuit
-from ...graphs.program import EACH
 from ...graphs.wording import meant
 from ..presentation import Arrays
 from .given import numbers
@@ -99,16 +99,16 @@ def check_weight(circuit: Circuit, name: str, new: np.ndarray) -> None:
 
 def slows_of(circuit: Circuit, memory: Arrays) -> Arrays:
     """Slow variables: (replica, unit)."""
-    populations = circuit.populations.values()
-    return {n: memory[n][:, 0] for p in populations for v in p.slow if (n := f"{p.name}.{v}")}
+    names = [variable(p.name, v).name for p in circuit.populations.values() for v in p.slow]
+    return {name: memory[name][:, 0] for name in names}
 
 
 def states_of(circuit: Circuit, memory: Arrays) -> Arrays:
     """States, filters and synaptic traces of the last presentation, and slow variables."""
-    names = [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.states]
+    names = [variable(p.name, v).name for p in circuit.populations.values() for v in p.states]
     for synapse in circuit.synapses.values():
-        names += [f"{synapse.name}.{v}" for v in ("s", "p") if synapse.filter is not None]
-        names += [f"{synapse.name}.{trace.variable}" for trace in synapse.trace]
+        names += [filtered(synapse.name, v).name for v in ("s", "p") if synapse.filter is not None]
+        names += [trace(synapse.name, one.variable).name for one in synapse.trace]
     found = {name: memory[name] for name in names if name in memory}
     return found | _traces_of_each(circuit, memory) | slows_of(circuit, memory)
 
@@ -117,8 +117,9 @@ def _traces_of_each(circuit: Circuit, memory: Arrays) -> Arrays:
     """Synaptic traces that every sample has for itself, (replica, sample, post, pre)."""
     found: Arrays = {}
     for synapse in circuit.synapses.values():
-        for name in (f"{synapse.name}.{trace.variable}" for trace in synapse.trace):
-            each = memory.get(name + EACH)
+        for one in synapse.trace:
+            each = memory.get(trace_of_each(synapse.name, one.variable).name)
             if each is not None:
+                name = trace(synapse.name, one.variable).name
                 found[name] = each.reshape(*each.shape[:2], *synapse.shape)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from ...graphs.buffer import STEP
 from ...graphs.expressions.tree import Expr, Load, Number, Transmitted, Weight, transform, walk
 from ...graphs.instructions import flat
 from ...graphs.program import StepLoop
@@ -23,7 +24,7 @@ class Hoister:
     def enter(self, loop: StepLoop, prologue: Tape) -> None:
         """From here on expressions stand in the loop; `prologue` runs before it."""
         self.prologue, self._known = prologue, {}
-        self.moving = set().union(*(i.writes for i in flat(loop.body))) | {"#step"}
+        self.moving = set().union(*(i.writes for i in flat(loop.body))) | {STEP}
 
     def leave(self) -> None:
         """From here on expressions stand outside of a loop, where nothing is hoisted."""

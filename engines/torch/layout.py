@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...graphs.buffer import CLOCK, SAMPLE, SLOT, STEP, Buffer
 from ...graphs.expressions.tree import Expr, Load, Transmitted, Weight, walk
 from ...graphs.instructions import Draw
-from ...graphs.program import CLOCK, Buffer, Program
+from ...graphs.program import Program
 from ..arithmetic import value as value_of
 from ..draws import shared_draw
 from ..presentation import Presentations, row_map
@@ -90,9 +91,9 @@ class Layout:
         self.written: set[str] = set()
         for phase in program.phases:
             self.written = self.written.union(*(i.writes for i in phase.instructions))
-        self.set = [
-            n for n in self.written if n[0] == "$" and program.buffers[n].shape[0] == "scalar"
-        ]
+        given = {n for n, b in program.buffers.items() if b.kind == "parameter"}
+        self.fixed = given - self.written
+        self.set = [n for n in given & self.written if program.buffers[n].shape[0] == "scalar"]
         self.given = {n: self.tensors[n].clone() for n in self.set}
 
     def _new(self, buffer: Buffer) -> Tensor:
@@ -139,7 +140,7 @@ class Layout:
     def constant(self, expr: Expr, dtype: torch.dtype) -> Tensor | None:
         """A scalar of parameters that the Program never sets: computed when they change."""
         loads = [n.buffer for n in walk(expr) if isinstance(n, Load)]
-        if not loads or any(n[0] != "$" or n in self.written for n in loads):
+        if not loads or not self.fixed.issuperset(loads):
             return None
         if not self.is_scalar(expr):
             return None
@@ -182,7 +183,7 @@ class Layout:
     def prepare_draws(self, work: Presentations, start: int, stop: int) -> None:
         """The scalar draws of some presentations, from the counters of the host."""
         counters = [work.counters(number) for number in range(start, stop)]
-        samples = np.array([c["#slot"] for c in counters], dtype=np.int64) * self.team.size
+        samples = np.array([c[SLOT] for c in counters], dtype=np.int64) * self.team.size
         self.drawn = {}
         for draw in self.raw_draws:
             steps = [value_of(draw.step, lambda n, c=c: c[n.buffer]) for c in counters]
@@ -203,19 +204,19 @@ class Layout:
             tensor = self.tensors[name]
             if buffer.kind == "stream":
                 flat_tensor = tensor.reshape(self.replicas * self.batch, -1)
-                torch.index_select(streams[name[1:]], 0, self.index, out=flat_tensor)
+                torch.index_select(streams[buffer.owner], 0, self.index, out=flat_tensor)
             elif (buffer.kind == "state" or name in self.program.traces) and not work.carry:
                 tensor.zero_()
         counters = work.counters(number)
-        for name in ("#sample", "#slot"):
+        for name in (SAMPLE, SLOT):
             counters[name] *= self.team.size
-        for name, count in (counters | {"#step": 0}).items():
+        for name, count in (counters | {STEP: 0}).items():
             if name in self.tensors:
                 self.tensors[name].fill_(float(count))
         if not work.carry:
             for name in self.clock:
                 self.tensors[name].zero_()
-        self.place.copy_(self.samples + counters["#slot"])
+        self.place.copy_(self.samples + counters[SLOT])
         self.active.fill_(True)
         for key, table in self.drawn.items():
             self.raw_draws[key].copy_(table[:, place].reshape(-1, 1, 1))

@@ -11,6 +11,7 @@ from functools import partial
 
 import torch
 
+from ...graphs.buffer import STEP
 from ...graphs.instructions import BatchReduce, Block, Instruction, RankUpdate, flat
 from ...graphs.lowering.passes.fusion import exposed
 from ...graphs.program import StepLoop
@@ -68,12 +69,12 @@ class Plan:
 
     def _loop(self, phase: str, loop: StepLoop, straight: Tape, found: list[Section]) -> Tape:
         layout, writer = self.layout, self.writer
-        step = layout.tensors["#step"]
+        step = layout.tensors[STEP]
         code, idle = _parted(loop)
         self._refuse_uneven(phase, loop)
         gate = self._gate(loop)
         body = Tape()
-        if loop.stops or any("#step" in i.reads for i in code):
+        if loop.stops or any(STEP in i.reads for i in code):
             body.append(partial(step.add_, 1.0))
         writer.hoist.enter(loop, straight)
         writer.until = phase if loop.stops else None
@@ -108,7 +109,7 @@ class Plan:
 
     def _again(self, loop: StepLoop, straight: Tape, found: list[Section]) -> Tape:
         """Scalars that take all steps, after the last sample stopped."""
-        step, body = self.layout.tensors["#step"], Tape()
+        step, body = self.layout.tensors[STEP], Tape()
         body.append(partial(step.add_, 1.0))
         self.writer.write(loop.again, body)
         straight.append(partial(step.fill_, -1.0))

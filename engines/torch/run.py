@@ -44,7 +44,7 @@ class Run:
     def resume(self, memory: Arrays, work: Presentations) -> None:
         """Takes parameters from memory and, where presentations go on, states and time."""
         layout = self.layout
-        layout.refresh({n: a for n, a in memory.items() if n[0] == "$"})
+        layout.refresh(memory)
         if not work.carry:
             return
         states = [n for n, b in layout.program.buffers.items() if b.kind == "state"]

@@ -12,6 +12,7 @@ from functools import partial
 
 import torch
 
+from ...graphs.buffer import STEP
 from ...graphs.expressions.tree import Expr
 from ...graphs.instructions import (
     BatchReduce,
@@ -303,7 +304,7 @@ class Writer:
         test, lent = made.result(made.value(self.hoist(condition)), shape)
         tape.append(partial(torch.ne, test, 0.0, out=met))
         tape.append(partial(met.logical_and_, layout.active))
-        tape.append(partial(now.copy_, layout.tensors["#step"]))
+        tape.append(partial(now.copy_, layout.tensors[STEP]))
         tape.append(partial(now.add_, 1))
         tape.append(partial(torch.where, met, now, stopped, out=stopped))
         tape.append(partial(met.logical_not_))

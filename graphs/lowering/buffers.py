@@ -1,91 +1,157 @@
-"""Buffers: what each thing of a circuit is called in a Program, and its shape."""
+"""Declaring buffers: what each thing of a circuit has in a Program, and of which shape."""
 
 from __future__ import annotations
 
 from math import prod
 
+from .. import buffer as named
+from ..buffer import Beside, Buffer, Identity, Made, Quantity
 from ..circuit import Circuit, Synapse
-from ..program import EACH, Buffer
+from .refusal import LoweringError
 from .trace_means import apart
 
 
-def current(synapse: str) -> str:
-    """The name of the buffer of what a synapse brings."""
-    return f"I({synapse})"
-
-
 class Buffers:
-    """Declares the buffers of a circuit, each once."""
+    """Declares the buffers of a circuit, each once; every method returns the buffer's name."""
 
     def __init__(self, circuit: Circuit):
         self.circuit = circuit
         self.buffers: dict[str, Buffer] = {}
         self.apart = apart(circuit)
+        self.made_so_far = 0
 
-    def buffer(self, name: str, kind: str, *shape: str | int) -> str:
-        """Declares a buffer, once, and returns its name."""
-        self.buffers.setdefault(name, Buffer(name, kind, shape))
-        return name
+    def declare(self, identity: Identity, kind: str, *shape: str | int) -> str:
+        """Declares a buffer.
+
+        Raises:
+            LoweringError: Something else has its name.
+        """
+        known = self.buffers.get(identity.name)
+        if known is None:
+            self.buffers[identity.name] = Buffer(identity, kind, shape)
+        elif known.identity != identity:
+            raise LoweringError(
+                f"two things are called {identity.name}: {known.identity} and {identity}"
+            )
+        return identity.name
+
+    # --- populations ---------------------------------------------------------------------------
 
     def variable(self, population: str, name: str) -> str:
-        """The buffer of a population's variable."""
+        """A population's variable."""
         member = self.circuit.populations[population]
-        key = f"{population}.{name}"
+        identity = named.variable(population, name)
         if name in member.slow:
-            return self.buffer(key, "slow", "row", member.size)
-        return self.buffer(
-            key, "state" if name in member.states else "algebraic", "unit", member.size
-        )
-
-    def stream(self, name: str) -> str:
-        """The buffer of a stream; one of size 1 is a number per sample, the same for all units."""
-        size = self.circuit.streams[name]
-        shape = ("sample",) if size == 1 else ("unit", size)
-        return self.buffer(f"@{name}", "stream", *shape)
-
-    def weight(self, synapse: Synapse) -> str:
-        """The buffer of a synapse's own weight."""
-        shape = (
-            ("row", *synapse.shape)
-            if synapse.connection.elementwise
-            else ("matrix", *synapse.shape)
-        )
-        return self.buffer(synapse.name, "weight", *shape)
-
-    def sent(self, synapse: Synapse) -> str:
-        """The buffer of what a synapse transmits: the source, or the end of its filter."""
-        if synapse.filter is None:
-            return self.variable(*synapse.source)
-        size = self.circuit.populations[synapse.source[0]].size
-        return self.buffer(f"{synapse.name}.p", "state", "unit", size)
-
-    def latch(self, population: str, name: str, phase: str) -> str:
-        """The buffer that holds `population.name@phase`."""
-        key = f"{population}.{name}@{phase}"
-        return self.buffer(key, "latch", "unit", self.circuit.populations[population].size)
-
-    def scalar(self, name: str, kind: str = "counter") -> str:
-        """A scalar buffer."""
-        return self.buffer(name, kind, "scalar")
-
-    def arrival(self, synapse: Synapse) -> str:
-        """The buffer of the current that a synapse makes."""
-        size = self.circuit.populations[synapse.target[0]].size
-        return self.buffer(current(synapse.name), "algebraic", "unit", size)
+            return self.declare(identity, "slow", "row", member.size)
+        kind = "state" if name in member.states else "algebraic"
+        return self.declare(identity, kind, "unit", member.size)
 
     def rate(self, population: str, name: str) -> str:
-        """The buffer of d(population.name)/dt."""
-        size = self.circuit.populations[population].size
-        return self.buffer(f"d({population}.{name})", "algebraic", "unit", size)
+        """The derivative d(population.name)/dt."""
+        return self._of_units(Quantity("rate", population, name), "algebraic")
 
-    def energy(self, name: str) -> str:
-        """The buffer of a named energy, one number per sample."""
-        return self.buffer(name, "algebraic", "sample")
+    def latch(self, population: str, name: str, phase: str) -> str:
+        """What holds `population.name@phase`."""
+        return self._of_units(named.latch(population, name, phase), "latch")
+
+    def noise(self, population: str, name: str, phase: str, number: int) -> str:
+        """The `xi` of a number in the equation of a state."""
+        return self._of_units(Quantity("noise", population, name, phase, number), "algebraic")
+
+    def _of_units(self, identity: Quantity, kind: str) -> str:
+        size = self.circuit.populations[identity.owner].size
+        return self.declare(identity, kind, "unit", size)
+
+    # --- synapses ------------------------------------------------------------------------------
+
+    def weight(self, synapse: Synapse) -> str:
+        """A synapse's own weight."""
+        kind = "row" if synapse.connection.elementwise else "matrix"
+        return self.declare(named.weight(synapse.name), "weight", kind, *synapse.shape)
+
+    def live_weight(self, synapse: Synapse) -> str:
+        """A weight that is computed."""
+        identity = named.live_weight(synapse.name)
+        return self.declare(identity, "algebraic", "matrix", *synapse.shape)
+
+    def sent(self, synapse: Synapse) -> str:
+        """What a synapse transmits: the source, or the end of its filter."""
+        if synapse.filter is None:
+            return self.variable(*synapse.source)
+        return self.filtered(synapse, "p")
+
+    def filtered(self, synapse: Synapse, state: str) -> str:
+        """A state of a synapse's filter, s or p."""
+        size = self.circuit.populations[synapse.source[0]].size
+        return self.declare(named.filtered(synapse.name, state), "state", "unit", size)
+
+    def sent_by_all(self, synapse: Synapse) -> str:
+        """What a synapse transmits, one number per sample also of a slow variable."""
+        size = self.circuit.populations[synapse.source[0]].size
+        return self.declare(Quantity("sent", synapse.name), "algebraic", "unit", size)
+
+    def arrival(self, synapse: Synapse) -> str:
+        """The current that a synapse makes."""
+        size = self.circuit.populations[synapse.target[0]].size
+        return self.declare(Quantity("current", synapse.name), "algebraic", "unit", size)
 
     def trace(self, synapse: Synapse, name: str) -> str:
-        """The buffer of a synaptic trace: of each sample, or their mean."""
+        """A synaptic trace: of each sample, or their mean."""
         if synapse.name in self.apart:
-            each = f"{synapse.name}.{name}{EACH}"
-            return self.buffer(each, "state", "unit", prod(synapse.shape))
+            identity = named.trace_of_each(synapse.name, name)
+            return self.declare(identity, "state", "unit", prod(synapse.shape))
         kind = "row" if synapse.connection.elementwise else "matrix"
-        return self.buffer(f"{synapse.name}.{name}", "trace", kind, *synapse.shape)
+        return self.declare(named.trace(synapse.name, name), "trace", kind, *synapse.shape)
+
+    def optimizer(self, synapse: Synapse, rule: str, state: str, *shape: str | int) -> str:
+        """A state of a synapse's optimizer."""
+        identity = named.optimizer_state(synapse.name, rule, state)
+        return self.declare(identity, "optimizer", *shape)
+
+    # --- what belongs to no unit ---------------------------------------------------------------
+
+    def energy(self, name: str) -> str:
+        """A named energy, one number per sample."""
+        return self.declare(Quantity("energy", name), "algebraic", "sample")
+
+    def stream(self, name: str) -> str:
+        """A stream; one of size 1 is a number per sample, the same for all units."""
+        size = self.circuit.streams[name]
+        shape = ("sample",) if size == 1 else ("unit", size)
+        return self.declare(Quantity("stream", name), "stream", *shape)
+
+    def parameter_buffer(self, name: str) -> str:
+        """A parameter: a scalar, or a row where it is a list."""
+        value = self.circuit.parameters[name].value
+        shape = ("row", len(value)) if isinstance(value, tuple) else ("scalar",)
+        return self.declare(named.parameter(name), "parameter", *shape)
+
+    def counter(self, name: str) -> str:
+        """A scalar that the host or a loop counts."""
+        return self.declare(named.counter(name), "counter", "scalar")
+
+    def draw(self, function: str, parameter: str, phase: str, number: int) -> str:
+        """A random number that a phase draws for a parameter."""
+        identity = Quantity("draw", parameter, function, phase, number)
+        return self.declare(identity, "scratch", "scalar")
+
+    # --- what is made of other buffers ---------------------------------------------------------
+
+    def beside(self, of: str, what: str, kind: str = "scratch", phase: str = "") -> str:
+        """An array beside another, of the same shape."""
+        one = self.buffers[of]
+        return self.declare(Beside(one.identity, what, phase), kind, *one.shape)
+
+    def made(self, what: str, of: str, *shape: str | int) -> str:
+        """The one value of a kind that is made of a buffer."""
+        return self.declare(Made(what, (self.buffers[of].identity,)), "scratch", *shape)
+
+    def passing(self, what: str, of: Synapse | str | None, *shape: str | int) -> str:
+        """A value that is written once, in passing, for a synapse or of a buffer."""
+        self.made_so_far += 1
+        owner: tuple[Identity, ...] = ()
+        if isinstance(of, Synapse):
+            owner = (named.weight(of.name),)
+        elif of is not None:
+            owner = (self.buffers[of].identity,)
+        return self.declare(Made(what, owner, self.made_so_far), "scratch", *shape)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...compartments.functions import over_units
+from ..buffer import Made, Quantity
 from ..circuit import Circuit, Population, Synapse
 from ..expressions.derivative import defined, expand_primes, simplify, summed
 from ..expressions.text import text
@@ -51,11 +52,6 @@ class View:
     phase: str = ""
 
 
-def stream_name(kind: str, place: str, number: int) -> str:
-    """The stream that a draw takes its numbers from: what, where, and which of its line."""
-    return f"{kind}({place})" + (f"#{number}" if number else "")
-
-
 class Emitter(Buffers):
     """Emits instructions that make buffers current, no sooner and no more often than needed."""
 
@@ -71,7 +67,7 @@ class Emitter(Buffers):
         self._calls: dict[Expr, set[str]] = {}  # a function value -> the buffers it makes
         self._reach: dict[str, frozenset[str]] = {}
         self._above: dict[str, set[str]] = {}  # a buffer -> those that depend on it
-        self._temporaries: dict[tuple[object, ...], str] = {}
+        self._temporaries: dict[tuple[object, ...], Made] = {}
         self._fixed: dict[str, tuple[Instruction, ...]] = {}
         self._open: list[str] = []
         self.makers: dict[str, Maker] = {}  # what others make: currents, live weights
@@ -80,13 +76,13 @@ class Emitter(Buffers):
         """A parameter as an operand: a number if structural, a scalar, or a row for a list."""
         entry = self.circuit.parameters[name]
         if isinstance(entry.value, tuple):
-            return Load(self.buffer(f"${name}", "parameter", "row", len(entry.value)), axis)
+            return Load(self.parameter_buffer(name), axis)
         if name in self.view.zeros:
             return Number(0.0)
         whole = float(entry.value).is_integer()  # a step size stays an operand: one code for all
         if entry.structural and whole and name not in self.circuit.set_names:
             return Number(float(entry.value))
-        return Load(self.scalar(f"${name}", "parameter"))
+        return Load(self.parameter_buffer(name))
 
     # --- expressions ---------------------------------------------------------------------------
 
@@ -114,7 +110,7 @@ class Emitter(Buffers):
             case Stream(name=name):
                 return Load(self.stream(name))
             case Counter(name=name):
-                return Load(self.scalar(f"#{name}"))
+                return Load(self.counter(name))
             case Rate(population=population, name=name):
                 return Load(self.rate(population, name))
             case Call(function="random_sign" | "uniform" | "normal") if synapse is None:
@@ -164,19 +160,25 @@ class Emitter(Buffers):
         return sizes.pop() if sizes else 1
 
     def temporary(
-        self, key: tuple[object, ...], label: str, kind: str, *shape: str | int
+        self, key: tuple[object, ...], what: str, of: tuple[str, ...], kind: str, *shape: str | int
     ) -> tuple[str, bool]:
         """A buffer that is made by one recipe wherever `key` stands; whether it is known."""
         known = key in self._temporaries
         if not known:
-            self._temporaries[key] = f"{label}#{len(self._temporaries)}"
-        return self.buffer(self._temporaries[key], kind, *shape), known
+            owners = tuple(self.buffers[name].identity for name in of)
+            self._temporaries[key] = Made(what, owners, len(self._temporaries), again=True)
+        return self.declare(self._temporaries[key], kind, *shape), known
 
     def computed(
-        self, label: str, key: object, size: int, recipe: Callable[[str], tuple[Instruction, ...]]
+        self,
+        what: str,
+        of: tuple[str, ...],
+        key: object,
+        size: int,
+        recipe: Callable[[str], tuple[Instruction, ...]],
     ) -> Expr:
-        """A number per unit with a recipe of its own, made once for each (label, key)."""
-        name, known = self.temporary((label, key), label, "algebraic", "unit", size)
+        """A number per unit with a recipe of its own, made once for each (what, of, key)."""
+        name, known = self.temporary((what, of, key), what, of, "algebraic", "unit", size)
         if not known:
             self._fixed[name] = recipe(name)
         return Load(name)
@@ -186,7 +188,7 @@ class Emitter(Buffers):
         kind, *size = self.buffers[name].shape
         if kind != "row":
             return name
-        shown = self.computed("shown", name, int(size[0]), lambda to: (Map(to, Load(name)),))
+        shown = self.computed("shown", (), name, int(size[0]), lambda to: (Map(to, Load(name)),))
         assert isinstance(shown, Load)
         return shown.buffer
 
@@ -197,7 +199,7 @@ class Emitter(Buffers):
                 f"`{op}({text(value)})` has no units to run over: its argument is one number"
             )
         size = self.units(value)
-        name, known = self.temporary((op, value), op, "algebraic", "sample")
+        name, known = self.temporary((op, value), op, (), "algebraic", "sample")
         if not known:
             self._fixed[name] = (Reduce(name, op, value, size),)
         return Load(name)
@@ -206,7 +208,8 @@ class Emitter(Buffers):
         value = self._inner(argument, synapse)
         largest = self._reduction("max", value)
         shifted = Call("exp", (Binary("-", value, largest),))
-        name, known = self.temporary(("exp", value), "exp", "algebraic", "unit", self.units(value))
+        size = self.units(value)
+        name, known = self.temporary(("exp", value), "exp", (), "algebraic", "unit", size)
         if not known:
             self._fixed[name] = (Map(name, shifted),)
         return Binary("/", Load(name), self._reduction("sum", Load(name)))
@@ -232,23 +235,27 @@ class Emitter(Buffers):
         buffer = self.buffers[name]
         if buffer.kind not in ("algebraic", "state"):
             return ()
-        if name in self.circuit.energies and buffer.shape == ("sample",):
-            return (Map(name, self.translate(self.circuit.energies[name])),)
-        if name.startswith("d(") and name.endswith(")") and buffer.kind == "algebraic":
-            population, variable = name[2:-1].rsplit(".", 1)
-            return (Map(name, self.derivative(population, variable)),)
         if name in self.makers:
             return self.makers[name]()
-        owner, _, variable = name.rpartition(".")
-        if owner in self.circuit.populations:
-            clamp = self.view.clamps.get((owner, variable))
-            size = self.circuit.populations[owner].size
-            if clamp is not None:
-                return (Map(name, self.fitted(self.translate(clamp), size)),)
-            for equation in self.circuit.populations[owner].equations:
-                if equation.variable == variable and equation.kind == "algebraic":
-                    return (Map(name, self.fitted(self.translate(equation.right), size)),)
+        match buffer.identity:
+            case Quantity(what="energy", owner=energy):
+                return (Map(name, self.translate(self.circuit.energies[energy])),)
+            case Quantity(what="rate", owner=population, part=variable):
+                return (Map(name, self.derivative(population, variable)),)
+            case Quantity(what="variable", owner=population, part=variable):
+                return self._variable(name, population, variable)
         return ()
+
+    def _variable(self, name: str, population: str, variable: str) -> tuple[Instruction, ...]:
+        """What makes a variable that is clamped, or algebraic."""
+        member = self.circuit.populations[population]
+        equations = [e for e in member.equations if e.variable == variable]
+        right = self.view.clamps.get((population, variable))
+        if right is None:
+            right = next((e.right for e in equations if e.kind == "algebraic"), None)
+        return (
+            () if right is None else (Map(name, self.fitted(self.translate(right), member.size)),)
+        )
 
     def derivative(self, population: str, variable: str) -> Expr:
         """E / tau of a state's equation, over buffers; 0 for a state that has none."""
@@ -270,17 +277,14 @@ class Emitter(Buffers):
         places = list(dict.fromkeys(n.span for n in walk(right) if isinstance(n, Noise)))
         if not places:
             return right
-        size = self.circuit.populations[population].size
-        for name in ("#slot", "#before", "#step"):
-            self.scalar(name)
-        step = Binary("+", Load("#before"), Load("#step"))
+        self.counter("slot")
+        step = Binary("+", Load(self.counter("before")), Load(self.counter("step")))
 
         def drawn(node: Expr) -> Expr | None:
             if not isinstance(node, Noise):
                 return None
-            place = f"{self.view.phase}.{population}.{variable}"
-            stream = stream_name("xi", place, places.index(node.span))
-            name = self.buffer(stream, "algebraic", "unit", size)
+            number = places.index(node.span)
+            name = self.noise(population, variable, self.view.phase, number)
             self._fixed[name] = (Draw(name, "normal", name, step),)
             return Binary("/", Load(name), Call("sqrt", (Counter("dt"),)))
 

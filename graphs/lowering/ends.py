@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...compartments.functions import over_units
+from ..buffer import live_weight
 from ..circuit import Synapse
 from ..expressions.derivative import expand_primes, simplify
 from ..expressions.tree import (
@@ -43,7 +44,7 @@ class Ends:
                 self._promise(synapse)
 
     def _promise(self, synapse: Synapse) -> None:
-        name = live_weight(synapse.name)
+        name = live_weight(synapse.name).name
         self.at.makers[name] = lambda: self._live(synapse, name)
 
     def spread(self, synapse: Synapse) -> tuple[tuple[Map, ...], str]:
@@ -51,8 +52,7 @@ class Ends:
         at, source = self.at, self.at.sent(synapse)
         if at.buffers[source].shape[0] == "unit":
             return (), source
-        size = at.population(synapse.source[0]).size
-        name = at.buffer(f"pre({synapse.name})", "algebraic", "unit", size)
+        name = at.sent_by_all(synapse)
         return (Map(name, Load(source)),), name
 
     # --- the two ends --------------------------------------------------------------------------
@@ -120,8 +120,7 @@ class Ends:
         found = self._plain(synapse.weight)
         if found is not None:
             return found
-        shape = ("matrix", *synapse.shape)
-        return self.at.buffer(live_weight(synapse.name), "algebraic", *shape), False, None
+        return self.at.live_weight(synapse), False, None
 
     def _plain(self, expr: Expr) -> Operand | None:
         match expr:
@@ -158,11 +157,6 @@ class Ends:
 def times_weight(factor: Expr, expr: Expr) -> Expr:
     """An expression in which the weight is a factor times what its array holds."""
     return transform(expr, lambda n: Binary("*", factor, n) if isinstance(n, Weight) else None)
-
-
-def live_weight(synapse: str) -> str:
-    """The name of the buffer of a live weight."""
-    return f"w({synapse})"
 
 
 def _side(expr: Expr) -> str | None:

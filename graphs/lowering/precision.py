@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from ..buffer import variable
 from ..circuit import Circuit, Equation, Synapse, Update
 from ..expressions.constants import NotConstantError, Value, evaluate
 from ..expressions.parser import parse_statement
@@ -129,8 +130,12 @@ def _largest(
 ) -> float | None:
     """A bound of what one update adds; None where nothing is added."""
     if name not in circuit.synapses:
-        population, _, variable = name.rpartition(".")
-        rules = [r for r in circuit.populations[population].rules if r.target == variable]
+        rules = [
+            rule
+            for population in circuit.populations.values()
+            for rule in population.rules
+            if variable(population.name, rule.target).name == name
+        ]
         return _added([r.right for r in rules if r.kind != ":="], Magnitude(None, values))
     synapse = circuit.synapses[name]
     size = Magnitude(synapse, values, weight)

@@ -143,11 +143,11 @@ class Reductions:
         post, pre = synapse.shape
         hollow = synapse.connection.off_diagonal
         if later is not None:
-            row = at.buffer(f"{op}({synapse.name})~{len(at.buffers)}", "scratch", "row", post)
+            row = at.passing(op, synapse, "row", post)
             later.append(RowReduce(row, op, value, (post, pre), hollow))
             return Load(row, "post")
         key = ("rows", op, value, synapse.name)
-        row, known = at.temporary(key, op, "algebraic", "row", post)
+        row, known = at.temporary(key, op, (), "algebraic", "row", post)
         if not known:
             at.fix(row, RowReduce(row, op, value, (post, pre), hollow))
         return Load(row, "post")
@@ -167,7 +167,7 @@ class Reductions:
         hollow = synapse.connection.off_diagonal
         size = at.population(synapse.target[0]).size
         pair = PairwiseSum("", weight, source, scaled(over), transposed, op, bias, hollow)
-        name, known = at.temporary(("pairs", pair), op, "algebraic", "unit", size)
+        name, known = at.temporary(("pairs", pair), op, (), "algebraic", "unit", size)
         if not known:
             at.fix(name, *spread, replace(pair, target=name))
         return Load(name, "post")
@@ -183,7 +183,7 @@ class Reductions:
 
         size = at.population(synapse.source[0]).size
         units = transform(over, flat)
-        name, known = at.temporary(("samples", op, units, size), op, "algebraic", "sample")
+        name, known = at.temporary(("samples", op, units, size), op, (), "algebraic", "sample")
         if not known:
             at.fix(name, Reduce(name, op, units, size))
         if not synapse.bias:
@@ -191,7 +191,7 @@ class Reductions:
         ended = at.translate(self.ends.at_bias(value, synapse), synapse)
         both = (Load(name), ended)
         total = Call("max", both) if op == "max" else Binary("+", *both)
-        full, known = at.temporary(("bias", op, total), op, "algebraic", "sample")
+        full, known = at.temporary(("bias", op, total), op, (), "algebraic", "sample")
         if not known:
             at.fix(full, Map(full, total))
         return Load(full)

@@ -8,8 +8,9 @@ from typing import NoReturn
 
 import numpy as np
 
+from ....graphs.buffer import CLOCK, TIME, Buffer, trace, variable
 from ....graphs.lower import lower
-from ....graphs.program import CLOCK, Buffer, Program
+from ....graphs.program import Program
 from ....graphs.wording import nearest
 from ....traces.checkpoint import FORMER, Checkpoint
 from ..core import Core
@@ -47,7 +48,7 @@ def check_arrays(file: Checkpoint, core: Core) -> None:
     programs = _programs(core)
     sometimes = _sometimes(programs, core.settings.dtype)
     if file.format == FORMER:
-        sometimes["#t"] = Wanted(FLOAT64, (1, 1))  # there also where nothing reads `t`
+        sometimes[TIME] = Wanted(FLOAT64, (1, 1))  # there also where nothing reads `t`
     for name in always:
         if name not in file.arrays:
             file.refuse(f"array {name!r}", f"missing; {core.settings.circuit.name} needs it")
@@ -73,10 +74,10 @@ def _always(core: Core) -> dict[str, Wanted]:
         wanted = Wanted(core.settings.dtype, axes)
         if synapse.weight is None:
             found[name] = wanted
-        found |= {f"{name}.{trace.variable}": wanted for trace in synapse.trace}
+        found |= {trace(name, one.variable).name: wanted for one in synapse.trace}
     for population in core.settings.circuit.populations.values():
         wanted = Wanted(core.settings.dtype, (1, population.size))
-        found |= {f"{population.name}.{variable}": wanted for variable in population.slow}
+        found |= {variable(population.name, name).name: wanted for name in population.slow}
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ....graphs.buffer import CLOCK, variable
 from ....graphs.circuit import Circuit
 from ....graphs.load import rebuild
 from ....graphs.lowering.precision import SmallSum
@@ -51,7 +52,7 @@ def checked_facts(file: Checkpoint) -> Mapping[str, Any]:
     with entry(file, "replicas"):
         replicas = whole("replicas", facts["replicas"], 1)
     for name, array in file.arrays.items():  # before anything is made for each replica
-        if not array.ndim or (len(array) != replicas and not (name[0] == "#" and len(array) == 1)):
+        if not array.ndim or (len(array) != replicas and not (name in CLOCK and len(array) == 1)):
             file.refuse(f"array {name!r}", f"expected {replicas} replicas, got {array.shape}")
     with entry(file, "seed"):
         seeds_of(facts["seed"], replicas)
@@ -136,7 +137,7 @@ def small_sum(file: Checkpoint, circuit: Circuit, given: Any) -> SmallSum:
         file.refuse("compensated", f"expected {', '.join(names)}, got {given!r:.60}")
     populations = circuit.populations.values()
     known = {n for n, s in circuit.synapses.items() if s.weight is None}
-    known |= {f"{p.name}.{v}" for p in populations for v in p.slow}
+    known |= {variable(p.name, v).name for p in populations for v in p.slow}
     if given["name"] not in known:
         file.refuse("compensated", f"no weight or slow variable {given['name']!r:.60}")
     if given["dtype"] not in DTYPES:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ....graphs.buffer import TIME, filtered, variable
 from ....graphs.circuit import Circuit
 from ....graphs.lowering.phases.timing import reads_time
 from ....traces.checkpoint import FORMER, Checkpoint, CheckpointError, read
@@ -68,9 +69,10 @@ def resume(path: Any, engine: str | None = None, device: str | None = None) -> C
 def _parameter_arrays(file: Checkpoint, settings: Settings, parameters: Parameters) -> Arrays:
     with entry(file, "given"):
         arrays = parameters.arrays(settings.dtype)
-    for name, array in arrays.items():
+    for held, name in parameters.names.items():
+        array = arrays[held]
         if not np.isfinite(array).all():
-            file.refuse("given", f"parameter {name[1:]!r} becomes {array[~np.isfinite(array)][0]}")
+            file.refuse("given", f"parameter {name!r} becomes {array[~np.isfinite(array)][0]}")
     return arrays
 
 
@@ -87,13 +89,13 @@ def _bring_up_to_date(file: Checkpoint, core: Core) -> None:
     """What the first checkpoints did not say: what draws count, and the clock."""
     at, circuit, replicas = core.standing, core.settings.circuit, core.settings.replicas
     at.counters = former_counters(file.arrays, _states(circuit), replicas)
-    now = at.arrays.pop("#t", None)
+    now = at.arrays.pop(TIME, None)
     if now is not None and reads_time(circuit):
-        at.arrays["#t"] = np.array(np.broadcast_to(now, (replicas, 1, 1)))
+        at.arrays[TIME] = np.array(np.broadcast_to(now, (replicas, 1, 1)))
 
 
 def _states(circuit: Circuit) -> list[str]:
     """The names of the states of populations and filters."""
-    names = [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.states]
-    filtered = [s.name for s in circuit.synapses.values() if s.filter is not None]
-    return names + [f"{name}.{v}" for name in filtered for v in ("s", "p")]
+    names = [variable(p.name, v).name for p in circuit.populations.values() for v in p.states]
+    with_filter = [s.name for s in circuit.synapses.values() if s.filter is not None]
+    return names + [filtered(name, v).name for name in with_filter for v in ("s", "p")]

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ...buffer import Buffer
 from ...expressions.tree import Expr, Load, transform
 from ...instructions import Branch, Instruction, Map, RankUpdate
-from ...program import Buffer, PhaseProgram
+from ...program import PhaseProgram
 
 
 def propagate_copies(

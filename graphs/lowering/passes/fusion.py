@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import replace
 
+from ...buffer import BEFORE, DT, Buffer
 from ...instructions import Block, Branch, Instruction, Map, Stop, Store, loads
-from ...program import Buffer, PhaseProgram
+from ...program import PhaseProgram
 
 TRANSIENT = ("algebraic", "scratch", "latch")
 REACH = 60
@@ -48,8 +49,7 @@ def _drop(
             if not made or isinstance(instruction, Branch):
                 return False
             return all(
-                (buffers[w].kind in TRANSIENT or w in ("#dt", "#before")) and w not in read
-                for w in made
+                (buffers[w].kind in TRANSIENT or w in (DT, BEFORE)) and w not in read for w in made
             )
 
         def keep(code: tuple[Instruction, ...]) -> tuple[Instruction, ...]:

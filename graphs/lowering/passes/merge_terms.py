@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ...buffer import Buffer, Made
 from ...expressions.derivative import simplify, summed
 from ...expressions.tree import Binary, Load, Number
 from ...instructions import Branch, Instruction, Map, RankUpdate, Term
-from ...program import Buffer, PhaseProgram
+from ...program import PhaseProgram
 
 
 def merge_terms(
@@ -60,7 +61,8 @@ class _Merging:
     def _sum(self, rank: RankUpdate, group: list[Term]) -> Map:
         """What stands at the postsynaptic end of terms with the same presynaptic one."""
         self.count += 1
-        name = f"joined({rank.target})~{self.count}"
-        self.buffers[name] = Buffer(name, "scratch", self.buffers[group[0].post].shape)
+        identity = Made("joined", (self.buffers[rank.target].identity,), self.count)
+        name, shape = identity.name, self.buffers[group[0].post].shape
+        self.buffers[name] = Buffer(identity, "scratch", shape)
         parts = (simplify(Binary("*", t.coefficient, Load(t.post))) for t in group)
         return Map(name, summed(parts))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...buffer import Buffer
 from ...expressions.tree import Expr, Load, Transmitted, Weight, walk
 from ...instructions import (
     BatchReduce,
@@ -27,7 +28,7 @@ from ...instructions import (
     Stop,
     Store,
 )
-from ...program import Buffer, PhaseProgram
+from ...program import PhaseProgram
 from ..refusal import LoweringError
 
 Shape = tuple[str | int, ...]

@@ -6,18 +6,19 @@ import collections
 from collections.abc import Callable
 from typing import NamedTuple
 
+from ...buffer import STEP, Beside
 from ...circuit import Phase, Record
 from ...expressions.derivative import simplify
 from ...expressions.tree import Call, Expr, Load, Noise, Number, transform, walk
 from ...instructions import Branch, Draw, Instruction, Map, Output, Stop
-from ...program import EACH, PhaseProgram, StepLoop
-from ..emitter import Emitter, View, stream_name
+from ...program import PhaseProgram, StepLoop
+from ..emitter import Emitter, View
 from ..refusal import LoweringError
 from ..rules.plasticity import RuleCompiler
 from .stepping import Stepping
 from .stopping import StopRule
 from .storing import Storing
-from .timing import STEP, PhaseClock, plus, reads_time
+from .timing import STEP_NOW, PhaseClock, plus, reads_time
 
 DRAWS = ("random_sign", "uniform", "normal")
 
@@ -93,7 +94,7 @@ class PhaseLowering:
         if steps:
             self.clock.enter()
             if self.noisy:
-                at.assign("#step", Number(0.0))  # for a derivative that `begin` or a record reads
+                at.assign(STEP, Number(0.0))  # for a derivative that `begin` or a record reads
         for population, variable in clamps:
             at.need(at.variable(population, variable))
         for variable, value in phase.begin:
@@ -107,10 +108,10 @@ class PhaseLowering:
             raise LoweringError(
                 f"`from: {earlier}`: that phase has not ended before {self.phase.name}"
             )
-        for state in self.at.buffers.copy().values():
-            saved = f"{state.name}@end {earlier}"
-            if saved in self.at.buffers:
-                self.at.assign(state.name, Load(saved))
+        for saved in list(self.at.buffers.values()):
+            match saved.identity:
+                case Beside(of=state, what="end", phase=phase) if phase == earlier:
+                    self.at.assign(state.name, Load(saved.name))
 
     def _set(self, name: str, value: Expr) -> None:
         places: list[object] = []
@@ -120,20 +121,19 @@ class PhaseLowering:
                 return None
             if node.span not in places:
                 places.append(node.span)
-            place = f"{self.phase.name}.{name}"
-            stream = stream_name(node.function, place, places.index(node.span))
-            if stream in drawn:
-                return Load(stream)
-            drawn.add(stream)
-            arguments = tuple(self.at.translate(transform(a, draw)) for a in node.arguments)
-            self.at.emit(Draw(stream, node.function, stream, Load("#turn"), arguments))
-            return Load(self.at.scalar(stream, "scratch"))
+            function, phase, number = node.function, self.phase.name, places.index(node.span)
+            target = self.at.draw(function, name, phase, number)
+            if target not in drawn:
+                drawn.add(target)
+                arguments = tuple(self.at.translate(transform(a, draw)) for a in node.arguments)
+                self.at.emit(Draw(target, function, target, Load(turn), arguments))
+            return Load(target)
 
         drawn: set[str] = set()
-        for counter in ("#slot", "#turn"):
-            self.at.scalar(counter)
-        slot = self.at.scalar(f"${name}", "parameter")
-        self.at.assign(slot, self.at.translate(transform(value, draw)))
+        self.at.counter("slot")
+        turn = self.at.counter("turn")
+        target = self.at.parameter_buffer(name)
+        self.at.assign(target, self.at.translate(transform(value, draw)))
 
     def _steps(self) -> int:
         phase = self.phase
@@ -159,7 +159,7 @@ class PhaseLowering:
         at, clock = self.at, self.clock
 
         def body() -> None:
-            at.write("#step")
+            at.write(STEP)
             clock.begin_step()
             self._step()
 
@@ -182,14 +182,14 @@ class PhaseLowering:
         """After the loop: the clock and the number of steps so far."""
         self.clock.leave()
         if self.noisy:
-            before = Load(self.at.scalar("#before"))  # what draws may be clamped until now
-            self.at.assign("#before", plus(before, plus(STEP, Number(1.0))))
+            before = self.at.counter("before")  # what draws may be clamped until now
+            self.at.assign(before, plus(Load(before), plus(STEP_NOW, Number(1.0))))
 
     def _written(self, body: Callable[[], None]) -> set[str]:
         """The sources that the loop writes."""
         code = self._dry(body, set()).code
         made = {w for i in code for w in i.writes}
-        return {w for w in made if not self.at.recipe(w)} | {"#step"}
+        return {w for w in made if not self.at.recipe(w)} | {STEP}
 
     def _invariants(self, body: Callable[[], None], moved: set[str]) -> list[str]:
         """What the loop reads that depends on nothing it writes: made once, before it."""
@@ -208,11 +208,11 @@ class PhaseLowering:
     ) -> _Dry:
         """What the body emits, asks for and leaves valid where `entry` is; nothing is kept."""
         at = self.at
-        emitted, valid, count = at.emitted, at.valid, self.rules.labelled
+        emitted, valid, count = at.emitted, at.valid, at.made_so_far
         at.emitted, at.asked, at.assumed, at.valid = [], [], assumed, set(entry)
         body()
         dry = _Dry(tuple(at.emitted), at.asked, at.valid)
-        at.emitted, at.valid, at.assumed, self.rules.labelled = emitted, valid, None, count
+        at.emitted, at.valid, at.assumed, at.made_so_far = emitted, valid, None, count
         return dry
 
     def _step(self) -> None:
@@ -226,7 +226,7 @@ class PhaseLowering:
         for apply in kept:
             apply()
         self.clock.end_step()
-        self.storing.store(phase, self.first_row, plus(STEP, Number(1.0)))
+        self.storing.store(phase, self.first_row, plus(STEP_NOW, Number(1.0)))
         if test is not None:
             at.emit(Stop(at.reading(test())))
 
@@ -262,8 +262,8 @@ class PhaseLowering:
                 at.emit(Map(at.latch(population, variable, phase), Load(source)))
         if keep_end:
             for buffer in list(at.buffers.values()):
-                if buffer.kind == "state" and not buffer.name.endswith(EACH):
-                    saved = at.buffer(f"{buffer.name}@end {name}", "latch", *buffer.shape)
+                if buffer.kind == "state" and not buffer.of_each_sample:
+                    saved = at.beside(buffer.name, "end", "latch", phase=name)
                     at.emit(Map(saved, Load(buffer.name)))
         at.ended.add(name)
         if output is not None:

@@ -85,8 +85,8 @@ class Slopes:
         total = self._total(recipe[0].value)
         if not any(isinstance(n, Load) for n in walk(total)) or isinstance(total, Load):
             return total
-        label = f"d({name})/d({self.own})"
-        return self.at.computed(label, total, self.size, lambda to: (Map(to, total),))
+        of = (name, self.own)
+        return self.at.computed("slope", of, total, self.size, lambda to: (Map(to, total),))
 
     def _current(self, name: str, synapse: Synapse) -> Expr:
         """That of a stated current, sum over pre of d(current)/d(post.y) dy/dx."""
@@ -103,9 +103,9 @@ class Slopes:
             return ZERO
         slope = transform(slope, held.get)
         changed = replace(synapse, current=slope)
-        label, key = f"d({name})/d({self.own})", (slope, self.at.view.zeros)
+        of, key = (name, self.own), (slope, self.at.view.zeros)
         return self.at.computed(
-            label, key, self.size, lambda to: self.transmission.current(changed, to)
+            "slope", of, key, self.size, lambda to: self.transmission.current(changed, to)
         )
 
 

@@ -11,7 +11,7 @@ from ..emitter import Emitter
 from ..refusal import LoweringError
 from ..rules.plasticity import RuleCompiler
 from .slopes import Slopes
-from .timing import DT, PhaseClock, plus, times
+from .timing import DT_NOW, PhaseClock, plus, times
 
 
 class Stepping:
@@ -76,7 +76,7 @@ class Stepping:
                 self._advance(target, None, times(gain, Load(rate)))
         elif single:
             for target, rate, _ in stages[0]:
-                self._advance(target, None, times(DT, Load(rate)))
+                self._advance(target, None, times(DT_NOW, Load(rate)))
         else:
             self._move(starts, stages, tableau.b, last=True)
         if tableau.c[-1] != tableau.c[0]:
@@ -89,15 +89,15 @@ class Stepping:
         """
         at = self.at
         if slope == Number(0.0):
-            return DT
-        relative = Call("exprel", (times(DT, slope),))
+            return DT_NOW
+        relative = Call("exprel", (times(DT_NOW, slope),))
         shapes = {at.buffers[n.buffer].shape[0] for n in walk(slope) if isinstance(n, Load)}
         if shapes <= {"scalar"}:
-            return times(DT, relative)
-        name = at.buffer(f"{target}~gain", "scratch", *at.buffers[target].shape)
+            return times(DT_NOW, relative)
+        name = at.beside(target, "gain")
         self._put(name, relative, masked=False)
         moving = plus(Load(name), Compare("==", Load(name), Number(0.0)))
-        self._put(name, times(DT, moving), masked=False)
+        self._put(name, times(DT_NOW, moving), masked=False)
         return Load(name)
 
     def _rates(
@@ -132,23 +132,21 @@ class Stepping:
         for synapse in at.circuit.synapses.values():
             if synapse.filter is None:
                 continue
-            size = at.population(synapse.source[0]).size
-            p = at.sent(synapse)
-            s = at.buffer(f"{synapse.name}.s", "state", "unit", size)
+            p, s = at.filtered(synapse, "p"), at.filtered(synapse, "s")
             for target, arrives, tau in (
                 (s, at.variable(*synapse.source), synapse.filter[0]),
                 (p, s, synapse.filter[1]),
             ):
                 slope = simplify(Binary("/", Number(-1.0), at.translate(tau)))
                 value = Binary("/", Binary("-", Load(arrives), Load(target)), at.translate(tau))
-                rate = at.buffer(f"d({target})", "scratch", "unit", size)
+                rate = at.made("d", target, *at.buffers[target].shape)
                 at.assign(rate, value)
                 found.append((target, rate, slope))
         return found
 
     def copy(self, source: str, label: str) -> Expr:
         """What a buffer holds now, in one of its own."""
-        name = self.at.buffer(f"{source}~{label}", "scratch", *self.at.buffers[source].shape)
+        name = self.at.beside(source, label)
         self._put(name, Load(source), masked=False)
         return Load(name)
 
@@ -176,9 +174,9 @@ class Stepping:
             for stage, weight in zip(stages, weights, strict=False):
                 total = plus(total, times(Number(weight), Load(stage[number][1])))
             if last:
-                self._advance(target, start, times(DT, total))
+                self._advance(target, start, times(DT_NOW, total))
             else:
-                self._put(target, plus(start, times(DT, total)))
+                self._put(target, plus(start, times(DT_NOW, total)))
 
     def _advance(self, target: str, start: Expr | None, change: Expr) -> None:
         """Target := start + change, or itself + change; compensated where that is asked for."""
@@ -217,6 +215,6 @@ class Stepping:
                 self._put(target, value)
 
     def _scratch_value(self, target: str, value: Expr) -> Expr:
-        name = self.at.buffer(f"{target}~new", "scratch", *self.at.buffers[target].shape)
+        name = self.at.beside(target, "new")
         self.at.emit(Map(name, value))
         return Load(name)

@@ -63,7 +63,7 @@ class StopRule:
             rate = self.at.reading(Load(self.at.rate(population, variable)))
             state = Load(self.at.variable(population, variable))
             scaled = Binary("/", Call("abs", (rate,)), plus(Number(1.0), Call("abs", (state,))))
-            name = self.at.buffer(f"residual({population}.{variable})", "scratch", "sample")
+            name = self.at.made("residual", state.buffer, "sample")
             self.at.emit(Reduce(name, "max", scaled, self.at.population(population).size))
             largest = Call("max", (largest, Load(name)))
         return largest

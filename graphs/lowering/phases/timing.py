@@ -15,14 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from ...buffer import CLOCK, COUNT, DT, ORIGIN, STEP, TIME
 from ...circuit import Circuit, Equation
 from ...expressions.derivative import simplify
 from ...expressions.tree import Binary, Call, Compare, Counter, Expr, Load, Number, walk
-from ...program import CLOCK
 from ..emitter import Emitter
 
-STEP, TIME, DT = Load("#step"), Load("#t"), Load("#dt")
-ORIGIN, COUNT, NEXT, SAME = Load("#origin"), Load("#n"), Load("#next"), Load("#same")
+STEP_NOW, TIME_NOW, DT_NOW = Load(STEP), Load(TIME), Load(DT)
+ORIGIN_NOW, COUNT_NOW = Load(ORIGIN), Load(COUNT)
 
 
 def plus(left: Expr, right: Expr) -> Expr:
@@ -63,8 +63,8 @@ def _expressions(circuit: Circuit) -> Iterator[Expr]:
 
 def declare(at: Emitter) -> None:
     """Declares what outlives a presentation."""
-    for name in CLOCK:
-        at.scalar(name)
+    for name in ("t", "origin", "n", "dt"):
+        at.counter(name)
 
 
 class PhaseClock:
@@ -79,7 +79,7 @@ class PhaseClock:
 
     def __init__(self, at: Emitter, dt: Expr, kept: bool, stops: bool):
         self.at, self.dt, self.kept, self.stops = at, dt, kept, stops
-        self.varying = any(n == STEP for n in walk(dt))
+        self.varying = any(n == STEP_NOW for n in walk(dt))
 
     @property
     def _again(self) -> bool:
@@ -88,13 +88,13 @@ class PhaseClock:
 
     def now(self, offset: float = 0.0) -> Expr:
         """The time in this step, at an offset in units of dt."""
-        count = COUNT if self.varying else plus(COUNT, STEP)
-        return Call("clock", (ORIGIN, plus(count, Number(offset)), DT))
+        count = COUNT_NOW if self.varying else plus(COUNT_NOW, STEP_NOW)
+        return Call("clock", (ORIGIN_NOW, plus(count, Number(offset)), DT_NOW))
 
     def enter(self) -> None:
         """On entering the phase, before `begin`."""
-        for name in ("#step", "#dt"):
-            self.at.scalar(name)
+        for name in ("step", "dt"):
+            self.at.counter(name)
         if self._again:
             for name in CLOCK:
                 self.at.assign(self._start(name), Load(name))
@@ -102,7 +102,7 @@ class PhaseClock:
             self._change()
 
     def _start(self, name: str) -> str:
-        return self.at.scalar(f"{name}~start")
+        return self.at.beside(name, "start", "counter")
 
     def begin_step(self) -> None:
         """At the start of a step."""
@@ -112,21 +112,21 @@ class PhaseClock:
     def move(self, offset: float) -> None:
         """To the time of a stage."""
         if self.kept:
-            self.at.assign("#t", self.now(offset))
+            self.at.assign(TIME, self.now(offset))
 
     def end_step(self) -> None:
         """At the end of a step, before what is recorded."""
         if not self.kept:
             return
         if self.varying:
-            self.at.assign("#n", plus(COUNT, Number(1.0)))
-        self.at.assign("#t", self.now(0.0 if self.varying else 1.0))
+            self.at.assign(COUNT, plus(COUNT_NOW, Number(1.0)))
+        self.at.assign(TIME, self.now(0.0 if self.varying else 1.0))
 
     def again(self) -> None:
         """One step of the clock alone, from the start of the phase where the step is the first."""
         if not self._again:
             return
-        first = Compare("==", STEP, Number(0.0))
+        first = Compare("==", STEP_NOW, Number(0.0))
         for name in CLOCK:
             start = Load(self._start(name))
             self.at.assign(name, _either(first, start, Load(name)))
@@ -136,30 +136,29 @@ class PhaseClock:
     def leave(self) -> None:
         """After all steps; `#step` is the last one's, also where samples stopped before."""
         if self.stops:
-            self.at.write("#step")
+            self.at.write(STEP)
         if self.varying:
             if self.stops:
-                self.at.assign("#dt", self.dt)  # `again` left it so, where `t` is kept
+                self.at.assign(DT, self.dt)  # `again` left it so, where `t` is kept
             return
         if not self.kept:
             return
-        self.at.assign("#n", plus(COUNT, plus(STEP, Number(1.0))))
+        self.at.assign(COUNT, plus(COUNT_NOW, plus(STEP_NOW, Number(1.0))))
         if self.stops:
-            self.at.assign("#t", Call("clock", (ORIGIN, COUNT, DT)))
+            self.at.assign(TIME, Call("clock", (ORIGIN_NOW, COUNT_NOW, DT_NOW)))
 
     def _change(self) -> None:
         """The dt that holds from now on; another one than before starts a new count."""
         at = self.at
         if not self.kept:
-            at.assign("#dt", self.dt)
+            at.assign(DT, self.dt)
             return
-        for name in ("#next", "#same"):
-            at.scalar(name)
-        at.assign("#next", self.dt)
-        at.assign("#same", Compare("==", NEXT, DT))
-        at.assign("#origin", _either(SAME, ORIGIN, TIME))
-        at.assign("#n", Binary("*", SAME, COUNT))
-        at.assign("#dt", NEXT)
+        next_dt, same = at.counter("next"), at.counter("same")
+        at.assign(next_dt, self.dt)
+        at.assign(same, Compare("==", Load(next_dt), DT_NOW))
+        at.assign(ORIGIN, _either(Load(same), ORIGIN_NOW, TIME_NOW))
+        at.assign(COUNT, Binary("*", Load(same), COUNT_NOW))
+        at.assign(DT, Load(next_dt))
 
 
 def _either(holds: Expr, yes: Expr, no: Expr) -> Expr:

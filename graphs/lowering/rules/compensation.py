@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...expressions.tree import Binary, Call, Expr, Load, Number
-from ...program import LOST
 from ..emitter import Emitter
 
 
@@ -23,7 +22,7 @@ class Compensation:
 
     def lost(self, target: str) -> Expr:
         """What rounding has taken from a buffer so far."""
-        name = self.at.buffer(f"{target}{LOST}", "optimizer", *self.at.buffers[target].shape)
+        name = self.at.beside(target, "lost", "optimizer")
         self.starts[name] = Number(0.0)
         return Load(name)
 
@@ -34,12 +33,12 @@ class Compensation:
 
         change: Emits `name := update - lost`, given name and lost. old: target itself by default.
         """
-        at, shape = self.at, self.at.buffers[target].shape
+        at = self.at
         lost = self.lost(target)
-        step = at.buffer(f"{target}~change", "scratch", *shape)
+        step = at.beside(target, "change")
         change(step, lost)
         if old is None:
-            old = Load(at.buffer(f"{target}~old", "scratch", *shape))
+            old = Load(at.beside(target, "old"))
             at.put(old.buffer, Load(target))
         at.put(target, Binary("+", old, Load(step)))
         assert isinstance(lost, Load)

@@ -6,8 +6,6 @@ that the rules ask for, and states of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from ...circuit import Synapse
 from ...expressions.parser import parse_expression, parse_statement
 from ...expressions.tree import Call, Expr, Load, named, transform
@@ -16,10 +14,10 @@ from ..emitter import Emitter
 
 
 class Optimizing:
-    """Emits optimizers; `starts` learns where their states start, `scratch` makes a buffer."""
+    """Emits optimizers; `starts` learns where their states start."""
 
-    def __init__(self, at: Emitter, starts: dict[str, Expr], scratch: Callable[..., str]):
-        self.at, self.starts, self.scratch = at, starts, scratch
+    def __init__(self, at: Emitter, starts: dict[str, Expr]):
+        self.at, self.starts = at, starts
 
     def apply(self, synapse: Synapse, change: str) -> None:
         """Emits the update of a weight by its optimizer; the buffer `change` is what rules add."""
@@ -31,12 +29,12 @@ class Optimizing:
         for name, argument in synapse.optimizer.parameters.items():
             names[name] = self.at.translate(argument)
         for name, start in rule.states.items():
-            buffer = self.at.buffer(f"{synapse.name}.{rule.name}.{name}", "optimizer", *shape)
+            buffer = self.at.optimizer(synapse, rule.name, name, *shape)
             self.starts[buffer] = named(parse_expression(start), names)
             names[name] = Load(buffer)
         scalars: dict[str, str] = {}
         for name, start in rule.scalars.items():
-            buffer = self.at.buffer(f"{synapse.name}.{rule.name}.{name}", "optimizer", "scalar")
+            buffer = self.at.optimizer(synapse, rule.name, name, "scalar")
             self.starts[buffer] = named(parse_expression(start), names)
             scalars[name] = buffer
         names |= {name: Load(buffer) for name, buffer in scalars.items()}
@@ -55,7 +53,7 @@ class Optimizing:
 
         def leaf(node: Expr) -> Expr | None:
             if isinstance(node, Call) and node.function == "mean":
-                name = self.scratch("mean", "scalar")
+                name = self.at.passing("mean", None, "scalar")
                 self.at.emit(MatrixReduce(name, node.arguments[0]))
                 return Load(name)
             return None

@@ -50,16 +50,15 @@ class Pairs:
         """The weight of each pair, the same for all samples."""
         return self._spread(synapse, self.at.weight(synapse), "both")
 
-    def mean(self, synapse: Synapse, value: Expr, label: str) -> Expr:
+    def mean(self, synapse: Synapse, value: Expr, name: str) -> Expr:
         """The mean or sum of a value over the samples, one number for each connection."""
-        name = self.at.buffer(label, "scratch", *self.at.buffers[self.at.weight(synapse)].shape)
         self.at.emit(BatchReduce(name, value, synapse.batch == "mean"))
         return Load(name)
 
-    def slope(self, synapse: Synapse, value: Expr, label: str) -> Expr:
+    def slope(self, synapse: Synapse, value: Expr, name: str) -> Expr:
         """The mean over the samples of how a value depends on the weight."""
         slope = simplify(differentiate(value, self.weight(synapse)))
-        return slope if slope == Number(0.0) else self.mean(synapse, slope, label)
+        return slope if slope == Number(0.0) else self.mean(synapse, slope, name)
 
     def _spread(self, synapse: Synapse, source: str, axis: str) -> Expr:
         """What one end, or the array of weights, has for each pair."""
@@ -69,7 +68,7 @@ class Pairs:
         posts, pres = synapse.shape
         bias = synapse.bias and axis == "pre"
         key = ("spread", source, axis, posts, pres, bias)
-        name, known = at.temporary(key, f"{axis}({source})", "scratch", "unit", prod(synapse.shape))
+        name, known = at.temporary(key, axis, (source,), "scratch", "unit", prod(synapse.shape))
         if not known:
             at.fix(name, Spread(name, source, axis, (posts, pres), bias))
         return Load(name)

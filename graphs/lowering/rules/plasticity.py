@@ -53,9 +53,8 @@ class RuleCompiler:
         self.starts: dict[str, Expr] = {}
         self.pairs = Pairs(evaluator, transmission)
         self.sums = Compensation(evaluator, compensate, self.starts)
-        self.optimizing = Optimizing(evaluator, self.starts, self._scratch)
-        self.terms = Terms(evaluator, self._scratch)
-        self.labelled = 0
+        self.optimizing = Optimizing(evaluator, self.starts)
+        self.terms = Terms(evaluator)
 
     def read(self, item: LearnItem, keep: bool = False) -> Apply:
         """Emits what a rule reads; the returned function emits its application.
@@ -80,10 +79,6 @@ class RuleCompiler:
         for name in written:
             self.at.write(name)
 
-    def _scratch(self, label: str, *shape: str | int) -> str:
-        self.labelled += 1
-        return self.at.buffer(f"{label}~{self.labelled}", "scratch", *shape)
-
     # --- slow variables ------------------------------------------------------------------------
 
     def _read_slow(self, population: str, variable: str) -> Apply:
@@ -97,7 +92,7 @@ class RuleCompiler:
 
     def _read_row(self, target: str, rule: Update, right: Expr, size: int, average: bool) -> Apply:
         """A rule of one number per unit: averaged over the samples, then added or put in place."""
-        mean = self._scratch(f"mean({target})", "row", size)
+        mean = self.at.passing("mean", target, "row", size)
         self.at.emit(BatchReduce(mean, self.at.reading(right), average))
         if rule.kind != ":=" and target in self.sums.names:
             signed = Load(mean) if rule.kind == "+=" else Unary("-", Load(mean))
@@ -146,7 +141,7 @@ class RuleCompiler:
                 return None
             if node not in copies:
                 shape = self.at.buffers[node.buffer].shape
-                name = self._scratch(f"held({node.buffer})", *shape)
+                name = self.at.passing("held", node.buffer, *shape)
                 self.at.put(name, Load(node.buffer))
                 copies[node] = replace(node, buffer=name)
             return copies[node]
@@ -185,9 +180,9 @@ class RuleCompiler:
         """The part in w alone (None if there is none), the terms, and what the bias column adds."""
         synapse, weight = line.synapse, line.weight
         if synapse.name in self.at.apart and any(isinstance(n, Trace) for n in walk(right)):
-            self.labelled += 1
-            label = f"mean({synapse.name})~{self.labelled}"
-            return self.pairs.mean(synapse, self.pairs.value(synapse, right), label), [], None
+            shape = self.at.buffers[weight].shape
+            mean = self.at.passing("mean", synapse, *shape)
+            return self.pairs.mean(synapse, self.pairs.value(synapse, right), mean), [], None
         base: list[Expr] = []
         terms: list[Term] = []
         biases: list[Expr] = []
@@ -216,7 +211,7 @@ class RuleCompiler:
                     terms.append(term)
                     biases += [] if bias is None else [bias]
                 else:
-                    product = self._scratch(f"product({synapse.name})", "matrix", *synapse.shape)
+                    product = self.at.passing("product", synapse, "matrix", *synapse.shape)
                     average = synapse.batch == "mean"
                     row = self._bias_row(synapse, bias)
                     self.at.emit(RankUpdate(product, Number(0.0), (term,), average, row))
@@ -264,7 +259,7 @@ class RuleCompiler:
         """The row that holds what the bias column adds, averaged over the samples."""
         if bias is None or bias == Number(0.0):
             return None
-        name = self._scratch(f"bias({synapse.name})", "row", synapse.shape[0])
+        name = self.at.passing("bias", synapse, "row", synapse.shape[0])
         self.at.emit(BatchReduce(name, bias, synapse.batch == "mean"))
         return name
 
@@ -273,7 +268,7 @@ class RuleCompiler:
     def _read_optimized(self, synapse: Synapse, updates: list[Update], keep: bool) -> Apply:
         weight = self.at.weight(synapse)
         shape = self.at.buffers[weight].shape
-        changed = self._scratch(f"new({synapse.name})", *shape)
+        changed = self.at.passing("new", synapse, *shape)
         steps = self._read_updates(synapse, updates, changed, keep)
         put = self.at.put
 
@@ -323,12 +318,12 @@ class RuleCompiler:
         """The rate of a trace of each sample, or of the weight, of which it is the mean."""
         value = self.pairs.value(synapse, right)
         shape = self.at.buffers[target].shape
-        rate = self.at.buffer(f"d({target})", "scratch", *shape)
+        rate = self.at.made("d", target, *shape)
         if shape[0] == "unit":
             self.at.assign(rate, value)
             return rate, _slope(value, Load(target))
-        mean = self.pairs.mean(synapse, value, f"mean d({target})")
-        slope = self.pairs.slope(synapse, value, f"slope({target})")
+        mean = self.pairs.mean(synapse, value, self.at.made("mean", rate, *shape))
+        slope = self.pairs.slope(synapse, value, self.at.made("slope", target, *shape))
         if synapse.connection.elementwise:
             self.at.put(rate, mean)
         else:
@@ -339,7 +334,7 @@ class RuleCompiler:
     def _rate(self, synapse: Synapse, target: str, right: Expr) -> tuple[str, Expr]:
         weight = self.at.weight(synapse)
         shape = self.at.buffers[target].shape
-        rate = self.at.buffer(f"d({target})", "scratch", *shape)
+        rate = self.at.made("d", target, *shape)
         own = Load(target)
         if synapse.connection.elementwise:
             right = self.transmission.reductions.of(right, synapse)
@@ -349,7 +344,7 @@ class RuleCompiler:
             slope = _slope(value, own)
             if slope == Number(0.0):
                 return rate, slope
-            name = self.at.buffer(f"slope({target})", "scratch", *shape)
+            name = self.at.made("slope", target, *shape)
             self.at.emit(BatchReduce(name, slope, synapse.batch == "mean"))
             return rate, Load(name)
         line = _Line(synapse, Update("w", "+=", right), weight, False, None)

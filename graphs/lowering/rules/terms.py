@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from ...circuit import Synapse
@@ -13,16 +12,16 @@ from .factors import ONE, times
 
 
 class Terms:
-    """Puts factors of one end into buffers; `scratch` makes one."""
+    """Puts factors of one end into buffers."""
 
-    def __init__(self, at: Emitter, scratch: Callable[..., str]):
-        self.at, self.scratch = at, scratch
+    def __init__(self, at: Emitter):
+        self.at = at
 
     def of(self, synapse: Synapse, scalar: Expr, post: Expr, pre: Expr, keep: bool) -> Term:
         """One product; where both ends are the same but for a number per sample, it is apart."""
         scale, rest = self._apart(post)
         if scale is not None and rest == pre:
-            name = self.scratch(f"scale({synapse.name})", "sample")
+            name = self.at.passing("scale", synapse, "sample")
             self.at.assign(name, scale)
             held = self._held(pre, "pre", synapse, keep)
             return Term(scalar, held, held, name)
@@ -83,12 +82,12 @@ class Terms:
             and self.at.buffers[factor.buffer].shape[0] == "unit"
         ):
             return factor.buffer
-        name = self.scratch(f"{side}({synapse.name})", "unit", self._size(synapse, side))
+        name = self.at.passing(side, synapse, "unit", self._size(synapse, side))
         self.at.assign(name, factor)
         return name
 
     def row(self, factor: Expr, side: str, synapse: Synapse) -> Expr:
         """A factor of one end without a partner, averaged over the samples, along the matrix."""
-        name = self.scratch(f"{side}({synapse.name})", "row", self._size(synapse, side))
+        name = self.at.passing(side, synapse, "row", self._size(synapse, side))
         self.at.emit(BatchReduce(name, factor, synapse.batch == "mean"))
         return Load(name, side)
