@@ -41,7 +41,8 @@ class Layout:
 class Initialiser:
     """One initialiser: `arguments` are names, all required; `random` says whether it draws.
 
-    `ranges` maps expressions over the arguments to what their values may be.
+    `ranges` maps expressions over the arguments to what their values may be. `square`: only for a
+    square weight array without a bias.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Initialiser:
     draw: Callable[[Sequence[float], Layout, RandomStream], np.ndarray]
     text: str
     ranges: Mapping[str, Range] = field(default_factory=dict)
+    square: bool = False
 
 
 def _uniform(a: float, b: float, shape: tuple[int, ...], stream: RandomStream) -> np.ndarray:
@@ -107,7 +109,9 @@ _TABLE = (
         "xavier_normal", (), True, _draw_xavier_normal,
         "normal, mean 0, variance 2/(n_pre + n_post); Glorot & Bengio 2010, eq. 12",
     ),
-    Initialiser("wishart", (), True, _draw_wishart, "Q Q^T with Q (n, n) xavier_uniform"),
+    Initialiser(
+        "wishart", (), True, _draw_wishart, "Q Q^T with Q (n, n) xavier_uniform", square=True,
+    ),
     Initialiser("eye", (), False, _draw_eye, "1 on the main diagonal, else 0"),
 )  # fmt: skip
 

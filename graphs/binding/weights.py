@@ -61,15 +61,17 @@ def check_stated(entry: MappingNode, connect: str, key: ScalarNode, names: Names
 def check_square(
     expr: Expr, shape: tuple[int, ...], bias: bool, connect: str, scope: Scope
 ) -> None:
-    """`wishart` makes a square array; written down where the weights are none."""
+    """Some initialisers make a square array; written down where the weights are none."""
     if not bias and len(shape) == 2 and shape[0] == shape[1]:
         return
-    for node in walk(expr):
-        if isinstance(node, Call) and node.function == "wishart":
+    for node in (n for n in walk(expr) if isinstance(n, Call)):
+        initialiser = INITIALISERS.get(node.function)
+        if initialiser is not None and initialiser.square:
+            made = initialiser.text.partition(" with ")[0]
             what = f"{shape[0]} x {shape[1]}" if len(shape) == 2 else f"connected {connect}"
             scope.fail(
                 node,
-                "`wishart` is Q Q^T, a square array without a bias; the weights here are "
+                f"`{node.function}` is {made}, a square array without a bias; the weights here are "
                 + (f"{what}, with a bias" if bias else what),
                 expected="xavier_normal, xavier_uniform or normal(m, s)",
             )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from apical.compartments.tableaux import DEFAULT_METHOD, TABLEAUX
+
 from .draft import Draft, statements
 from .expressions import expression
 
@@ -116,9 +118,9 @@ def _steps(draft: Draft, moving) -> list[str]:
         lines = ["  for: 1.1", f"  dt: {dt}"]
     else:
         lines = [f"  steps: {rng.choice(['1', '2', '3', '5', 'T'])}", f"  dt: {dt}"]
-    method = rng.choice(["euler", "euler", "heun", "rk4", "exponential_euler"])
+    method = rng.choice([DEFAULT_METHOD, *TABLEAUX])
     draft.note(method)
-    if method != "euler" or draft.chance(0.2):
+    if method != DEFAULT_METHOD or draft.chance(0.2):
         lines.append(f"  method: {method}")
     if draft.chance(0.25, "order"):
         found = [p.name for p in moving]

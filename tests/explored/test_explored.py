@@ -13,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from apical.compartments.connectivity import CONNECTIVITY
+from apical.compartments.optimizers import OPTIMIZERS
+from apical.compartments.tableaux import TABLEAUX
+
 from .circuits import drawn
 from .comparison import compared, loaded
 from .minimiser import minimised
@@ -20,15 +24,15 @@ from .minimiser import minimised
 SEEDS = range(120)
 ON_NUMBA = (3, 9, 27)
 CONSTRUCTS = {
-    "dense", "one_to_one", "all_but_self", "all_to_one", "one_to_all", "bias", "bias with current",
+    *CONNECTIVITY, *OPTIMIZERS, *TABLEAUX, "bias", "bias with current",
     "current", "another variable of pre in current", "reduction in a current", "filter", "trace",
     "trace for one sample at a time", "dw/dt", "list of rules", "reduction in a rule",
-    "x@p in a rule", "x@p in begin", "batch: sum", "sgd", "momentum", "nesterov", "adam", "mq",
+    "x@p in a rule", "x@p in begin", "batch: sum",
     "live weight", "init from another synapse", "wishart", "port", "slow variable", "noise",
     "rule of a slow variable", "after_step", "domain", "heir", "family", "reduction",
     "du/dt on a right side", "list parameter", "parameter of a population", "reads t",
     "stream of size 1 read by n units", "population of size 1", "a parameter called like a word",
-    "euler", "heun", "rk4", "exponential_euler", "order", "until", "residual", "from", "release",
+    "order", "until", "residual", "from", "release",
     "clamp", "set", "draw in set", "begin", "moment", "for", "dt: h(step)", "plasticity: off",
     "learn", "learn_each_step", "when", "predict", "energy", "energy over members", "initial",
     "record every, in, mean or norm", "carry", "several presentations in a call", "fit",

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
+from apical.compartments.tableaux import TABLEAUX
+
 FUNCTIONS = ("tanh", "logistic", "relu", "softplus", "identity", "sin")
+METHODS = [name for name, tableau in TABLEAUX.items() if not tableau.exponential]
 NUMBERS = st.sampled_from(["0.5", "1", "2", "0.25", "1e-1", "3.5"])
 
 
@@ -96,7 +99,7 @@ def drafts(draw) -> Draft:
             _synapse(f"W{number}", source, target, sizes, draft.learns)
         )
     phase = ["", "run:", "  steps: T", "  dt: h"]
-    phase.append(f"  method: {draw(st.sampled_from(['euler', 'heun', 'rk4']))}")
+    phase.append(f"  method: {draw(st.sampled_from(METHODS))}")
     if begins:
         phase += ["  begin:", *(f"    - {line}" for line in begins)]
     if draft.learns:
