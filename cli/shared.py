@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
@@ -48,11 +49,13 @@ class Usage(Exception):
 
 @contextmanager
 def refusals(as_json: bool) -> Iterator[None]:
-    """Turns what can go wrong into a message and an exit code."""
+    """Turns what can go wrong into a message and an exit code, and warnings into lines."""
     from ..graphs.diagnostics import CircuitError
 
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.showwarning = _say_warning
+            yield
     except CircuitError as error:
         _refuse(str(error), CIRCUIT_WRONG, as_json, [asdict(d) for d in error.diagnostics])
     except Exception as error:
@@ -64,6 +67,10 @@ def refusals(as_json: bool) -> Iterator[None]:
         if not isinstance(error, (Usage, OSError, ImportError, ValueError)):
             raise
         _refuse(f"apical: {error}", USAGE, as_json)
+
+
+def _say_warning(message: Warning | str, *_: Any) -> None:
+    typer.echo(f"warning: {message}", err=True)
 
 
 def _is_divergence(error: ArithmeticError) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from ...graphs.lowering.precision import SmallSum
 from ...graphs.program import Program
 from ..presentation import Arrays, Presentations
+from ..stability import InferenceWatch
 from .parameters import Parameters
 from .programs import Programs
 from .properties import WeightWatch
@@ -24,7 +25,7 @@ class Core:
 
     settings: what was asked for. parameters: the values of each replica. standing: arrays and
     counters. compensated: sums that keep what rounding takes. programs: what its engine has made
-    ready. watch: which weights are checked.
+    ready. watch: which weights are checked. inference: which phases are unstable.
     """
 
     def __init__(
@@ -38,6 +39,7 @@ class Core:
         self.compensated = compensated
         self.programs = Programs(settings, parameters, standing, compensated)
         self.watch = WeightWatch(settings.circuit)
+        self.inference = InferenceWatch()
 
     def __getstate__(self) -> tuple[Any, ...]:
         """All but what was compiled."""

@@ -7,6 +7,7 @@ from typing import Any
 from ...graphs.circuit import Record
 from ...graphs.lower import lower
 from ...graphs.lowering.precision import SmallSum
+from ...graphs.program import Program
 from ..executable import Executable
 from .demands import Demands
 from .parameters import Parameters
@@ -31,6 +32,7 @@ class Programs:
         self.compensated = frozenset(one.name for one in compensated)
         self.demands = Demands(settings.circuit)
         self.made: dict[Key, Executable] = {}
+        self.walked: dict[tuple[str, tuple[Record, ...]], Program] = {}
 
     def executable(
         self,
@@ -64,6 +66,13 @@ class Programs:
             arrays |= optimizer_states(program, arrays, replicas, dtype)
             self.made[key] = made  # last, so that Ctrl-C leaves all of it or nothing
         return self.made[key]
+
+    def plain(self, protocol: str, record: tuple[Record, ...]) -> Program:
+        """A protocol without learning, for who walks it by himself."""
+        key = (protocol, record)
+        if key not in self.walked:
+            self.walked[key] = lower(self.settings.circuit, protocol, learn=False, record=record)
+        return self.walked[key]
 
     def check_numbers(self, protocol: str, presentations: int = 1) -> None:
         """Whether parameters make every number what it can be, until so many presentations later.

@@ -53,6 +53,7 @@ DOORS = {
     ("traces/traces.py", "traces/table.py"),  # to_csv
     ("traces/traces.py", "traces/plot.py"),  # plot
     ("engines/divergence.py", "engines/numpy/engine.py"),  # the referee finds the step
+    ("engines/stability.py", "engines/numpy/probe.py"),  # and the eigenvalue of a step
 }
 MOST_MODULES, MOST_LINES = 24, 470
 FILES = sorted(p for room in MAY_IMPORT for p in (ROOT / room).rglob("*.py"))

@@ -11,8 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ....graphs.circuit import Record
 from ...divergence import Divergence
 from ...executable import Executable
+from ...stability import instabilities
 from ..core import Core
 from ..given import file_place, whole
 from ..prediction import check_validation
@@ -22,6 +24,8 @@ from ..streams import Streams, check_batch, in_batches
 from .history import History
 from .position import Position, digest_of
 from .saving import Saving
+
+LOOKED_AT = 20  # samples whose inference is looked at after an epoch
 
 
 @dataclass
@@ -79,6 +83,8 @@ class Training:
         if self.saving is not None:
             self.saving.write()
         core.watch.look(core.weights(), f"after epoch {at.epoch}")
+        if not place.carry:
+            self._look_at_inference(order[:, :LOOKED_AT])
         entry = {"epoch": at.epoch, "seconds": time.perf_counter() - began}
         history.epochs.append(entry)
         if self.validate is not None:
@@ -88,6 +94,17 @@ class Training:
             entry |= scores
         if self.on_epoch is not None:
             self.on_epoch(entry)
+
+    def _look_at_inference(self, order: np.ndarray) -> None:
+        """Warns where the inference of a circuit that declares an energy is unstable."""
+        core, protocol = self.core, self.asked.protocol
+        energies = core.settings.circuit.energies
+        if not energies:
+            return
+        program = core.programs.plain(protocol, tuple(Record(name) for name in energies))
+        few = order[:, None, :1] if program.single_sample else order[:, None]
+        found = instabilities(program, core.standing.arrays, core.work(few, self.streams))
+        core.inference.look(found, protocol, core.standing.epoch)
 
     # --- an epoch that is left in the middle ---------------------------------------------------
 
