@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
-from .binding.declared import Link
 from .binding.names import Names
 from .circuit import Circuit
 from .diagnostics import Place
 from .lower import lower, probe
-from .lowering.refusal import LoweringError
+from .lowering.refusal import LoweringError, Subject
 from .reading.budget import LOWERED
 from .reading.nodes import MappingNode
 
@@ -20,7 +16,7 @@ def check_lowering(circuit: Circuit, protocols: MappingNode, names: Names) -> No
     try:
         probe(circuit)
     except LoweringError as error:
-        names.problems.add(_place(str(error), "train", None, protocols, names), str(error))
+        names.problems.add(_place(error, "train", protocols, names), str(error))
         return
     parts = sum(len(p.equations) + len(p.after_step) + 1 for p in circuit.populations.values())
     parts += len(circuit.synapses)
@@ -31,10 +27,10 @@ def check_lowering(circuit: Circuit, protocols: MappingNode, names: Names) -> No
         try:
             lower(circuit, protocol)
         except LoweringError as error:
-            place = _place(str(error), protocol, error.phase, protocols, names)
+            place = _place(error, protocol, protocols, names)
             names.problems.add(place, _said(error, protocol))
         except ArithmeticError as error:
-            place = _place("", protocol, None, protocols, names)
+            place = _place(None, protocol, protocols, names)
             names.problems.add(place, f"the protocol '{protocol}' cannot be run: {error}")
 
 
@@ -44,34 +40,28 @@ def _said(error: LoweringError, protocol: str) -> str:
 
 
 def _place(
-    message: str, protocol: str, phase: str | None, protocols: MappingNode, names: Names
+    error: LoweringError | None, protocol: str, protocols: MappingNode, names: Names
 ) -> Place:
-    """The synapse, variable or population that the message names first, else the phase."""
-    first = min(_named(message, names), key=lambda found: found[0], default=None)
-    if first is not None:
-        return first[1]
+    """Where the thing stands that an error is about, else the phase, else the protocol."""
+    found = error and error.about and _subject(error.about, names)
+    if found is not None:
+        return found
     entries = protocols.get(protocol)
     if not isinstance(entries, MappingNode):
         entries = protocols.get("train")  # a list of phases of `train`
+    phase = error and error.phase
     key = entries.key(phase) if isinstance(entries, MappingNode) and phase else None
     key = key or protocols.key(protocol)
     return key.place if key is not None else protocols.place
 
 
-def _rule(link: Link, message: str) -> Place:
-    """Where a synapse stands, or its rule if the message is about a rule."""
-    rule = link.entry.key("rule") if "rule" in message else None
-    return (rule or link.key).place
-
-
-def _named(message: str, names: Names) -> Iterator[tuple[int, Place]]:
-    """Where in the message something of the file is named, and where that stands in the file."""
-    places = {name: _rule(link, message) for name, link in names.synapses.items()}
-    places |= {name: member.key.place for name, member in names.populations.items()}
-    places |= {".".join(node): s.place for node, s in names.equation_places.items()}
-    for name in sorted(places, key=len, reverse=True):  # `layer[1].x` before `layer[1]`
-        found = re.search(rf"(?<![\w.]){re.escape(name)}(?![\w\[.])", message)
-        if found is None and name in names.populations:
-            found = re.search(rf"(?<![\w.]){re.escape(name)}(?=\.\w)", message)
-        if found is not None:
-            yield found.start(), places[name]
+def _subject(about: Subject, names: Names) -> Place | None:
+    """Where a rule, a synapse, an equation or a population stands in the file."""
+    if about.owner in names.synapses:
+        link = names.synapses[about.owner]
+        return ((link.entry.key("rule") if about.part == "rule" else None) or link.key).place
+    if (about.owner, about.part) in names.equation_places:
+        return names.equation_places[about.owner, about.part].place
+    if about.owner in names.populations:
+        return names.populations[about.owner].key.place
+    return None

@@ -38,7 +38,7 @@ from ..expressions.tree import (
 )
 from ..instructions import Draw, Instruction, Map, RankUpdate, Reduce
 from .buffers import Buffers
-from .refusal import LoweringError, NotYetError
+from .refusal import LoweringError, NotYetError, Subject, about
 
 Maker = Callable[[], tuple[Instruction, ...]]
 
@@ -100,7 +100,8 @@ class Emitter(Buffers):
                     return Load(self.variable(population, name))
                 if phase not in self.ended:
                     raise NotYetError(
-                        f"{population}.{name}@{phase} is read before the phase {phase!r} has ended"
+                        f"{population}.{name}@{phase} is read before the phase {phase!r} has ended",
+                        Subject(population, name),
                     )
                 return Load(self.latch(population, name, phase))
             case Parameter(name=name):
@@ -223,7 +224,8 @@ class Emitter(Buffers):
     def recipe(self, name: str) -> tuple[Instruction, ...]:
         """The instructions that make an algebraic buffer current in this view; () for sources."""
         if name not in self._recipes:
-            recipe = self._recipes[name] = self._make(name)
+            with about(Subject.of(self.buffers[name])):
+                recipe = self._recipes[name] = self._make(name)
             match recipe:
                 case (Map(value=Call() as value),):
                     self._calls.setdefault(value, set()).add(name)
@@ -297,7 +299,8 @@ class Emitter(Buffers):
         if name not in self._reach:
             if name in self._open:
                 cycle = [*self._open[self._open.index(name) :], name]
-                raise LoweringError("algebraic loop: " + " -> ".join(cycle))
+                whose = Subject.of(*(self.buffers[one] for one in cycle))
+                raise LoweringError("algebraic loop: " + " -> ".join(cycle), whose)
             self._open.append(name)
             try:
                 below = {name}

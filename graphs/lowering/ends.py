@@ -29,7 +29,7 @@ from ..expressions.tree import (
 )
 from ..instructions import Instruction, Map, RankUpdate
 from .emitter import Emitter
-from .refusal import LoweringError
+from .refusal import LoweringError, Subject
 
 Operand = tuple[str, bool, Expr | None]  # buffer, whether transposed, factor
 
@@ -105,7 +105,8 @@ class Ends:
                         f"{synapse.name}: `bias: true` and pre.{name.rpartition('.')[2]} do not go "
                         f"together: the bias unit has only what it sends, 1; name what the synapse "
                         f"sends ({population}.{sent}, `pre`), or learn a bias of the postsynaptic "
-                        f"cell (a slow variable)"
+                        f"cell (a slow variable)",
+                        about=Subject(synapse.name),
                     )
             return None
 
@@ -148,7 +149,8 @@ class Ends:
         if any(isinstance(n, WeightOf) for n in walk(synapse.weight)):
             raise LoweringError(
                 f"{synapse.name}: `weight` must be a number, or another synapse's weight or its "
-                f"transpose, times a number"
+                f"transpose, times a number",
+                about=Subject(synapse.name),
             )
         hollow = synapse.connection.off_diagonal
         return (RankUpdate(name, self.at.translate(synapse.weight), off_diagonal=hollow),)

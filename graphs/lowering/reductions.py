@@ -30,7 +30,7 @@ from ..expressions.tree import (
 from ..instructions import Instruction, Map, PairwiseSum, Reduce, RowReduce
 from .emitter import Emitter
 from .ends import Ends, times_weight
-from .refusal import LoweringError
+from .refusal import LoweringError, Subject
 
 
 def over_connections(node: Expr) -> bool:
@@ -81,7 +81,8 @@ class Reductions:
         if not count:
             raise LoweringError(
                 f"{synapse.name}: `{function}` runs over the connections of a cell, and with "
-                f"`connect: {synapse.connect}` and one unit there are none"
+                f"`connect: {synapse.connect}` and one unit there are none",
+                about=Subject(synapse.name),
             )
         match function:
             case "mean":
@@ -113,7 +114,8 @@ class Reductions:
         if later is not None and weighs:
             raise LoweringError(
                 f"{synapse.name}: the rule's `{op}` over connections reads `w` together with "
-                f"activity, and the line before changes `w`; it is possible in the first line only"
+                f"activity, and the line before changes `w`; it is possible in the first line only",
+                about=Subject(synapse.name, "rule"),
             )
         post = any(n.axis == "post" for n in shapes) or "matrix" in shapes.values()
         if weighs or post or synapse.connection.off_diagonal:
@@ -136,7 +138,8 @@ class Reductions:
         if transposed or at.buffers[name].shape[1:] != synapse.shape:
             raise LoweringError(
                 f"{synapse.name}: `{op}` over connections is not built for a `weight` that is the "
-                f"transpose of another synapse's, or leaves out its bias"
+                f"transpose of another synapse's, or leaves out its bias",
+                about=Subject(synapse.name),
             )
         element: Expr = Load(name) if factor is None else Binary("*", factor, Load(name))
         value = transform(over, lambda n: element if isinstance(n, Weight) else None)

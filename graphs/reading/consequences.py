@@ -29,7 +29,7 @@ class Wrong:
         """Whether a diagnostic may only follow from what is wrong in these entries."""
         if _line(diagnostic.place) in self.lines:
             return True
-        words = set(re.findall(r"\w+", f"{diagnostic.message} {diagnostic.line_text}"))
+        words = set(re.findall(r"\w+", diagnostic.line_text))
         return bool(words & self.names)
 
 

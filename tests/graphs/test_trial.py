@@ -1,11 +1,14 @@
 """What cannot be lowered is told at load, with its place; a circuit can be built from its texts."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 import apical
+from apical.graphs.expressions.tree import Call, Variable
 from apical.graphs.load import bundled, rebuild, variants_of
+from apical.graphs.lowering.refusal import LoweringError, Subject
 from apical.graphs.variants import check_variants
 
 
@@ -91,3 +94,23 @@ def test_a_variant_that_is_wrong_is_told(tmp_path):
     wrong, tried = check_variants(str(path))
     assert tried == 1 + len(variants_of("ep"))
     assert [d for d in wrong if "nothing" in d.message and "variant 'odd'" in d.message]
+
+
+def test_an_error_of_the_lowering_says_what_it_is_about():
+    circuit = apical.load("pc", sizes=[4, 3, 2])
+    synapse = circuit.synapses["W[1]"]
+    (update,) = synapse.rule
+    mixed = replace(synapse, rule=(replace(update, right=Call("tanh", (update.right,))),))
+    with pytest.raises(LoweringError) as caught:
+        apical.lower(replace(circuit, synapses={**circuit.synapses, "W[1]": mixed}))
+    assert caught.value.about == Subject("W[1]", "rule") and caught.value.phase == "infer"
+
+    layer = circuit.populations["layer[1]"]
+    loop = tuple(
+        replace(e, right=Variable(layer.name, "e")) if e.variable == "u" else e
+        for e in layer.equations
+    )
+    looped = {**circuit.populations, layer.name: replace(layer, equations=loop)}
+    with pytest.raises(LoweringError) as caught:
+        apical.lower(replace(circuit, populations=looped))
+    assert caught.value.about == Subject("layer[1]", "u")

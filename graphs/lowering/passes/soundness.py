@@ -29,7 +29,7 @@ from ...instructions import (
     Store,
 )
 from ...program import PhaseProgram
-from ..refusal import LoweringError
+from ..refusal import LoweringError, Subject
 
 Shape = tuple[str | int, ...]
 
@@ -63,7 +63,10 @@ class _Check:
 
     def fail(self, target: str, read: str, expected: str) -> None:
         shape = " ".join(map(str, self.shape(read)))
-        raise LoweringError(f"{target} reads {read}, which is {shape}, where {expected} is meant")
+        raise LoweringError(
+            f"{target} reads {read}, which is {shape}, where {expected} is meant",
+            Subject.of(self.buffers.get(target), self.buffers[read]),
+        )
 
     def sized(self, target: str, name: str, kind: str, size: int) -> None:
         """A buffer of one kind and size."""
@@ -176,10 +179,12 @@ class _Check:
         if r.base is not None:
             self.on_matrix(r.target, r.base, posts, pres)
             if any(isinstance(n, Weight | Transmitted) for n in walk(r.base)):
-                raise LoweringError(f"{r.target} reads a weight that is not known")
+                whose = Subject.of(self.buffers[r.target])
+                raise LoweringError(f"{r.target} reads a weight that is not known", whose)
         filled = {self.buffers[t.pre].size for t in r.terms}
         if len(filled) > 1 or any(pres - n not in (0, 1) for n in filled):
-            raise LoweringError(f"{r.target}: terms of {sorted(filled)} columns for {pres}")
+            whose = Subject.of(self.buffers[r.target])
+            raise LoweringError(f"{r.target}: terms of {sorted(filled)} columns for {pres}", whose)
         for term in r.terms:
             self.sized(r.target, term.post, "unit", posts)
             self.sized(r.target, term.pre, "unit", self.buffers[term.pre].size)

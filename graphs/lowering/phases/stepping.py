@@ -8,7 +8,7 @@ from ...expressions.derivative import simplify
 from ...expressions.tree import Binary, Call, Compare, Expr, Load, Number, walk
 from ...instructions import Map
 from ..emitter import Emitter
-from ..refusal import LoweringError
+from ..refusal import LoweringError, Subject
 from ..rules.plasticity import RuleCompiler
 from .slopes import Slopes
 from .timing import DT_NOW, PhaseClock, plus, times
@@ -29,7 +29,8 @@ class Stepping:
         for name in self.at.circuit.populations:
             if name not in named and (self.states((name,)) or self.at.population(name).after_step):
                 raise LoweringError(
-                    f"phase {self.phase.name!r}: {name} has states but no turn in `order`"
+                    f"phase {self.phase.name!r}: {name} has states but no turn in `order`",
+                    about=Subject(name),
                 )
 
     def states(self, turn: tuple[str, ...]) -> list[tuple[str, str]]:

@@ -14,7 +14,7 @@ from ...expressions.derivative import simplify, summed
 from ...expressions.tree import Binary, Expr, Load, Number, Trace, Unary, Weight, transform, walk
 from ...instructions import BatchReduce, Instruction, Map, RankUpdate, RowReduce, Term
 from ..emitter import Emitter
-from ..refusal import LoweringError
+from ..refusal import LoweringError, Subject, about
 from ..transmission import Transmission
 from .compensation import Compensation
 from .factors import ONE, separate, times
@@ -61,6 +61,10 @@ class RuleCompiler:
 
         `keep`: states move between reading and applying, so factors are copied.
         """
+        with about(Subject(item.name, item.variable or "rule")):
+            return self._read(item, keep)
+
+    def _read(self, item: LearnItem, keep: bool) -> Apply:
         if item.variable is not None:
             return self._read_slow(item.name, item.variable)
         synapse = self.at.circuit.synapses[item.name]
@@ -191,7 +195,7 @@ class RuleCompiler:
         try:
             parts = separate(right, self._end_of)
         except LoweringError as error:
-            raise LoweringError(f"{synapse.name}: {error}") from None
+            raise LoweringError(f"{synapse.name}: {error}", Subject(synapse.name, "rule")) from None
         for factors in parts:
             if synapse.bias and factors.pre is not None and factors.post is None:
                 factors = replace(factors, post=ONE)  # the bias unit has a number of its own
