@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from ...buffer import Buffer
-from ...expressions.tree import Expr, Load, transform
-from ...instructions import Branch, Instruction, Map, RankUpdate
+from ...expressions.tree import Load
+from ...instructions import Branch, Instruction, Map
 from ...program import PhaseProgram
 
 
@@ -52,7 +52,7 @@ class _Latched:
                 i = replace(i, body=self.replaced(i.body))
                 self.original = before
             elif i.reads & self.original.keys():
-                i = self._renamed(i)
+                i = i.renamed(self._name)
                 if isinstance(i, Map) and i.value == Load(i.target):
                     continue
             self.forget(i)
@@ -62,25 +62,5 @@ class _Latched:
             found.append(i)
         return tuple(found)
 
-    def _renamed(self, i: Instruction) -> Instruction:
-        """The instruction over originals; of kinds that rules do not use, as it is."""
-        match i:
-            case Map(value=value):
-                return replace(i, value=self._over(value))
-            case RankUpdate(base=base, terms=terms):
-                named = tuple(
-                    replace(t, post=self._name(t.post), pre=self._name(t.pre)) for t in terms
-                )
-                return replace(i, base=base and self._over(base), terms=named)
-        return i
-
     def _name(self, buffer: str) -> str:
         return self.original.get(buffer, buffer)
-
-    def _over(self, value: Expr) -> Expr:
-        def leaf(node: Expr) -> Expr | None:
-            if isinstance(node, Load) and node.buffer in self.original:
-                return replace(node, buffer=self.original[node.buffer])
-            return None
-
-        return transform(value, leaf)
