@@ -49,8 +49,11 @@ def _described(name: str) -> BundledCircuit:
     root = read(bundled_text(name), f"{name}.yaml")
     return BundledCircuit(
         name,
-        *(_words(root, key) for key in ("title", "cite")),
-        *(_keys(root, key) for key in ("data", "predicts", "variants")),
+        title=_words(root, "title"),
+        cite=_words(root, "cite"),
+        streams=_keys(root, "data"),
+        predicts=_keys(root, "predicts"),
+        variants=_keys(root, "variants"),
     )
 
 

@@ -33,8 +33,11 @@ def slow(circuit):
     return [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.slow]
 
 
-def compare(circuit, batch, protocols=None, **options):
-    """Both engines through the protocols of a circuit: traces, weights, slow variables."""
+def compare(circuit, runs, **options):
+    """Both engines through (protocol, batch) after (protocol, batch): traces, weights, slow ones.
+
+    One simulator for each engine, so that a protocol is compiled once.
+    """
     sims = {
         engine: apical.Simulator(circuit, engine=engine, dtype="float64", **{"seed": 1} | options)
         for engine in ("numpy", "numba")
@@ -43,7 +46,7 @@ def compare(circuit, batch, protocols=None, **options):
         assert_allclose(sims["numba"].weights[name], sims["numpy"].weights[name], **CLOSE)
     names = states(circuit)
     samples = 3 if circuit.streams else 1
-    for protocol in protocols or circuit.protocols:
+    for protocol, batch in runs:
         learn = protocol == "train"
         found = {}
         for engine, sim in sims.items():
@@ -73,12 +76,11 @@ def compare(circuit, batch, protocols=None, **options):
 def test_circuits_and_variants(case):
     name, variants = case
     circuit = small(name, variants)
-    main = ["predict" if name == "hopfield" else "train"]
+    main = "predict" if name == "hopfield" else "train"
     if variants:
-        compare(circuit, batch=None if len(label(case)) % 2 else 1, protocols=main)
+        compare(circuit, [(main, None if len(label(case)) % 2 else 1)])
     else:
-        compare(circuit, batch=None)
-        compare(circuit, batch=1, protocols=main)
+        compare(circuit, [*((protocol, None) for protocol in circuit.protocols), (main, 1)])
 
 
 def with_method(path, base, method):
@@ -107,7 +109,7 @@ def test_methods(tmp_path, name, method):
         pytest.skip("a tableau like that of rk4, which every circuit is run by")
     path = with_method(tmp_path / "heir.yaml", name, method)
     main = "predict" if name == "hopfield" else "train"
-    compare(apical.load(path, **parameters(name)), batch=None, protocols=[main])
+    compare(apical.load(path, **parameters(name)), [(main, None)])
 
 
 @pytest.mark.parametrize("engine", ["numpy", "numba"])
@@ -125,9 +127,9 @@ def test_replicas_equal_single_runs(engine, name, variants):
     circuit = small(name, variants)
     streams = random_streams(circuit, 4)
     options = {"learn": True, "batch": 2, "record": states(circuit)}
-    many = apical.Simulator(circuit, engine=engine, seed=0, replicas=10, dtype="float64")
+    many = apical.Simulator(circuit, engine=engine, seed=0, replicas=4, dtype="float64")
     together = many.run("train", **options, **streams)
-    for i in range(10):
+    for i in range(4):
         one = apical.Simulator(circuit, engine=engine, seed=i, dtype="float64")
         alone = one.run("train", **options, **streams)
         for key in states(circuit):

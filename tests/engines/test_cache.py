@@ -99,7 +99,7 @@ def finished(process):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the two processes are forked")
-@pytest.mark.parametrize("turns", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("turns", [2, pytest.param(8, marks=pytest.mark.slow)])
 def test_two_processes_that_compile_the_same_circuit_at_once(tmp_path, turns):
     """Each turn has a new folder; a warning or an error in either process fails."""
     path, folder = tmp_path / "leak.yaml", tmp_path / "cache"

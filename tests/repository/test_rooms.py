@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from apical.engines.registry import ENGINES
+from apical.graphs.load import bundled
 
 ROOT = Path(__file__).resolve().parents[2]
 MAY_IMPORT = {
@@ -58,7 +59,8 @@ DOORS = {
 MOST_MODULES, MOST_LINES = 24, 470
 FILES = sorted(p for room in MAY_IMPORT for p in (ROOT / room).rglob("*.py"))
 ROOT_FILES = [ROOT / name for name in ("__init__.py", "__main__.py")]
-MODELS = {"pc", "corinfomax", "pem", "seqil", "hopfield", "sacramento", "urbanczik", "upem"}
+OF_THE_FIELD = {"neuron", "sst"}  # words that a bundled circuit shares with everyone
+MODELS = {word for name in bundled() for word in name.split("_")} - OF_THE_FIELD
 
 
 def imports(path: Path):
