@@ -45,7 +45,7 @@ class Layout:
         """The buffer that each record is filled from; any one for a record that stays empty."""
         code = [i for p in self.program.phases for i in p.instructions]
         found = {i.slot: i.source for i in code if isinstance(i, Store)}
-        any_one = next(iter((*found.values(), *self.arrays)))
+        any_one = next(iter((*found.values(), *self.arrays)), "")
         return [found.get(slot, any_one) for slot in range(len(self.program.slots))]
 
     def units(self, name: str) -> int:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import collections
 from collections.abc import Callable
-from typing import NamedTuple
 
 from ...buffer import STEP, Beside
 from ...circuit import Phase, Record
 from ...expressions.derivative import simplify
 from ...expressions.tree import Call, Expr, Load, Noise, Number, transform, walk
-from ...instructions import Branch, Draw, Instruction, Map, Output, Stop
+from ...instructions import Draw, Map, Output, Stop
 from ...program import PhaseProgram, StepLoop
 from ..emitter import Emitter, View
 from ..refusal import LoweringError
@@ -21,14 +20,6 @@ from .storing import Storing
 from .timing import STEP_NOW, PhaseClock, plus, reads_time
 
 DRAWS = ("random_sign", "uniform", "normal")
-
-
-class _Dry(NamedTuple):
-    """What lowering a body gave."""
-
-    code: tuple[Instruction, ...]
-    asked: list[str]
-    valid: set[str]
 
 
 class PhaseLowering:
@@ -187,33 +178,25 @@ class PhaseLowering:
 
     def _written(self, body: Callable[[], None]) -> set[str]:
         """The sources that the loop writes."""
-        code = self._dry(body, set()).code
-        made = {w for i in code for w in i.writes}
+        with self.at.rehearsal(set()) as found:
+            body()
+        made = {w for i in found.code for w in i.writes}
         return {w for w in made if not self.at.recipe(w)} | {STEP}
 
     def _invariants(self, body: Callable[[], None], moved: set[str]) -> list[str]:
         """What the loop reads that depends on nothing it writes: made once, before it."""
         still = {v for v in self.at.valid if not (self.at.reach(v) & moved)}
-        return self._dry(body, still, moved).asked
+        with self.at.rehearsal(still, moved) as found:
+            body()
+        return found.asked
 
     def _carried(self, body: Callable[[], None]) -> list[str]:
         """What a step makes at its start and again at its end: for the first it is made before."""
         entry = set(self.at.valid)
-        dry = self._dry(body, entry)
-        made = collections.Counter(w for i in dry.code for w in i.writes)
-        return sorted(v for v in dry.valid - entry if made[v] > 1 and self.at.recipe(v))
-
-    def _dry(
-        self, body: Callable[[], None], entry: set[str], assumed: set[str] | None = None
-    ) -> _Dry:
-        """What the body emits, asks for and leaves valid where `entry` is; nothing is kept."""
-        at = self.at
-        emitted, valid, count = at.emitted, at.valid, at.made_so_far
-        at.emitted, at.asked, at.assumed, at.valid = [], [], assumed, set(entry)
-        body()
-        dry = _Dry(tuple(at.emitted), at.asked, at.valid)
-        at.emitted, at.valid, at.assumed, at.made_so_far = emitted, valid, None, count
-        return dry
+        with self.at.rehearsal(entry) as found:
+            body()
+        made = collections.Counter(w for i in found.code for w in i.writes)
+        return sorted(v for v in found.valid - entry if made[v] > 1 and self.at.recipe(v))
 
     def _step(self) -> None:
         at, phase = self.at, self.phase
@@ -244,10 +227,8 @@ class PhaseLowering:
 
     def _branched(self, condition: Expr, apply: Callable[[], None]) -> Callable[[], None]:
         def inside() -> None:
-            before, self.at.emitted = self.at.emitted, []
-            apply()
-            body, self.at.emitted = tuple(self.at.emitted), before
-            self.at.emit(Branch(condition, body))
+            with self.at.branch(condition):
+                apply()
 
         return inside
 

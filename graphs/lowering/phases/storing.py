@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ...circuit import Phase, Record
 from ...expressions.tree import Binary, Call, Compare, Expr, Load, Number
-from ...instructions import Branch, Store
+from ...instructions import Store
 from ..emitter import Emitter
 from .timing import plus, times
 
@@ -24,12 +24,10 @@ class Storing:
             if record.every == 1 or fixed:
                 self._one(slot, record, row)
             else:
-                before, self.at.emitted, valid = self.at.emitted, [], set(self.at.valid)
-                self._one(slot, record, row)
-                body, self.at.emitted, self.at.valid = tuple(self.at.emitted), before, valid
                 every = Number(float(record.every))
                 rest = Binary("-", step, times(every, Call("floor", (Binary("/", step, every),))))
-                self.at.emit(Branch(Compare("==", rest, Number(0.0)), body))
+                with self.at.branch(Compare("==", rest, Number(0.0))):
+                    self._one(slot, record, row)
 
     def _one(self, slot: int, record: Record, row: Expr) -> None:
         at = self.at
