@@ -37,6 +37,7 @@ CAPABILITIES = (
     Capability("every function of the language"),
     Capability("filters, traces, plasticity in continuous time"),
     Capability("rules at the end of a phase and at each step"),
+    Capability("signals: held rows, linear between rows, a row each step"),
     Capability("stop rules, sample by sample"),
     Capability("noise and draws, the same on every engine"),
     Capability("records at chosen steps and in chosen phases"),

@@ -121,7 +121,7 @@ class Timekeeper:
         phases = [p for p in self.program.phases if p.steps]
         if not self.steady or not phases:
             return None
-        lengths = [_lengths(p, self.parameters, self.replicas) for p in phases]
+        lengths = [step_lengths(p, self.parameters, self.replicas) for p in phases]
         if any(n.shape[1] > 1 or np.any(n != lengths[0]) for n in lengths):
             return None
         clock = self.start.copy()
@@ -184,7 +184,7 @@ class Timekeeper:
                 continue
             if not self.steady or place not in self._known:
                 known = self.parameters if self.steady else scalars
-                self._known[place] = _lengths(phase, known, self.replicas)
+                self._known[place] = step_lengths(phase, known, self.replicas)
             times.append(clock.steps(self._known[place], phase.steps))
         return np.concatenate(times, axis=1)
 
@@ -203,26 +203,27 @@ class Timekeeper:
                         continue
                     turn, slot = counters[TURN], counters[SLOT]
                     number = shared_draw(kind, name, self.work.seeds, turn, slot)[:, None, None]
-                    given = [_value(a, scalars) for a in arguments]
+                    given = [scalar_value(a, scalars) for a in arguments]
                     scalars[target] = moved(kind, number, given)
 
 
 def _put(scalars: Scalars, target: str, expr: Expr) -> None:
     if loads(expr) <= scalars.keys():
-        scalars[target] = _value(expr, scalars)
+        scalars[target] = scalar_value(expr, scalars)
     else:
         scalars.pop(target, None)
 
 
-def _value(expr: Expr, scalars: Scalars) -> Any:
+def scalar_value(expr: Expr, scalars: Mapping[str, Any]) -> Any:
+    """The value of an expression over scalars."""
     return value(expr, lambda node: scalars[node.buffer])
 
 
-def _lengths(phase: PhaseProgram, scalars: Scalars, replicas: int) -> np.ndarray:
+def step_lengths(phase: PhaseProgram, scalars: Mapping[str, Any], replicas: int) -> np.ndarray:
     """dt of a phase: (replica, 1), or (replica, step) where it depends on the step."""
     dt = phase.dt or Number(1.0)
     varying = any(isinstance(n, Load) and n.buffer == STEP for n in walk(dt))
     steps = np.arange(phase.steps if varying else 1, dtype=np.float64)
     with np.errstate(all="ignore"):
-        lengths = np.asarray(_value(dt, scalars | {STEP: steps}), dtype=np.float64)
+        lengths = np.asarray(scalar_value(dt, {**scalars, STEP: steps}), dtype=np.float64)
     return np.broadcast_to(lengths, (replicas, 1, len(steps)))[:, 0]

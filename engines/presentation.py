@@ -22,7 +22,9 @@ class Presentations:
     """`count` presentations of `batch` samples each, and what they leave behind.
 
     order: which sample of each stream stands where, (replica, presentation, batch).
-    streams: name -> (sample, unit).
+    streams: name -> (sample, unit), of a signal (sample, row, unit). Where streams of several
+        replicas are laid end to end, a signal may be the same for all: sample modulo its number.
+    output_rows: of a prediction that is a signal.
     total: samples of each replica; streams of several replicas may be laid end to end.
     initial: states that do not start at 0, name -> (replica | 1, sample, unit).
     carry: slot b of every batch goes on where slot b was: states, time and draws.
@@ -35,7 +37,8 @@ class Presentations:
     call: "fit" or "run": whose samples draws count.
     keeper: the times of the rows of the traces.
     records: per slot (replica, presentation, row, unit, batch); NaN where nothing was stored.
-    output: (replica, presentation, unit, batch), or None.
+    output: (replica, presentation, unit, batch), of a signal with its rows before the units; or
+        None.
     stopped: per phase with a stop rule, steps until each sample stopped, (replica, presentation,
         batch); -1 where it ran to the limit.
     done: presentations that are over and hold.
@@ -57,6 +60,7 @@ class Presentations:
     goes_on: bool = False
     learning: bool = False
     call: str = "run"
+    output_rows: int = 1
     keeper: Timekeeper | None = None
     records: list[np.ndarray] = field(default_factory=list)
     output: np.ndarray | None = None
@@ -118,7 +122,8 @@ def allocate(program: Program, work: Presentations, dtype: np.dtype) -> None:
         work.records.append(np.full(shape, np.nan, dtype=dtype))
     if program.output is not None:
         size = program.buffers[program.output].size
-        work.output = np.full((replicas, count, size, batch), np.nan, dtype=dtype)
+        rows = () if program.output_axis is None else (work.output_rows,)
+        work.output = np.full((replicas, count, *rows, size, batch), np.nan, dtype=dtype)
     work.steps = program.steps
     for phase in program.phases:
         if phase.loop and phase.loop.stops:

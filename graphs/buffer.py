@@ -24,6 +24,7 @@ PRINTED = {  # what a quantity is -> how it is written
     "optimizer": "{owner}.{part}",
     "energy": "{owner}",
     "stream": "@{owner}",
+    "signal": "now({owner})",
     "parameter": "${owner}",
     "draw": "{part}({phase}.{owner})",
     "counter": "#{owner}",
@@ -118,8 +119,8 @@ class Buffer:
     """An array of a Program.
 
     identity: What it holds. kind: state algebraic slow weight trace optimizer latch stream
-    parameter counter scratch. shape: ("unit", n), ("row", n), ("matrix", post, pre), ("sample",) or
-    ("scalar",).
+    signal parameter counter scratch. shape: ("unit", n), ("row", n), ("matrix", post, pre),
+    ("sample",) or ("scalar",); of a signal that of one row, which `ReadRow` copies.
     """
 
     identity: Identity
@@ -194,6 +195,11 @@ def optimizer_state(synapse: str, rule: str, state: str) -> Quantity:
     return Quantity("optimizer", synapse, f"{rule}.{state}")
 
 
+def stream(name: str) -> Quantity:
+    """A stream; of a signal all its rows."""
+    return Quantity("stream", name)
+
+
 def parameter(name: str) -> Quantity:
     """A parameter."""
     return Quantity("parameter", name)
@@ -213,3 +219,5 @@ BEFORE = counter("before").name  # the steps that the slots have behind them
 TURN = counter("turn").name  # the presentations that the slots have behind them
 TIME, ORIGIN, COUNT, DT = (counter(n).name for n in ("t", "origin", "n", "dt"))
 CLOCK = (TIME, ORIGIN, COUNT, DT)  # scalars that outlive a presentation (see `timing`)
+SINCE_BEGUN = tuple(counter(n).name for n in ("elapsed", "elapsed_origin", "elapsed_n"))
+ELAPSED = SINCE_BEGUN[0]  # the time since the presentation began, where signals count it

@@ -192,6 +192,17 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Signal:
+    """The time axis of a stream: a row each `every` time units; None: each step.
+
+    A step reads the row that it starts in; `linear`: the value at its own time, between two rows.
+    """
+
+    every: Expr | None
+    linear: bool = False
+
+
+@dataclass(frozen=True)
 class Source:
     """Where a circuit came from: enough to build it again."""
 
@@ -223,6 +234,7 @@ class Circuit:
     requirements: tuple[Requirement, ...] = ()  # of numbers that parameters decide
     task: str = ""  # what it is for, see `graphs.task`
     stream_sizes: Mapping[str, str] = field(default_factory=dict)  # as written: "sizes[0]"
+    signals: Mapping[str, Signal] = field(default_factory=dict)  # of the streams that have one
 
     @cached_property
     def graph(self) -> networkx.MultiDiGraph:

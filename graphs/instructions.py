@@ -249,6 +249,18 @@ class Draw(Effects):
 
 
 @dataclass(frozen=True)
+class ReadRow(Effects):
+    """target := row `row`, a scalar, of a signal; the last row where there are not so many."""
+
+    target: str
+    source: str
+    row: Expr
+
+    def _read(self) -> Iterable[str]:
+        return {self.source} | loads(self.row)
+
+
+@dataclass(frozen=True)
 class Branch(Effects):
     """The body where a scalar condition holds."""
 
@@ -279,12 +291,13 @@ class Store(Effects):
 
 @dataclass(frozen=True)
 class Output(Effects):
-    """Copies source to the output of the presentation."""
+    """Copies source to the output of the presentation, of a signal to one `row` of it."""
 
     source: str
+    row: Expr | None = None
 
     def _read(self) -> Iterable[str]:
-        return (self.source,)
+        return {self.source} | (set() if self.row is None else loads(self.row))
 
     def _written(self) -> Iterable[str]:
         return ()
@@ -305,7 +318,7 @@ class Stop(Effects):
 
 Instruction = (
     Map | Block | Reduce | BatchReduce | Product | PairwiseSum | Spread | RowReduce | RankUpdate
-    | MatrixReduce | Draw | Branch | Store | Output | Stop
+    | MatrixReduce | Draw | ReadRow | Branch | Store | Output | Stop
 )  # fmt: skip
 Code = tuple[Instruction, ...]
 

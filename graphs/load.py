@@ -19,11 +19,10 @@ from typing import Any, NoReturn
 
 from ..compartments.library import CELLS, library_text
 from .binding import populations, protocols, readouts, synapses
-from .binding.checks import check_latches, check_ports, check_sets, check_unused
+from .binding.checks import check_latches, check_ports, check_sets, check_signals, check_unused
 from .binding.clashes import check_names, check_traces
 from .binding.cycles import check_cycles
 from .binding.demands import requirements
-from .binding.names import Names
 from .binding.naming import FileNames
 from .binding.typos import check_learnt, check_typos, check_unread, suspect_additions
 from .circuit import Circuit, Source
@@ -33,7 +32,7 @@ from .reading.keys import TOP
 from .reading.merge import merge
 from .reading.nodes import MappingNode, ScalarNode, is_null
 from .reading.opening import NoFileError, read_file
-from .reading.problems import Problems, Skip
+from .reading.problems import Problems
 from .reading.reader import MAX_SIZE, read
 from .reading.schema import check, required
 from .requirements import Requirement
@@ -301,7 +300,7 @@ def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circui
     names.parameters.declare(section("parameters"), reading.overrides)
     names.functions.declare(section("functions"))
     names.parameters.evaluate_all()
-    _streams(section("data"), names)
+    readouts.streams(section("data"), names)
     library = _library()
     cells = populations.Cells(section("cells"), library, problems)
     populations.declare(section("populations"), cells, names)
@@ -322,6 +321,7 @@ def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circui
         check_ports(names)
         check_latches(names, made_protocols)
         check_sets(names)
+        check_signals(names)
         check_cycles(names, made_populations, made_synapses, made_protocols)
         required_numbers = requirements(
             made_populations, made_synapses, made_protocols, section("protocols"), names
@@ -339,6 +339,7 @@ def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circui
         time_unit=_text(merged, "time_unit") or None,
         parameters=names.parameters.all(),
         streams=dict(names.streams),
+        signals=dict(names.signals),
         populations=made_populations,
         synapses=made_synapses,
         energies=energies,
@@ -379,17 +380,5 @@ def _task(root: MappingNode, problems: Problems) -> str:
 
 
 def _stream_sizes(section: MappingNode) -> dict[str, str]:
-    return {k.text: node.text for k, node in section.entries if isinstance(node, ScalarNode)}
-
-
-def _streams(section: MappingNode, names: Names) -> None:
-    for key, node in section.entries:
-        with names.problems.guard():
-            if not key.text.isidentifier():
-                names.problems.fail(key.place, f"'{key.text}' cannot name a stream")
-            if names.parameters.has(key.text):
-                names.problems.fail(key.place, f"'{key.text}' is a parameter as well")
-            if not isinstance(node, ScalarNode):
-                raise Skip
-            names.streams[key.text] = 1
-            names.streams[key.text] = names.integer(node, None, "the size of a stream")
+    sizes = {k.text: n.get("size") if isinstance(n, MappingNode) else n for k, n in section.entries}
+    return {name: node.text for name, node in sizes.items() if isinstance(node, ScalarNode)}

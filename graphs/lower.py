@@ -27,6 +27,7 @@ from .lowering.phases.phase import PhaseLowering
 from .lowering.phases.timing import declare as declare_clock, reads_time
 from .lowering.refusal import LoweringError, NotYetError
 from .lowering.rules.plasticity import RuleCompiler
+from .lowering.signals import Signals, with_signals
 from .lowering.trace_means import single_sample
 from .lowering.transmission import Transmission
 from .program import PERSISTENT, PhaseProgram, Program, RecordSlot
@@ -61,6 +62,7 @@ def lower(
     script = circuit.protocols[protocol]
     at = Emitter(circuit)
     _declare(at, circuit)
+    Signals(at)
     rules = RuleCompiler(at, Transmission(at), compensate)
     latches = _latches(circuit, script, record, learn)
 
@@ -70,15 +72,16 @@ def lower(
             raise LoweringError(f"expected a number, got a list: {value}")
         return value
 
-    lowering = PhaseLowering(at, rules, record, latches, learn, number)
     kept = {phase.start_from for phase in script.phases}
-    predicted = None
+    predicted, rows = None, None
     if output is not None:
         variable = circuit.predicts[output]
         predicted = at.variable(variable.population, variable.name)
+        rows = (output, predicted) if output in circuit.signals else None
+    lowering = PhaseLowering(at, rules, record, latches, learn, number, rows)
     phases: list[PhaseProgram] = []
     for position, phase in enumerate(script.phases):
-        last = position == len(script.phases) - 1
+        last = position == len(script.phases) - 1 and rows is None
         try:
             phases.append(lowering.lower(phase, phase.name in kept, predicted if last else None))
         except LoweringError as error:
@@ -89,7 +92,8 @@ def lower(
     fused = fuse(merged, at.buffers)
     check_soundness(fused, at.buffers)
     program = _program(circuit, protocol, at, rules, fused, record, predicted)
-    return replace(program, single_sample=single_sample(circuit, script, learn))
+    program = replace(program, single_sample=single_sample(circuit, script, learn))
+    return with_signals(program, circuit, at, output)
 
 
 def probe(circuit: Circuit) -> None:
@@ -99,6 +103,7 @@ def probe(circuit: Circuit) -> None:
         LoweringError: What is refused as soon as somebody records it.
     """
     at = Emitter(circuit)
+    Signals(at)
     Transmission(at)
     names = [at.arrival(synapse) for synapse in circuit.synapses.values()]
     for population in circuit.populations.values():

@@ -69,6 +69,15 @@ class PhaseProgram:
 
 
 @dataclass(frozen=True)
+class TimeAxis:
+    """When a signal has its rows: each `every` time units, None each step; `linear` between."""
+
+    stream: str
+    every: Expr | None
+    linear: bool
+
+
+@dataclass(frozen=True)
 class RecordSlot:
     """A recorded quantity: name in the traces, shape, and the rows it takes."""
 
@@ -85,6 +94,7 @@ class Program:
     of synapses that move and start at 0, unless it is carried; `traces_of_samples` all those of the
     circuit that each sample has for itself; `finite` those that are checked at
     the end of each phase. `single_sample`: why a batch is refused (see `trace_means`).
+    `signals` have a time axis, and so has the `output` where `output_axis` says so.
     """
 
     name: str
@@ -98,6 +108,8 @@ class Program:
     traces: tuple[str, ...] = ()
     single_sample: str | None = None
     traces_of_samples: tuple[str, ...] = ()
+    signals: tuple[TimeAxis, ...] = ()
+    output_axis: TimeAxis | None = None
 
     @property
     def rows(self) -> int:
@@ -115,7 +127,7 @@ class Program:
     @property
     def streams(self) -> tuple[str, ...]:
         """The names of the streams it reads."""
-        return tuple(b.owner for b in self.buffers.values() if b.kind == "stream")
+        return tuple(b.owner for b in self.buffers.values() if b.kind in ("stream", "signal"))
 
     @property
     def steps(self) -> int:

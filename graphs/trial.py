@@ -5,8 +5,12 @@ from __future__ import annotations
 from .binding.names import Names
 from .circuit import Circuit
 from .diagnostics import Place
+from .expressions.constants import evaluate
+from .expressions.derivative import simplify
+from .expressions.tree import Expr, Number
 from .lower import lower, probe
 from .lowering.refusal import LoweringError, Subject
+from .program import Program
 from .reading.budget import LOWERED
 from .reading.nodes import MappingNode
 
@@ -25,13 +29,43 @@ def check_lowering(circuit: Circuit, protocols: MappingNode, names: Names) -> No
         phases = len(circuit.protocols[protocol].phases)
         names.problems.spend(LOWERED * parts * phases, (key or protocols).place)
         try:
-            lower(circuit, protocol)
+            _check_rows(circuit, protocol, lower(circuit, protocol), names)
         except LoweringError as error:
             place = _place(error, protocol, protocols, names)
             names.problems.add(place, _said(error, protocol))
         except ArithmeticError as error:
             place = _place(None, protocol, protocols, names)
             names.problems.add(place, f"the protocol '{protocol}' cannot be run: {error}")
+
+
+def _check_rows(circuit: Circuit, protocol: str, program: Program, names: Names) -> None:
+    """Write down a held signal whose rows last no whole number of steps."""
+    for axis in program.signals:
+        every = circuit.signals[axis.stream].every
+        if every is None or axis.linear:
+            continue
+        for phase in circuit.protocols[protocol].phases:
+            if phase.steps is None and phase.duration is None:
+                continue
+            row, dt = (_number(e, circuit) for e in (every, phase.dt or Number(1.0)))
+            steps = row / dt
+            if abs(steps - round(steps)) <= 1e-9 * max(steps, 1.0):
+                continue
+            scalar = names.signal_places[axis.stream]
+            better = f"{max(round(steps), 1) * dt:.10g}"
+            names.problems.add(
+                scalar.place,
+                f"a row of the signal '{axis.stream}' lasts {row:g}, which is {steps:g} steps of "
+                f"the phase '{phase.name}' of '{protocol}'",
+                expected=f"a whole number of steps of {dt:g}; `between: linear` needs none",
+                suggestion=names.problems.corrected(scalar.place, scalar.text, better),
+            )
+
+
+def _number(expr: Expr, circuit: Circuit) -> float:
+    value = evaluate(simplify(expr), lambda name: circuit.parameters[name].value)
+    assert not isinstance(value, tuple)
+    return value
 
 
 def _said(error: LoweringError, protocol: str) -> str:

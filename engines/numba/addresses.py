@@ -1,7 +1,8 @@
 """The table `P`: where the arrays lie that a generated module works on, and their shapes.
 
 First come, in this order, what samples are copied from and to, what is cleared, what is checked,
-what records are copied to and from, and the output; then the arrays that instructions name.
+what records are copied to and from, the output and the signals; then the arrays that instructions
+name.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Sections:
     check: int
     records: int
     output: int
+    signals: int
     arrays: int
 
 
@@ -39,7 +41,9 @@ def sections(layout: Layout) -> Sections:
     check = clear + len(cleared)
     records = check + len(finite)
     output = records + 2 * len(program.slots)
-    return Sections(cleared, finite, clear, check, records, output, output + 1)
+    signals = output + 1
+    arrays = signals + len(layout.signals)
+    return Sections(cleared, finite, clear, check, records, output, signals, arrays)
 
 
 @dataclass(frozen=True)
@@ -48,8 +52,9 @@ class Given:
 
     buffer: Callable[[str], np.ndarray]
     streams: Sequence[np.ndarray]
+    signals: Sequence[np.ndarray]  # each (sample, row, unit)
     records: Sequence[np.ndarray]  # each (presentation, row, unit, sample)
-    output: np.ndarray | None  # (presentation, unit, sample)
+    output: np.ndarray | None  # (presentation, unit, sample), or a row before the units
     changes: np.ndarray | None
 
 
@@ -66,6 +71,8 @@ def table(layout: Layout, views: Sequence[View], given: Given, batch: int) -> np
         rows.append(_buffer(layout, given, source, batch))
     output = given.output
     rows.append((0, 0, 0) if output is None else _row(output, len(output), output[:1].size))
+    for signal in given.signals:
+        rows.append(_row(signal, len(signal), signal[:1].size))
     for view in views:
         rows.append(_view(layout, given, view, batch))
     return np.array(rows, dtype=np.int64)

@@ -114,11 +114,22 @@ class _Call:
         array = self.memory[name][self.replica]
         return array[0] if self.program.buffers[name].shape[0] == "row" else array
 
-    def _addresses(self, streams: list[np.ndarray], output: np.ndarray | None) -> np.ndarray:
+    def _given(self, names: list[str]) -> list[np.ndarray]:
+        dtype = self.parent.dtype
+        given = [self.work.streams[self.program.buffers[n].owner] for n in names]
+        return [np.ascontiguousarray(array, dtype) for array in given]
+
+    def _addresses(
+        self,
+        streams: list[np.ndarray],
+        signals: list[np.ndarray],
+        output: np.ndarray | None,
+    ) -> np.ndarray:
         """Where all arrays lie; they live as long as the call."""
         given = Given(
             buffer=self._array,
             streams=streams,
+            signals=signals,
             records=[record[self.replica] for record in self.work.records],
             output=output,
             changes=self.space.get(CHANGES),
@@ -132,10 +143,7 @@ class _Call:
         output = work.output[replica] if work.output is not None else None
         stops = [work.stopped[p.name][replica] for p in program.phases if p.name in work.stopped]
         stopped = np.stack(stops) if stops else np.zeros((0, 1, 1), dtype=np.int64)
-        streams = [
-            np.ascontiguousarray(work.streams[program.buffers[n].owner], dtype)
-            for n in layout.streams
-        ]
+        streams, signals = self._given(layout.streams), self._given(layout.signals)
         first = (
             self._counters(),
             work.batch,
@@ -147,7 +155,7 @@ class _Call:
             module.turns,
             np.zeros(0, dtype=dtype),
             module.numbers,
-            self._addresses(streams, output),
+            self._addresses(streams, signals, output),
             self.parent.rows,
             np.ones(work.batch, dtype=np.bool_),
             _writable(work.order[replica]),

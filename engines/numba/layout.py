@@ -81,12 +81,17 @@ class Layout:
         """The buffers that samples are copied to."""
         return [n for n in self.arrays if self.program.buffers[n].kind == "stream"]
 
+    @property
+    def signals(self) -> list[str]:
+        """The buffers that stay where the caller has them, (sample, row, unit)."""
+        return [n for n, b in self.program.buffers.items() if b.kind == "signal"]
+
 
 def layout(program: Program, bits: int, single: bool) -> Layout:
     """The layout of a program, for float64 or float32, for one sample at a time or many."""
     code = [i for p in program.phases for i in p.instructions]
     local = set().union(set(), *(i.local for i in code if isinstance(i, Block)))
-    kinds = {name: str(b.shape[0]) for name, b in program.buffers.items()}
+    kinds = {n: str(b.shape[0]) for n, b in program.buffers.items() if b.kind != "signal"}
     return Layout(
         program=program,
         bits=bits,

@@ -103,3 +103,30 @@ def put_out(like: Any, table: Any, k: int, p: int, source: Any) -> None:
     out = v.matrix(like, table, k)
     for i in range(out.shape[1]):
         out[p, i] = source[i]
+
+
+@njit(**FAST)
+def put_row(like: Any, table: Any, k: int, p: int, row: int, source: Any) -> None:
+    """A row of the output of presentation p; the matrix has all rows of a presentation in one."""
+    out = v.matrix(like, table, k)
+    start = row * len(source)
+    if 0 <= start < out.shape[1]:
+        for i in range(len(source)):
+            out[p, start + i] = source[i]
+
+
+@njit(**FAST)
+def read_row(
+    like: Any, table: Any, k: int, order: Any, p: int, row: int, target: Any, units: int
+) -> None:
+    """A row of a signal, or its last one, for the samples of presentation p, unit-major.
+
+    The matrix has all rows of a sample in one.
+    """
+    data = v.matrix(like, table, k)
+    batch = order.shape[1]
+    start = max(min(row, data.shape[1] // units - 1), 0) * units
+    for j in range(batch):
+        o = order[p, j] % data.shape[0]
+        for i in range(units):
+            target[i * batch + j] = data[o, start + i]

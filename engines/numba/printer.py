@@ -27,6 +27,7 @@ from ...graphs.instructions import (
     PairwiseSum,
     Product,
     RankUpdate,
+    ReadRow,
     Reduce,
     RowReduce,
     Spread,
@@ -243,8 +244,13 @@ class Phase:
                 with to.deeper():
                     self._code(body)
                     to.line("pass")
-            case Output(source=source):
+            case ReadRow():
+                self._read_row(instruction)
+            case Output(source=source, row=None):
                 to.line(f"m.put_out(X, P, {self.place.output}, p, {to.array(source)})")
+            case Output(source=source, row=row):
+                at, place = f"int({scalar(to, row)})", to.argument(self.place.output)
+                to.line(f"m.put_row(X, P, {place}, p, {at}, {to.array(source)})")
             case Stop(condition=condition):
                 Loops(to).stop(condition)
             case _:
@@ -280,6 +286,13 @@ class Phase:
             "normal": f"{a} + {b} * d.normal_at({at})",
         }[drawn.kind]
         to.line(f"{to.scalar(drawn.target)} = {number}")
+
+    def _read_row(self, read: ReadRow) -> None:
+        to, layout = self.to, self.to.layout
+        place = to.argument(self.place.signals + layout.signals.index(read.source))
+        at, units = f"int({scalar(to, read.row)})", self.program.buffers[read.target].size
+        target = f"{to.array(read.target)}, {to.argument(units)}"
+        to.line(f"m.read_row(X, P, {place}, order, p, {at}, {target})")
 
     def _stored(self, slots: list[int], row: Expr) -> Iterator[Piece]:
         """Stores that take the same row: one call for each run of neighbouring slots."""

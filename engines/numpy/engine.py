@@ -20,6 +20,7 @@ from ...graphs.instructions import (
     PairwiseSum,
     Product,
     RankUpdate,
+    ReadRow,
     Reduce,
     RowReduce,
     Spread,
@@ -84,6 +85,8 @@ class _Presentation:
             kind = str(buffer.shape[0])
             if buffer.kind == "stream":
                 self.arrays[name] = work.streams[buffer.owner][self.order].astype(dtype, copy=False)
+            elif buffer.kind == "signal":
+                continue  # stays where it is; `ReadRow` copies a row
             elif buffer.kind == "parameter" and buffer.shape[0] == "scalar":
                 self.arrays[name] = self.memory[name].copy()
             elif name in self.program.traces and not work.carry:
@@ -228,11 +231,30 @@ class _Presentation:
                 self._branch(condition, body)
             case Store(slot=slot, source=source, row=row):
                 self._store(slot, source, int(np.ravel(self._value(row))[0]))
-            case Output(source=source):
-                assert self.work.output is not None
-                self.work.output[:, self.number] = self.arrays[source].swapaxes(1, 2)
+            case ReadRow(target=target, source=source, row=row):
+                self._read_row(target, source, row)
+            case Output(source=source, row=row):
+                self._put_out(source, row)
             case Stop(condition=condition):
                 self._stop(condition)
+
+    def _whole(self, expr: Expr) -> np.ndarray:
+        """A whole number for each replica."""
+        return np.broadcast_to(self._value(expr), (self.replicas, 1, 1)).astype(np.int64)[:, 0, 0]
+
+    def _read_row(self, target: str, source: str, row: Expr) -> None:
+        rows = self.work.streams[self.program.buffers[source].owner]
+        number = np.clip(self._whole(row), 0, rows.shape[1] - 1)
+        read = rows[self.order % len(rows), number[:, None]]
+        self.arrays[target] = read.astype(self.parent.dtype, copy=False)
+
+    def _put_out(self, source: str, row: Expr | None) -> None:
+        assert self.work.output is not None
+        output, values = self.work.output[:, self.number], self.arrays[source].swapaxes(1, 2)
+        if row is None:
+            output[...] = values
+        else:
+            output[np.arange(self.replicas), self._whole(row)] = values
 
     def _map(self, m: Map) -> None:
         old = self.arrays[m.target]

@@ -10,6 +10,7 @@ import numpy as np
 from ...graphs.lowering.precision import SmallSum
 from ...graphs.program import Program
 from ..presentation import Arrays, Presentations
+from ..signal_rows import rows_taken
 from ..stability import InferenceWatch
 from .parameters import Parameters
 from .programs import Programs
@@ -63,7 +64,16 @@ class Core:
         """The streams that a Program reads, checked."""
         own = self.settings
         tensors = own.row.takes_tensors
-        return given_streams(own.circuit, program, given, own.replicas, own.dtype, tensors, samples)
+        memory = self.standing.arrays
+        return given_streams(
+            own.circuit, program, given, own.replicas, own.dtype, tensors, samples, memory
+        )
+
+    def signal_rows(self, program: Program) -> dict[str, int]:
+        """How many rows of each signal a Program reads."""
+        arrays, replicas = self.standing.arrays, self.settings.replicas
+        taken = {a.stream: rows_taken(program, a, arrays, replicas) for a in program.signals}
+        return {name: int(rows.max()) for name, rows in taken.items()}
 
     def work(
         self,
@@ -77,6 +87,7 @@ class Core:
             order=np.ascontiguousarray(order),
             streams=streams.arrays,
             total=streams.total,
+            output_rows=streams.output_rows,
             seeds=self.settings.seeds,
             presentation=self.standing.presentation,
             sample=self.standing.sample,

@@ -17,7 +17,7 @@ from .streams import in_batches
 def predict(
     core: Core, samples: Mapping[str, Any], protocol: str, batch: int
 ) -> dict[str, np.ndarray]:
-    """By stream name (sample, unit), or (replica, sample, unit)."""
+    """By stream name (sample, unit), or (replica, sample, unit); a signal has rows between."""
     found = {}
     for name in core.settings.circuit.predicts:
         executable = core.programs.executable(protocol, output=name)
@@ -28,8 +28,8 @@ def predict(
                 work = core.work(part, streams)
                 Runner(core, executable, work, "run").present()
                 assert work.output is not None
-                swapped = work.output.transpose(0, 1, 3, 2)
-                pieces.append(swapped.reshape(len(swapped), -1, swapped.shape[-1]))
+                moved = np.moveaxis(work.output, -1, 2)
+                pieces.append(moved.reshape(len(moved), -1, *moved.shape[3:]))
         joined = np.concatenate(pieces, axis=1)
         found[name] = joined[0] if len(joined) == 1 else joined
     return found

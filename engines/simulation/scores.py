@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 import numpy as np
@@ -25,20 +25,32 @@ def check_scored(circuit: Circuit, samples: Mapping[str, Any]) -> None:
         )
 
 
-def scores(samples: Mapping[str, Any], predictions: Mapping[str, np.ndarray]) -> dict[str, Any]:
+def scores(
+    samples: Mapping[str, Any], predictions: Mapping[str, np.ndarray], signals: Container[str] = ()
+) -> dict[str, Any]:
     """The mean over samples of sum_i (p_i - x_i)^2, or what `samples.score` gives.
 
     Args:
-        samples: Streams x, (sample, unit) or (replica, sample, unit).
-        predictions: p by stream name, (sample, unit) or (replica, sample, unit).
+        samples: Streams x, (sample, unit) or (replica, sample, unit); of a signal with its rows
+            before the units, over which the mean is taken, too.
+        predictions: p by stream name, in the same axes.
+        signals: The names of signals.
     """
     score = getattr(samples, "score", None)
     if score is not None:
         return score(predictions)
     known = {n: p for n, p in predictions.items() if n in samples}
     return {
-        "squared_error" if len(known) == 1 else f"squared_error of {n}": np.mean(
-            np.sum((p - np.asarray(samples[n])) ** 2, axis=-1), axis=-1
+        "squared_error" if len(known) == 1 else f"squared_error of {n}": _squared_error(
+            p, np.asarray(samples[n]), n in signals
         )
         for n, p in known.items()
     }
+
+
+def _squared_error(p: np.ndarray, x: np.ndarray, signal: bool) -> Any:
+    """Over samples; of a signal over the rows that are predicted, which a replica may lack."""
+    if not signal:
+        return np.mean(np.sum((p - x) ** 2, axis=-1), axis=-1)
+    each = np.sum((p - x[..., : p.shape[-2], :]) ** 2, axis=-1)
+    return np.nanmean(each, axis=(-2, -1))

@@ -182,6 +182,14 @@ class Simulator:
         records = recordings(record, self.circuit)
         return self._core.programs.executable(protocol, learn, records, output).program
 
+    def signal_rows(self, protocol: str = "train") -> dict[str, int]:
+        """How many rows of each signal one presentation reads; of several replicas, the most.
+
+        Raises:
+            ValueError: No such protocol, or a row that lasts no whole number of steps.
+        """
+        return self._core.signal_rows(self.program(protocol))
+
     # --- running -------------------------------------------------------------------------------
 
     def fit(
@@ -255,6 +263,8 @@ class Simulator:
     ) -> dict[str, np.ndarray]:
         """What the circuit thinks each stream of `predicts` is: (sample, unit) by stream name.
 
+        Of a signal it is (sample, row, unit), each row as it is at its end.
+
         Draws begin at sample 0, each time; states, and what `fit` and `run` count, stay.
 
         Raises:
@@ -274,7 +284,7 @@ class Simulator:
         """
         check_by_name("samples", samples)
         check_scored(self.circuit, samples)
-        return scores(samples, self.predict(samples, protocol, batch))
+        return scores(samples, self.predict(samples, protocol, batch), self.circuit.signals)
 
     def run(
         self,

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from ...graphs.circuit import Circuit
-from ...graphs.program import Program
+from ...graphs.program import Program, TimeAxis
 from .. import philox
 from ..presentation import Arrays
+from ..signal_rows import rows_taken
 from .given import check_by_name, check_tensor, numbers
 
 
@@ -19,11 +20,13 @@ from .given import check_by_name, check_tensor, numbers
 class Streams:
     """`arrays`: name -> (sample, unit); `places`: where a replica's samples are, (replica, sample).
 
-    Streams that each replica has of its own are laid end to end.
+    Streams that each replica has of its own are laid end to end. A signal is (sample, row, unit);
+    it is not copied for each replica. `output_rows`: of a prediction that is a signal.
     """
 
     arrays: Arrays
     places: np.ndarray
+    output_rows: int = 1
 
     @property
     def total(self) -> int:
@@ -58,6 +61,7 @@ def given_streams(
     dtype: np.dtype,
     tensors: bool = False,
     samples: int | None = None,
+    memory: Mapping[str, np.ndarray] | None = None,
 ) -> Streams:
     """The streams a program reads, checked.
 
@@ -69,30 +73,57 @@ def given_streams(
         dtype: Of the arrays.
         tensors: Whether torch tensors stay what and where they are.
         samples: The number of samples where no stream is read; None: 1.
+        memory: The parameters, which decide how many rows of a signal are read.
 
     Raises:
         ValueError: A stream that is unknown or missing, of a wrong shape, without samples, or, if
-            the program reads it, with something else than finite numbers.
+            the program reads it, with something else than finite numbers; a signal with too few
+            rows.
     """
     needed = _check_names(circuit, program, given)
+    rows = {a.stream: rows_taken(program, a, memory or {}, replicas) for a in program.signals}
     arrays = {
         n: _stream(circuit, n, values, replicas, dtype, tensors, n in needed)
         for n, values in given.items()
     }
-    lengths = {name: array.shape[-2] for name, array in arrays.items()}
+    for axis in program.signals:
+        _check_rows(axis, arrays[axis.stream].shape[-2], rows[axis.stream].max())
+    own = {n for n, array in arrays.items() if array.ndim == _axes(circuit, n) + 1}
+    lengths = {n: array.shape[n in own] for n, array in arrays.items()}
     if len(set(lengths.values())) > 1:
         raise ValueError(f"streams differ in their number of samples: {lengths}")
     total = next(iter(lengths.values()), samples or 1)
     if samples is not None and samples != total:
         raise ValueError(f"samples={samples}, but the streams hold {total}: leave `samples` out")
     places = np.broadcast_to(np.arange(total), (replicas, total))
-    if any(array.ndim == 3 for array in arrays.values()):
+    if own:
         shared = np.tile(np.arange(total), replicas)
         places = places + total * np.arange(replicas)[:, None]
         for name, array in arrays.items():
-            own = array.ndim == 3
-            arrays[name] = array.reshape(-1, array.shape[-1]) if own else array[shared]
-    return Streams(arrays, places)
+            if name in own:
+                arrays[name] = array.reshape(-1, *array.shape[2:])
+            elif name not in circuit.signals:
+                arrays[name] = array[shared]
+    axis = program.output_axis
+    if axis is None:
+        return Streams(arrays, places)
+    put_out = rows_taken(program, axis, memory or {}, replicas).max()
+    return Streams(arrays, places, int(put_out))
+
+
+def _axes(circuit: Circuit, name: str) -> int:
+    """The axes of a stream: sample and unit, of a signal with the row between them."""
+    return 3 if name in circuit.signals else 2
+
+
+def _check_rows(axis: TimeAxis, given: int, taken: int) -> None:
+    if given >= taken:
+        return
+    ends = "; `linear` reads the row at the end, too" if axis.linear else ""
+    raise ValueError(
+        f"signal {axis.stream!r}: expected (sample, row, unit) with {taken} rows or more, as many "
+        f"as the protocol takes, got {given}{ends}"
+    )
 
 
 def _check_names(circuit: Circuit, program: Program, given: Mapping[str, Any]) -> tuple[str, ...]:
@@ -121,28 +152,40 @@ def _stream(
     if tensor:
         check_tensor(f"stream {name!r}", values, finite=needed)
     array = values if tensor else numbers(f"stream {name!r}", values, dtype, finite=needed)
-    size = circuit.streams[name]
-    if array.ndim == 1 and size == array.shape[0]:
+    size, axes = circuit.streams[name], _axes(circuit, name)
+    if array.ndim == axes - 1 and size == array.shape[-1]:
         array = array[None]
-    own = array.ndim == 3 and array.shape[0] == replicas
-    if not (own or array.ndim == 2) or array.shape[-1] != size:
+    own = array.ndim == axes + 1 and array.shape[0] == replicas
+    if not (own or array.ndim == axes) or array.shape[-1] != size:
+        what = "(sample, unit)" if axes == 2 else "(sample, row, unit)"
         raise ValueError(
-            f"stream {name!r}: expected (sample, unit) with {size} units, got "
-            f"{tuple(array.shape)}; {_likely(circuit, array, size, replicas)}"
+            f"stream {name!r}: expected {what} with {size} units, got "
+            f"{tuple(array.shape)}; {_likely(circuit, name, array, replicas)}"
         )
-    if not array.shape[-2]:
+    if not array.shape[own]:
         raise ValueError(f"stream {name!r}: expected at least 1 sample, got none")
     return array if tensor else np.ascontiguousarray(array)
 
 
-def _likely(circuit: Circuit, array: Any, size: int, replicas: int) -> str:
+def _likely(circuit: Circuit, name: str, array: Any, replicas: int) -> str:
     """What a wrong shape may come from."""
+    size = circuit.streams[name]
+    if name in circuit.signals:
+        if array.ndim == 2 and size == 1:
+            return "with one unit the rows of each sample are `x[:, :, None]`"
+        if array.ndim == 4 and array.shape[-1] == size:
+            return f"(replica, sample, row, unit) is for as many replicas as there are, {replicas}"
+        return "the rows of one sample may stand alone: (row, unit)"
+    if array.ndim == 3 and array.shape[-1] == size and array.shape[0] != replicas:
+        declared = f"{name}: {{size: {size}, every: step}}"
+        return (
+            f"(replica, sample, unit) is for as many replicas as there are, {replicas}; "
+            f"(sample, row, unit) for a signal, in the file `{declared}`"
+        )
     if array.ndim == 1 and size == 1:
         return "one number for each sample is `x.reshape(-1, 1)`"
     if array.ndim == 1:
         return f"class numbers become one unit for each class by `np.eye({size})[x]`"
-    if array.ndim == 3 and array.shape[-1] == size:
-        return f"(replica, sample, unit) is for as many replicas as there are, {replicas}"
     if array.ndim > 2 and array[0].size == size:
         return "the units of a sample stand in one row: `x.reshape(len(x), -1)`"
     return f"the sizes of a circuit are set as in apical.load({circuit.name!r}, sizes=[...])"

@@ -82,7 +82,9 @@ class TorchExecutable(Executable):
             raise ValueError(f"parallel(): {program.single_sample}")
         self.shared: dict[str, Tensor] = {}
         self.runs: dict[tuple[int, bool], Run] = {}
+        self.tables: dict[str, Tensor] = {}
         self._streams: dict[str, tuple[Any, Tensor]] = {}
+        self._signals: dict[str, Any] = {}  # what the tables were made of
         self._dirty: Run | None = None
 
     @classmethod
@@ -180,13 +182,40 @@ class TorchExecutable(Executable):
 
     def _stream_tensors(self, streams: Mapping[str, Any], fresh: bool) -> dict[str, Tensor]:
         """The streams on the device, moved once per call of `fit`, `run` or `predict`."""
-        needed = {n[1:] for n, b in self.program.buffers.items() if b.kind == "stream"}
+        needed = {b.owner for b in self.program.buffers.values() if b.kind == "stream"}
         for name in needed:
             source = streams[name]
             if fresh or name not in self._streams or self._streams[name][0] is not source:
                 tensor = source if isinstance(source, Tensor) else as_tensor(source)
                 self._streams[name] = (source, tensor.to(self.device, self.narrow))
         return {name: self._streams[name][1] for name in needed}
+
+    def _lay_signals(self, streams: Mapping[str, Any], fresh: bool) -> None:
+        """Puts the signals in their tables; what was captured with another table is forgotten."""
+        for name, buffer in self.program.buffers.items():
+            if buffer.kind != "signal":
+                continue
+            source, old = streams[buffer.owner], self.tables.get(name)
+            if not fresh and self._signals.get(name) is source:
+                continue
+            dtype = self.narrow if buffer.shape[0] == "unit" else self.dtype
+            table = self._table(source, dtype)
+            self._signals[name] = source
+            if self.capture is not None and old is not None and old.shape == table.shape:
+                old.copy_(table)
+                continue
+            self.tables[name] = table
+            for run in self.runs.values():
+                run.replays.clear()
+
+    def _table(self, source: Any, dtype: torch.dtype) -> Tensor:
+        """A signal on the device; on a CPU where it is, unless a capture holds on to it."""
+        still = self.capture is not None
+        if isinstance(source, Tensor):
+            return source.to(self.device, dtype, copy=still).contiguous()
+        if still or not source.flags.writeable:
+            return as_tensor(source).to(self.device, dtype)
+        return torch.from_numpy(source).to(self.device, dtype)
 
     # --- running -------------------------------------------------------------------------------
 
@@ -214,6 +243,7 @@ class TorchExecutable(Executable):
             self.device,
             spare,
             self.team,
+            self.tables,
         )
         recorder: Recorder = Direct()
         if capture:
@@ -230,6 +260,7 @@ class TorchExecutable(Executable):
             careful = self.capture is None
             run = self._run(work, careful)
             streams = self._stream_tensors(work.streams, start == 0)
+            self._lay_signals(work.streams, start == 0)
             order = as_tensor(work.order[:, start:stop])
             order = order.to(self.device)
             if self._dirty is not run:

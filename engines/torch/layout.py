@@ -44,6 +44,7 @@ class Layout:
         device: Where the tensors lie.
         spare: Steps that a capture may run past the end of a phase.
         team: The processes that share a batch.
+        tables: The signals by buffer, (sample, row, unit); they may change between presentations.
     """
 
     def __init__(
@@ -57,18 +58,22 @@ class Layout:
         device: torch.device,
         spare: int = 0,
         team: Team = ALONE,
+        tables: Mapping[str, Tensor] | None = None,
     ):
         self.program, self.shared, self.seeds, self.batch = program, shared, seeds, batch
         self.replicas = len(seeds)
         self.dtype, self.narrow, self.device, self.team = dtype, narrow, device, team
+        self.tables = {} if tables is None else tables
         self.pool = Pool(device)
         self.tensors: dict[str, Tensor] = dict(shared)
         for name, buffer in program.buffers.items():
-            if name not in self.tensors:
+            if name not in self.tensors and buffer.kind != "signal":
                 self.tensors[name] = self._new(buffer)
         kinds = ("unit", "sample")
         self.clock = [name for name in CLOCK if name in program.buffers]
-        self.per_sample = {n for n, b in program.buffers.items() if b.shape[0] in kinds}
+        self.per_sample = {
+            n for n, b in program.buffers.items() if b.shape[0] in kinds and b.kind != "signal"
+        }
         lead = (self.replicas, batch, 1)
         self.active = torch.ones(lead, dtype=torch.bool, device=device)
         self.running = torch.ones((self.replicas, 1, 1), dtype=torch.bool, device=device)
@@ -200,7 +205,11 @@ class Layout:
     ) -> None:
         """Sets what differs between presentations; `order[:, place]` are the samples."""
         self.index.copy_(order[:, place].reshape(-1))
+        if self.output is not None:
+            self.output.fill_(float("nan"))
         for name, buffer in self.program.buffers.items():
+            if buffer.kind == "signal":
+                continue
             tensor = self.tensors[name]
             if buffer.kind == "stream":
                 flat_tensor = tensor.reshape(self.replicas * self.batch, -1)
@@ -222,3 +231,13 @@ class Layout:
             self.raw_draws[key].copy_(table[:, place].reshape(-1, 1, 1))
         for record in self.records:
             record.fill_(float("nan"))
+
+    def prepare_output(self, rows: int) -> bool:
+        """Whether the output of a signal, (replica, row, sample, unit), had to be made anew."""
+        assert self.program.output is not None
+        units = self.program.buffers[self.program.output].size
+        shape = (self.replicas, rows, self.batch, units)
+        if self.output is not None and tuple(self.output.shape) == shape:
+            return False
+        self.output = torch.zeros(shape, dtype=self.dtype, device=self.device)
+        return True

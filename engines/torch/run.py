@@ -90,6 +90,8 @@ class Run:
         layout = self.layout
         bad = torch.zeros_like(layout.health)
         layout.prepare_draws(work, start, stop)
+        if layout.program.output_axis is not None and layout.prepare_output(work.output_rows):
+            self.replays.clear()  # what was captured puts out somewhere else
         for number in range(start, stop):
             self._begin(work, number, number - start, order, streams)
             for position, section in enumerate(self.plan.sections):
@@ -197,6 +199,7 @@ class Run:
         layout = self.layout
         found = [*layout.tensors.values(), *layout.records, *layout.stopped.values()]
         found += [layout.active, layout.running, layout.health]
+        found += [layout.output] if layout.output is not None else []
         unique = {(t.data_ptr(), tuple(t.shape)): t for t in found}
         return list(unique.values())
 
@@ -213,7 +216,7 @@ class Run:
             rows = record[:, :-1].permute(0, 1, 3, 2)
             work.records[slot][:, number] = rows.cpu().numpy()
         if layout.output is not None and work.output is not None:
-            work.output[:, number] = layout.output.cpu().numpy().swapaxes(1, 2)
+            work.output[:, number] = layout.output.cpu().numpy().swapaxes(-1, -2)
         for name, steps in layout.stopped.items():
             work.stopped[name][:, number] = steps[..., 0].cpu().numpy()
 

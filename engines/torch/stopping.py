@@ -79,6 +79,9 @@ class Survivors:
             mine.copy_(theirs.gather(1, self.rows.expand(mine.shape)))
         for mine, theirs in zip(self.few.records, self.many.records, strict=True):
             mine.copy_(theirs.gather(2, self._in_record(mine)))
+        shape = (self.many.replicas, -1, 1)  # which samples they are, for the rows of signals
+        few, many = (layout.index.view(shape) for layout in (self.few, self.many))
+        few.copy_(many.gather(1, self.rows))
 
     def scatter(self) -> None:
         """The survivors of many := few."""

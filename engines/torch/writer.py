@@ -7,6 +7,7 @@ everything else that outlives a step by a gate.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -26,6 +27,7 @@ from ...graphs.instructions import (
     PairwiseSum,
     Product,
     RankUpdate,
+    ReadRow,
     Reduce,
     RowReduce,
     Spread,
@@ -102,8 +104,10 @@ class Writer:
                     self._branch(condition, body, tape, gate)
                 case Store(slot=slot, source=source, row=row):
                     self._store(slot, source, row, tape, gate)
-                case Output(source=source):
-                    self._output(source, tape)
+                case ReadRow(target=target, source=source, row=row):
+                    self._read_row(target, source, row, tape)
+                case Output(source=source, row=row):
+                    self._output(source, row, tape)
                 case Stop(condition=condition):
                     self._stop(condition, tape)
                 case _:
@@ -259,11 +263,36 @@ class Writer:
 
     # --- results -------------------------------------------------------------------------------
 
-    def _output(self, source: str, tape: Tape) -> None:
+    def _whole(self, expr: Expr, tape: Tape) -> Tensor:
+        """A whole number for each replica, (replica, 1, 1)."""
+        layout, device = self.layout, self.layout.device
+        number = torch.zeros((layout.replicas, 1, 1), dtype=torch.float64, device=device)
+        made = layout.assembler(tape, torch.float64)
+        made.assign(number, made.value(expr))
+        made.finish()
+        whole = torch.zeros((layout.replicas, 1, 1), dtype=torch.int64, device=device)
+        tape.append(partial(whole.copy_, number))
+        return whole
+
+    def _read_row(self, target: str, source: str, row: Expr, tape: Tape) -> None:
+        layout = self.layout
+        place = torch.zeros_like(layout.index)
+        values = layout.tensors[target].view(layout.replicas * layout.batch, -1)
+        read = (layout.tables, source, self._whole(row, tape), layout.index, place, values)
+        tape.append(partial(_gather, *read))
+
+    def _output(self, source: str, row: Expr | None, tape: Tape) -> None:
         layout = self.layout
         values = layout.tensors[source]
-        layout.output = torch.zeros(values.shape, dtype=layout.dtype, device=layout.device)
-        tape.append(partial(layout.output.copy_, values))
+        if row is None:
+            layout.output = torch.zeros(values.shape, dtype=layout.dtype, device=layout.device)
+            tape.append(partial(layout.output.copy_, values))
+            return
+        lent: list[Tensor] = []
+        values = layout.cast(values, layout.dtype, tape, lent)
+        tape.append(partial(_scatter, layout, self._whole(row, tape), values))
+        for tensor in lent:
+            layout.pool.give(tensor)
 
     def _store(self, slot: int, source: str, row: Expr, tape: Tape, gate: Tensor | None) -> None:
         layout, device = self.layout, self.layout.device
@@ -311,6 +340,27 @@ class Writer:
         tape.append(partial(layout.active.logical_and_, met))
         if lent:
             layout.pool.give(test)
+
+
+def _gather(
+    tables: Mapping[str, Tensor], name: str, row: Tensor, index: Tensor, place: Tensor, out: Tensor
+) -> None:
+    """out (slot, unit) := a row of a signal (sample, row, unit), for the samples `index`."""
+    samples, rows, units = tables[name].shape
+    row.clamp_(0, rows - 1)
+    torch.remainder(index, samples, out=place)
+    place.mul_(rows)
+    place.view(len(row), -1).add_(row.view(-1, 1))
+    torch.index_select(tables[name].view(-1, units), 0, place, out=out)
+
+
+def _scatter(layout: Layout, row: Tensor, values: Tensor) -> None:
+    """A row of the output (replica, row, sample, unit) := values."""
+    output = layout.output
+    assert output is not None
+    row.clamp_(0, output.shape[1] - 1)
+    place = row.unsqueeze(-1).expand(-1, -1, *values.shape[1:])
+    output.scatter_(1, place, values.unsqueeze(1))
 
 
 def _decide(test: Tensor, inside: Tape, masked: Tape) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from ..circuit import Protocol
+from ..expressions.tree import Parameter, walk
 from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from .declared import Latch
 from .names import Names
@@ -81,6 +82,19 @@ def check_sets(names: Names) -> None:
                 f"'{name}' is fixed before the run: a size, an index or a step count needs it",
                 expected="a parameter that only equations, rules, `dt` or `until` read",
             )
+
+
+def check_signals(names: Names) -> None:
+    """When the rows of a signal come is fixed before the run."""
+    for stream, signal in names.signals.items():
+        for node in walk(signal.every) if signal.every is not None else ():
+            if isinstance(node, Parameter) and node.name in names.set_places:
+                names.problems.add(
+                    names.set_places[node.name].place,
+                    f"'{node.name}' says when the signal '{stream}' has its rows: that is fixed "
+                    f"before the run",
+                    expected="a parameter that only equations, rules, `dt` or `until` read",
+                )
 
 
 def check_unused(root: MappingNode, library: Mapping[str, MappingNode], names: Names) -> None:

@@ -78,6 +78,11 @@ def requirements(
     found: dict[tuple[Expr, Place, str | None], Requirement] = {}
     moving = [s for p in populations.values() for s in _population(p, names)]
     moving += [s for y in synapses.values() for s in _synapse(y, names)]
+    moving += [
+        Stated(signal.every, STEP, f"`every` of the signal '{name}'", names.signal_places[name])
+        for name, signal in names.signals.items()
+        if signal.every is not None
+    ]
     learning = {y.name: list(_optimizer(y, names)) for y in synapses.values()}
 
     def demand(stated: Stated, where: str | None, setting: Setting, steps: Expr | None) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 
-from ..circuit import ParameterValue
+from ..circuit import ParameterValue, Signal
 from ..expressions.constants import Value
 from ..expressions.tree import Call, Expr, Number, RateReference, Reference, walk
 from ..reading.nodes import ScalarNode
@@ -97,6 +97,8 @@ class Names(ABC):
         self.parameters: ParameterTable
         self.functions: FunctionTable
         self.streams: dict[str, int] = {}
+        self.signals: dict[str, Signal] = {}
+        self.signal_places: dict[str, ScalarNode] = {}  # where `every` stands
         self.populations: dict[str, Member] = {}
         self.families: dict[str, dict[int | None, str]] = {}
         self.synapses: dict[str, Link] = {}

@@ -1,18 +1,65 @@
-"""Readouts: what a circuit predicts, what it records, its energies."""
+"""Streams and readouts: what a circuit is shown, what it predicts and records, its energies."""
 
 from __future__ import annotations
 
-from ..circuit import Record
+from ..circuit import Record, Signal
 from ..expressions.parser import parse_expression, parse_record, parse_reference
 from ..expressions.tree import Expr, Variable
+from ..reading.keys import SIGNAL
 from ..reading.nodes import MappingNode, Node, ScalarNode, texts
 from ..reading.problems import Skip
+from ..reading.schema import chosen, required
 from .constant_scope import ConstantScope
 from .energy_scope import EnergyScope
 from .families import repeat
 from .names import Names
 from .resolve import resolve
 from .scopes import ProtocolScope, member_variable
+
+
+def streams(section: MappingNode, names: Names) -> None:
+    """The section `data`: the size of each stream, and the time axis of those that are signals."""
+    for key, node in section.entries:
+        with names.problems.guard():
+            if not key.text.isidentifier():
+                names.problems.fail(key.place, f"'{key.text}' cannot name a stream")
+            if names.parameters.has(key.text):
+                names.problems.fail(key.place, f"'{key.text}' is a parameter as well")
+            size: Node | None = node
+            if isinstance(node, MappingNode):
+                size = node.get("size") if required(node, SIGNAL, key, names.problems) else None
+            names.streams[key.text] = 1
+            if not isinstance(size, ScalarNode):
+                raise Skip
+            names.streams[key.text] = names.integer(size, None, "the size of a stream")
+            if isinstance(node, MappingNode):
+                _signal(key, node, names)
+
+
+def _signal(key: ScalarNode, entry: MappingNode, names: Names) -> None:
+    """`every` and `between` of a stream with a time axis."""
+    every, between = entry.scalar("every"), entry.scalar("between")
+    if every is None:
+        raise Skip
+    linear = chosen(entry, SIGNAL.known["between"], names.problems) == "linear"
+    if every.text == "step" and not names.parameters.has("step"):
+        names.signals[key.text] = Signal(None)
+        if linear and between is not None:
+            names.problems.add(
+                between.place,
+                f"'{key.text}' has a row each step: there is nothing between two rows",
+                expected="a time: `linear` joins rows that are `every: 0.5` time units apart",
+                suggestion=names.problems.corrected(between.place, "linear", "hold"),
+            )
+        return
+    if every.text.isidentifier() and not names.parameters.has(every.text):
+        known = ("step", *names.parameters.bases())
+        what = "`every` of a signal is a time, or `step`; there is no"
+        names.problems.unknown(every.place, what, every.text, known)
+        raise Skip
+    expr, _ = names.constant(every, None, "`every` of a signal")
+    names.signals[key.text] = Signal(expr, linear)
+    names.signal_places[key.text] = every
 
 
 def energies(section: Node | None, names: Names) -> dict[str, Expr]:

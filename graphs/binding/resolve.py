@@ -98,9 +98,37 @@ def _stream(node: Reference, scope: Scope) -> Expr:
         scope.fail(node, f"{scope.where} cannot read the stream '{node.name}'")
         return NOTHING
     if not _bare(node):
-        scope.fail(node, f"the stream '{node.name}' has no parts and no @phase")
+        _no_part(node, scope)
         return NOTHING
     return Stream(node.name, span=node.span)
+
+
+def _no_part(node: Reference, scope: Scope) -> None:
+    """A stream is named whole; `stim[step]` asks for a signal."""
+    names, name = scope.names, node.name
+    if node.index is None:
+        scope.fail(node, f"the stream '{name}' has no parts and no @phase")
+    elif name in names.signals:
+        scope.fail(
+            node,
+            f"the signal '{name}' has no parts: it is read at its own time",
+            expected="its name alone, which is the row that a step starts in",
+            suggestion=_with(node, name, scope),
+        )
+    else:
+        scope.fail(
+            node,
+            f"the stream '{name}' has one row for each sample, and no parts",
+            expected=f"`{name}` alone; with another row in every step it is a signal, in `data`",
+            suggestion=f"{name}: {{size: {names.streams[name]}, every: step}}",
+        )
+
+
+def _with(node: Reference, better: str, scope: Scope) -> str:
+    """The line with other words for a reference."""
+    written = scope.scalar.text[slice(*node.span)] if node.span else node.name
+    place = scope.scalar.place_at(node.span[0] if node.span else 0)
+    return scope.names.problems.corrected(place, written, better)
 
 
 def _call(node: Call, scope: Scope) -> Expr:

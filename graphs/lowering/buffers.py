@@ -115,10 +115,20 @@ class Buffers:
         return self.declare(Quantity("energy", name), "algebraic", "sample")
 
     def stream(self, name: str) -> str:
-        """A stream; one of size 1 is a number per sample, the same for all units."""
+        """A stream; one of size 1 is a number per sample, the same for all units.
+
+        Of a signal what it is now; all its rows are a buffer of their own, which is no activity.
+        """
         size = self.circuit.streams[name]
         shape = ("sample",) if size == 1 else ("unit", size)
-        return self.declare(Quantity("stream", name), "stream", *shape)
+        if name not in self.circuit.signals:
+            return self.declare(named.stream(name), "stream", *shape)
+        self.declare(named.stream(name), "signal", *shape)
+        return self.declare(Quantity("signal", name), "algebraic", *shape)
+
+    def of_signal(self, what: str, name: str) -> str:
+        """A number that belongs to a signal: the row that is read, steps of a row."""
+        return self.declare(Made(what, (named.stream(name),)), "scratch", "scalar")
 
     def parameter_buffer(self, name: str) -> str:
         """A parameter: a scalar, or a row where it is a list."""

@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from ...compartments.roles import ROLES
-from .keys import CELL, PHASE, POPULATION, SYNAPSE, TOP, Key, Keys
+from .keys import CELL, PHASE, POPULATION, SIGNAL, SYNAPSE, TOP, Key, Keys
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 
@@ -63,7 +63,8 @@ def _file(partial: bool) -> dict[str, Any]:
     found["populations"] = _named(found["populations"], _population(partial), partial)
     found["synapses"] = _named(found["synapses"], _entry(SYNAPSE, partial), partial)
     found["parameters"] = _named(found["parameters"], _KINDS["texts"], partial)
-    for name in ("functions", "data", "energy", "predicts"):
+    found["data"] = _named(found["data"], _stream(partial), partial)
+    for name in ("functions", "energy", "predicts"):
         found[name] = _named(found[name], _TEXT, partial)
     phase = _or_null(_entry(PHASE, partial), partial)
     protocol = {**_KINDS["texts"], "title": "protocol", "additionalProperties": phase}
@@ -97,6 +98,12 @@ def _population(partial: bool) -> dict[str, Any]:
     found = schema["properties"]
     found["parameters"] = _named(found["parameters"], _KINDS["texts"], partial)
     return schema
+
+
+def _stream(partial: bool) -> dict[str, Any]:
+    """A size, or a signal with keys of its own."""
+    signal = _entry(SIGNAL, partial)
+    return {**signal, "type": [*_TEXT["type"], "object"]}
 
 
 def _cell(partial: bool) -> dict[str, Any]:

@@ -92,7 +92,8 @@ TOP = Keys(
         Key(
             "data",
             "mapping",
-            "Streams, what a presentation shows, and how many values each has: `image: 64`.",
+            "Streams, what a presentation shows, and how many values each has: `image: 64`; with "
+            "`every`, a row of them at a time.",
         ),
         Key("cells", "mapping", "Kinds of neurons: compartments and the equations in them."),
         Key("populations", "mapping", "Cells in number: `layer[k=1..L]` with `cell` and `size`."),
@@ -112,6 +113,25 @@ TOP = Keys(
         Key("record", "texts", "What to record: `layer[1].u in settle every 5`."),
         Key("protocols", "mapping", "What happens during one presentation, phase after phase."),
         Key("variants", "mapping", "Named partial files that are laid over this one."),
+    ),
+)
+SIGNAL = Keys(
+    "a signal",
+    (
+        Key("size", "text", "How many values a row has.", required=True),
+        Key(
+            "every",
+            "text",
+            "How much time from row to row: `0.5`; `step`: a row each step.",
+            required=True,
+        ),
+        Key(
+            "between",
+            "text",
+            "hold: a row lasts until the next; linear: what lies between one row and the next.",
+            words=("hold", "linear"),
+            default="hold",
+        ),
     ),
 )
 POPULATION = Keys(
@@ -232,4 +252,4 @@ CELL = Keys(  # every other key of a cell is a compartment
         Key("rules", "texts", "Updates of slow variables: `mu += rate*(y - mu)`."),
     ),
 )
-ALL = (TOP, CELL, POPULATION, SYNAPSE, PHASE)
+ALL = (TOP, CELL, POPULATION, SYNAPSE, PHASE, SIGNAL)

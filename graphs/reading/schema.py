@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..wording import listed, nearest
-from .keys import CELL, PHASE, POPULATION, SYNAPSE, TOP, Key, Keys
+from .keys import CELL, PHASE, POPULATION, SIGNAL, SYNAPSE, TOP, Key, Keys
 from .nodes import MappingNode, Node, ScalarNode, is_null
 from .problems import Problems
 
@@ -46,6 +46,7 @@ def _section(root: MappingNode, keys: Keys, problems: Problems, partial: bool) -
         "cells": lambda entry: _cell(entry, problems, partial),
         "populations": lambda entry: _population(entry, problems, partial),
         "synapses": lambda entry: _keys(entry, SYNAPSE, problems, partial),
+        "data": lambda entry: _keys(entry, SIGNAL, problems, partial),
         "protocols": lambda entry: _protocol(entry, problems, partial),
     }
     for name, node in root.entries:
@@ -57,6 +58,8 @@ def _section(root: MappingNode, keys: Keys, problems: Problems, partial: bool) -
             elif name.text in walk:
                 if isinstance(entry, MappingNode):
                     walk[name.text](entry)
+                elif name.text == "data":
+                    _kind(key, entry, "text", problems)
                 elif name.text != "protocols":
                     _kind(key, entry, "mapping", problems)
                 else:

@@ -18,13 +18,14 @@ from ..instructions import (
     PairwiseSum,
     Product,
     RankUpdate,
+    ReadRow,
     Reduce,
     RowReduce,
     Spread,
     Stop,
     Store,
 )
-from ..program import Program
+from ..program import Program, TimeAxis
 
 
 def listing(program: Program) -> Iterator[str]:
@@ -32,6 +33,8 @@ def listing(program: Program) -> Iterator[str]:
     yield f"program {program.name}"
     for b in program.buffers.values():
         yield f"  buffer {b.name}: {b.kind} {' '.join(str(s) for s in b.shape)}"
+    for axis in program.signals:
+        yield f"  {_axis(axis)}"
     if program.reset or program.traces:
         yield f"  reset {', '.join((*program.reset, *program.traces))}"
     if program.single_sample:
@@ -58,7 +61,13 @@ def listing(program: Program) -> Iterator[str]:
     for slot in program.slots:
         yield f"record {slot.name} ({len(slot.rows)} rows)"
     if program.output:
-        yield f"output {program.output}"
+        axis = program.output_axis
+        yield f"output {program.output}" + (f" of {_axis(axis)}" if axis is not None else "")
+
+
+def _axis(axis: TimeAxis) -> str:
+    rows = "each step" if axis.every is None else f"every {text(axis.every)}"
+    return f"signal {axis.stream}: a row {rows}" + ", linear between" * axis.linear
 
 
 def _indented(instructions: tuple[Instruction, ...], indent: str) -> Iterator[str]:
@@ -134,7 +143,9 @@ def _lines(instruction: Instruction) -> Iterator[str]:
         case Store():
             row = text(instruction.row)
             yield f"store {instruction.source} as record {instruction.slot} row {row}"
-        case Output():
-            yield f"output {instruction.source}"
+        case ReadRow(target=target, source=source, row=row):
+            yield f"{target} := row {text(row)} of {source}"
+        case Output(source=source, row=row):
+            yield f"output {source}" + ("" if row is None else f" row {text(row)}")
         case Stop():
             yield f"stop samples where {text(instruction.condition)}"

@@ -240,7 +240,13 @@ def _readouts(circuit: Circuit) -> Iterator[str]:
         yield ""
         yield "streams and readouts"
     for name, size in circuit.streams.items():
-        yield f"  stream {name}: {size} per sample"
+        signal = circuit.signals.get(name)
+        if signal is None:
+            yield f"  stream {name}: {size} per sample"
+            continue
+        rows = "each step" if signal.every is None else f"every {value(circuit, signal.every)}"
+        line = ", linear between" if signal.linear else ""
+        yield f"  signal {name}: {size} per sample and row, a row {rows}{line}"
     for name, expr in circuit.energies.items():
         yield f"  energy {name} = {paper(text(expr))}"
     for name, variable in circuit.predicts.items():

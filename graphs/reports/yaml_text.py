@@ -44,7 +44,7 @@ def print_circuit(circuit: Circuit) -> str:
         said = getattr(circuit, word)
         lines += [(0, f"{word}: {_quoted(said)}")] if said else []
     lines += _section("parameters", _parameters(circuit))
-    lines += _section("data", ((1, f"{n}: {size}") for n, size in circuit.streams.items()))
+    lines += _section("data", _streams(circuit))
     lines += _section("cells", (line for entry in cells.values() for line in entry))
     lines += _section("populations", _populations(circuit, own))
     lines += _section("synapses", synapses)
@@ -69,6 +69,19 @@ def comparable(circuit: Circuit) -> Circuit:
     return replace(
         circuit, parameters=parameters, source=source, warnings=(), requirements=(), stream_sizes={}
     )
+
+
+def _streams(circuit: Circuit) -> Lines:
+    for name, size in circuit.streams.items():
+        signal = circuit.signals.get(name)
+        if signal is None:
+            yield 1, f"{name}: {size}"
+            continue
+        yield 1, f"{name}:"
+        yield 2, f"size: {size}"
+        yield _pair(2, "every", "step" if signal.every is None else text(signal.every))
+        if signal.linear:
+            yield 2, "between: linear"
 
 
 # --- lines ---

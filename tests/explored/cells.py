@@ -27,7 +27,27 @@ def draw_populations(draft: Draft) -> None:
             _declare(draft, name, cell, str(size), [member], made.parameters)
     if any(p.size == 1 for p in draft.populations):
         draft.note("population of size 1")
-    draft.add("data", *(f"{name}: {size}" for name, size in draft.streams.items()))
+    for name, size in draft.streams.items():
+        draft.add("data", *_declared(draft, name, size))
+
+
+def _declared(draft: Draft, name: str, size: int) -> list[str]:
+    """A stream of `data`; sometimes with a time axis."""
+    if not draft.chance(0.2, "signal"):
+        return [f"{name}: {size}"]
+    draft.signals.add(name)
+    kind = draft.rng.choice(["every: step", "hold", "linear"])
+    draft.note(f"signal {kind}")
+    every = {
+        "every: step": ["step"],
+        "hold": ["1", "1", "5*h", "2", "0.5*2"],
+        "linear": ["1", "0.3", "0.7*h", "h", "1.3*tau"],
+    }[kind]
+    lines = [f"{name}:", f"  size: {size}", f"  every: {draft.rng.choice(every)}"]
+    if kind == "hold":
+        draft.even = True
+        lines += draft.rng.choice([[], ["  between: hold"]])
+    return lines + (["  between: linear"] if kind == "linear" else [])
 
 
 def _stream(draft: Draft, size: int) -> str | None:

@@ -13,6 +13,8 @@ from .draft import Draft
 from .protocols import draw_protocols, draw_records, name_phases
 from .synapses import draw_synapses
 
+ROWS = 70  # of a signal; no protocol takes as many
+
 
 @dataclass
 class Call:
@@ -44,12 +46,14 @@ class Case:
     chunk_seconds: float = 0.1
     refused: str | None = None
     streams: dict[str, int] = field(default_factory=dict)
+    signals: frozenset[str] = frozenset()  # the streams with a time axis
 
     def arrays(self, call: Call) -> dict[str, np.ndarray]:
-        """The streams of one call, (sample, unit), or (replica, sample, unit)."""
+        """The streams of one call, ([replica,] sample, [row,] unit)."""
         rng = np.random.default_rng([self.seed, call.seed])
         lead = (self.replicas, call.samples) if call.own else (call.samples,)
-        return {n: rng.uniform(-1, 1, (*lead, size)) for n, size in self.streams.items()}
+        rows = {n: (ROWS,) if n in self.signals else () for n in self.streams}
+        return {n: rng.uniform(-1, 1, (*lead, *rows[n], s)) for n, s in self.streams.items()}
 
 
 def drawn(seed: int) -> Case:
@@ -80,12 +84,14 @@ def drawn(seed: int) -> Case:
     _collide(draft)
     case = Case(
         seed, draft.text(), frozenset(), tuple(record), _calls(draft), streams=dict(draft.streams),
+        signals=frozenset(draft.signals),
         refused=draft.refused,
     )  # fmt: skip
     if draft.chance(0.25, "replicas"):
         case.replicas = rng.choice([2, 3])
         if draft.chance(0.6, "parameters of replicas"):
             structural = {"h"} if "for" in draft.features else set()  # it reaches a step count
+            structural |= {"h"} if draft.even else set()  # a dt that divides `every`
             name = rng.choice(sorted({"a", "eta", "tau", "h"} - structural))
             values = [0.5, 0.8, 0.3] if name != "h" else [0.2, 0.1, 0.15]
             case.parameters = {name: values[: case.replicas]}

@@ -49,6 +49,8 @@ class Draft:
     sections: dict[str, list[str]] = field(default_factory=dict)
     populations: list[Population] = field(default_factory=list)
     streams: dict[str, int] = field(default_factory=dict)
+    signals: set[str] = field(default_factory=set)  # streams with a time axis
+    even: bool = False  # some are held over steps: no dt may change
     features: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     learnable: list[str] = field(default_factory=list)

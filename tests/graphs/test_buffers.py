@@ -24,7 +24,7 @@ OF = {  # what each kind of thing has
     "population": ("variable", "rate", "latch", "noise"),
     "synapse": ("weight", "live weight", "current", "sent", "trace", "trace of each sample"),
     "energy": ("energy",),
-    "stream": ("stream",),
+    "stream": ("stream", "signal"),
 }
 WITH_PARTS = {"variable", "rate", "latch", "noise", "trace", "trace of each sample"}
 

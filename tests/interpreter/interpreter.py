@@ -20,6 +20,7 @@ from . import draws
 from .functions import REDUCTIONS
 from .moment import Moment
 from .plasticity import Plasticity, apply_together
+from .signals import Signals
 from .stepping import Clock, after_step, moving, take_turn
 
 DRAWS = ("random_sign", "uniform", "normal")
@@ -94,7 +95,7 @@ class Interpreter:
         samples=1, first=None, **streams,
     ):  # fmt: skip
         """What `Simulator.run` records; `record` holds `Record`s."""
-        total = len(next(iter(streams.values()))) if streams else samples
+        total = len(next(iter(streams.values()))) if streams else samples  # of signals, too
         begun = {
             n: np.broadcast_to(a, (total, np.shape(a)[-1])) for n, a in (initial or {}).items()
         }
@@ -121,14 +122,16 @@ class Interpreter:
             self.epoch += 1
 
     def predict(self, streams, protocol="predict", batch=200):
-        """name -> (sample, unit); changes nothing."""
+        """name -> (sample, unit), of a signal (sample, row, unit); changes nothing."""
         total = len(next(iter(streams.values())))
         found = {name: [] for name in self.circuit.predicts}
         kept, self.presented, left = self.presented, {"run": 0, "fit": 0}, self.left
         for chosen in batches(total, batch):
             moment = self._present("run", protocol, False, chosen, streams)
             for name, variable in self.circuit.predicts.items():
-                found[name].append(moment.predicted[variable.population, variable.name])
+                rows = moment.told_rows.get(name)
+                last = moment.predicted[variable.population, variable.name]
+                found[name].append(last if rows is None else np.stack(list(rows.values()), 1))
         self.presented, self.left = kept, left
         return {name: np.concatenate(pieces) for name, pieces in found.items()}
 
@@ -152,6 +155,7 @@ class Interpreter:
         moment.streams = {n: np.asarray(a, float)[chosen] for n, a in streams.items()}
         moment.counters |= {"presentation": self.presentation, "sample": self.sample}
         moment.counters |= {"epoch": self.epoch, "t": left.clock.t}
+        moment.signals = Signals(moment, left.clock.t)
         told.samples, told.arrays = batch, {name_of(r): [] for r in record}
         walk = _Walk(self, moment, left, learn, protocol, record, told)
         walk.all_phases()
@@ -222,10 +226,14 @@ class _Walk:
         for name, expression in phase.set:
             moment.set[name] = self._drawn(phase, name, expression)
             moment.changed()
+        if self._count(phase):
+            moment.signals.step()
         for v, expression in phase.begin:
             value = moment.unit(expression, v.population)
             moment.states[v.population, v.name] = np.array(value)
             moment.changed()
+        if phase is self.phases[0]:
+            moment.signals.predict(first=True)
 
     def _leave(self, phase):
         moment = self.moment
@@ -254,17 +262,20 @@ class _Walk:
             self.told.stopped[phase.name] = np.full(moment.batch, -1)
         for step in range(steps):
             counters["step"] = step
-            dt = 1.0 if phase.dt is None else float(moment.value(phase.dt))
+            dt = self._length(phase)
             clock.tick_of(dt)
             counters["dt"] = dt
+            moment.signals.step()
             if active.any():
                 self._step(phase, turns, dt, active)
             clock.n += 1
             counters["t"] = clock.t
+            moment.signals.taken(dt)
             moment.changed()
             if active.any() and self._kept:
                 apply_together(moment, self._kept)
             self._store(phase, step + 1, active)
+            moment.signals.predict()
             if phase.until is not None and active.any():
                 met = np.broadcast_to(moment.value(phase.until) != 0, (moment.batch, 1))[:, 0]
                 self.told.stopped[phase.name][active & met] = step + 1
@@ -291,6 +302,9 @@ class _Walk:
         nodes = tree.walk(phase.until) if phase.until is not None else ()
         calls = [n for n in nodes if isinstance(n, tree.Call) and n.function == "change"]
         return [(c.arguments[0].population, c.arguments[0].name) for c in calls]
+
+    def _length(self, phase):
+        return 1.0 if phase.dt is None else float(self.moment.value(phase.dt))
 
     def _count(self, phase):
         value = self.moment.value

@@ -46,6 +46,8 @@ class Moment:
         self.traces = {}  # (synapse, variable) -> (sample, post, pre)
         self.set, self.clamped, self.latched, self.streams = {}, {}, {}, {}
         self.counters = dict.fromkeys(("t", "dt", "step", "presentation", "sample", "epoch"), 0.0)
+        self.signals = None  # which rows of the streams with a time axis are read
+        self.told_rows = {}  # name of a signal -> row -> prediction, (sample, unit)
         self.noise = None  # (population, variable, number within its line) -> (sample, unit)
         self.known, self.lent, self.before = {}, {}, {}
         self.sloping = ""  # a slope is being taken, of a state or of what a synapse holds
@@ -217,6 +219,8 @@ class Moment:
             case tree.Parameter(name=name, side=side):
                 return self.on_side(self.parameter(name), side, synapse)
             case tree.Stream(name=name):
+                if name in self.circuit.signals and name in self.streams:
+                    return self.signals.value(name)
                 return self.streams.get(name, 0.0)
             case tree.Counter(name=name):
                 return self.counters[name]

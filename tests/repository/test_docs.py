@@ -45,8 +45,12 @@ def test_files_load_run_and_show(text, tmp_path):
     assert check_variants(str(path))[0] == ()
     show(circuit)
     random = np.random.default_rng(0)
-    streams = {name: random.random((3, size)) for name, size in circuit.streams.items()}
     simulator = apical.Simulator(circuit, engine="numpy", seed=0)
+    rows = simulator.signal_rows("train")
+    streams = {
+        name: random.random((3, rows[name], size) if name in rows else (3, size))
+        for name, size in circuit.streams.items()
+    }
     simulator.run("train", **streams, learn=True)
     for name in circuit.synapses:
         if circuit.synapses[name].weight is None:

@@ -22,6 +22,7 @@ from ...instructions import (
     PairwiseSum,
     Product,
     RankUpdate,
+    ReadRow,
     Reduce,
     RowReduce,
     Spread,
@@ -129,6 +130,13 @@ class _Check:
             case Draw(target=target, arguments=arguments):
                 for argument in arguments:
                     self.elementwise(target, argument, ("scalar",))
+            case ReadRow(target=target, source=source, row=row):
+                self._exactly(target, self.shape(source))
+                self.elementwise(target, row, ("scalar",))
+            case Output(source=source, row=row) if row is not None:
+                self.elementwise("a row of the output", row, ("scalar",))
+                if self.shape(source)[0] not in ("unit", "sample"):
+                    self.fail("the output", source, "a number for each sample")
             case Store(source=source) | Output(source=source):
                 if self.shape(source)[0] not in ("unit", "sample"):
                     self.fail("a record", source, "a number for each sample")

@@ -14,10 +14,11 @@ from ...program import PhaseProgram, StepLoop
 from ..emitter import Emitter, View
 from ..refusal import LoweringError
 from ..rules.plasticity import RuleCompiler
+from .signal_rows import SignalRows
 from .stepping import Stepping
 from .stopping import StopRule
 from .storing import Storing
-from .timing import STEP_NOW, PhaseClock, plus, reads_time
+from .timing import RUN, STEP_NOW, PhaseClock, plus, reads_time
 
 DRAWS = ("random_sign", "uniform", "normal")
 
@@ -33,14 +34,18 @@ class PhaseLowering:
         latches: set[tuple[str, str, str]],
         learn: bool,
         number: Callable[[Expr], float],
+        predicted: tuple[str, str] | None = None,
     ):
+        """`predicted`: the signal whose rows are put out, and the buffer that says what it is."""
         self.at = evaluator
         self.rules = rules
         self.storing = Storing(evaluator, records)
         self.latches = latches
         self.learn = learn
         self.number = number
-        self.timed = reads_time(evaluator.circuit)
+        self.signals = SignalRows(evaluator, predicted)
+        self.timelines = (RUN,) * reads_time(evaluator.circuit)
+        self.timelines += self.signals.timelines
         equations = [e for p in evaluator.circuit.populations.values() for e in p.equations]
         self.noisy = any(isinstance(n, Noise) for e in equations for n in walk(e.right))
         self.first_row = 0
@@ -51,10 +56,13 @@ class PhaseLowering:
         steps = self._enter()
         self.stepping = Stepping(self.at, self.rules, phase, self.clock, self.learn)
         self.storing.store(phase, self.first_row, Number(0.0), fixed=True)
+        if not self.first_row:
+            self.signals.put_out(phase, first=True)
         loop = self._loop(steps) if steps else None
         enter = self._entered if loop else self.at.take()
         if loop:
             self._count()
+        self.signals.leave(steps)
         self._leave(keep_end, output)
         first, self.first_row = self.first_row, self.first_row + steps + 1
         return PhaseProgram(phase.name, enter, loop, self.at.take(), first, self.clock.dt)
@@ -81,9 +89,12 @@ class PhaseLowering:
         for name, value in phase.set:
             self._set(name, value)
         steps = self._steps()
-        self.clock = PhaseClock(at, self._dt(), self.timed, phase.until is not None)
+        self.clock = PhaseClock(at, self._dt(), self.timelines, phase.until is not None)
+        if not self.first_row:
+            self.signals.begin()
         if steps:
             self.clock.enter()
+            self.signals.enter(self.clock)
             if self.noisy:
                 at.assign(STEP, Number(0.0))  # for a derivative that `begin` or a record reads
         for population, variable in clamps:
@@ -152,6 +163,7 @@ class PhaseLowering:
         def body() -> None:
             at.write(STEP)
             clock.begin_step()
+            self.signals.begin_step(clock)
             self._step()
 
         moved = self._written(body)
@@ -170,7 +182,10 @@ class PhaseLowering:
         return StepLoop(steps, code, self.phase.until is not None, at.take())
 
     def _count(self) -> None:
-        """After the loop: the clock and the number of steps so far."""
+        """After the loop: the rows of its last step, the clock and the number of steps so far."""
+        if self.phase.until is not None:
+            self.at.write(STEP)
+            self.signals.begin_step(self.clock)
         self.clock.leave()
         if self.noisy:
             before = self.at.counter("before")  # what draws may be clamped until now
@@ -210,6 +225,7 @@ class PhaseLowering:
             apply()
         self.clock.end_step()
         self.storing.store(phase, self.first_row, plus(STEP_NOW, Number(1.0)))
+        self.signals.put_out(phase)
         if test is not None:
             at.emit(Stop(at.reading(test())))
 

@@ -9,20 +9,44 @@ phase and, where a presentation is carried on, from presentation to presentation
 
 A phase takes all its steps, whether its samples stop before or not: no sample's time depends on
 its neighbours in the batch. Nothing of this is emitted where no text of the circuit reads `t`.
+
+Signals count the time of each presentation on a timeline of its own, which starts at 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from ...buffer import CLOCK, COUNT, DT, ORIGIN, STEP, TIME
+from ...buffer import COUNT, DT, ORIGIN, SINCE_BEGUN, STEP, TIME
 from ...circuit import Circuit, Equation
 from ...expressions.derivative import simplify
 from ...expressions.tree import Binary, Call, Compare, Counter, Expr, Load, Number, walk
 from ..emitter import Emitter
 
-STEP_NOW, TIME_NOW, DT_NOW = Load(STEP), Load(TIME), Load(DT)
-ORIGIN_NOW, COUNT_NOW = Load(ORIGIN), Load(COUNT)
+STEP_NOW, DT_NOW = Load(STEP), Load(DT)
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """A time, and what it is counted from: the names of three scalars.
+
+    `moving`: stages and steps read the time; else only phases do, when they begin.
+    """
+
+    time: str
+    origin: str
+    count: str
+    moving: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All three."""
+        return (self.time, self.origin, self.count)
+
+
+RUN = Timeline(TIME, ORIGIN, COUNT)  # goes on where presentations are carried on
+PRESENTATION = Timeline(*SINCE_BEGUN)
 
 
 def plus(left: Expr, right: Expr) -> Expr:
@@ -73,33 +97,37 @@ class PhaseClock:
     Args:
         at: Where instructions are emitted.
         dt: The length of a step, over buffers.
-        kept: Whether something of the circuit reads `t`; else only dt is made.
+        timelines: Those that something of the circuit reads; where none, only dt is made.
         stops: Whether the samples of the phase may stop before its end.
     """
 
-    def __init__(self, at: Emitter, dt: Expr, kept: bool, stops: bool):
-        self.at, self.dt, self.kept, self.stops = at, dt, kept, stops
+    def __init__(self, at: Emitter, dt: Expr, timelines: tuple[Timeline, ...], stops: bool):
+        self.at, self.dt, self.timelines, self.stops = at, dt, timelines, stops
         self.varying = any(n == STEP_NOW for n in walk(dt))
 
     @property
     def _again(self) -> bool:
         """Whether steps have to be counted once more, after samples stopped."""
-        return self.kept and self.varying and self.stops
+        return bool(self.timelines) and self.varying and self.stops
 
-    def now(self, offset: float = 0.0) -> Expr:
+    def now(self, line: Timeline, offset: float = 0.0) -> Expr:
         """The time in this step, at an offset in units of dt."""
-        count = COUNT_NOW if self.varying else plus(COUNT_NOW, STEP_NOW)
-        return Call("clock", (ORIGIN_NOW, plus(count, Number(offset)), DT_NOW))
+        count = Load(line.count) if self.varying else plus(Load(line.count), STEP_NOW)
+        return Call("clock", (Load(line.origin), plus(count, Number(offset)), DT_NOW))
 
     def enter(self) -> None:
         """On entering the phase, before `begin`."""
         for name in ("step", "dt"):
             self.at.counter(name)
         if self._again:
-            for name in CLOCK:
+            for name in self._names:
                 self.at.assign(self._start(name), Load(name))
         if not self.varying:
             self._change()
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (*(name for line in self.timelines for name in line.names), DT)
 
     def _start(self, name: str) -> str:
         return self.at.beside(name, "start", "counter")
@@ -111,23 +139,24 @@ class PhaseClock:
 
     def move(self, offset: float) -> None:
         """To the time of a stage."""
-        if self.kept:
-            self.at.assign(TIME, self.now(offset))
+        for line in self.timelines:
+            if line.moving:
+                self.at.assign(line.time, self.now(line, offset))
 
     def end_step(self) -> None:
         """At the end of a step, before what is recorded."""
-        if not self.kept:
-            return
-        if self.varying:
-            self.at.assign(COUNT, plus(COUNT_NOW, Number(1.0)))
-        self.at.assign(TIME, self.now(0.0 if self.varying else 1.0))
+        for line in self.timelines:
+            if self.varying:
+                self.at.assign(line.count, plus(Load(line.count), Number(1.0)))
+            if self.varying or line.moving:
+                self.at.assign(line.time, self.now(line, 0.0 if self.varying else 1.0))
 
     def again(self) -> None:
         """One step of the clock alone, from the start of the phase where the step is the first."""
         if not self._again:
             return
         first = Compare("==", STEP_NOW, Number(0.0))
-        for name in CLOCK:
+        for name in self._names:
             start = Load(self._start(name))
             self.at.assign(name, _either(first, start, Load(name)))
         self._change()
@@ -139,25 +168,26 @@ class PhaseClock:
             self.at.write(STEP)
         if self.varying:
             if self.stops:
-                self.at.assign(DT, self.dt)  # `again` left it so, where `t` is kept
+                self.at.assign(DT, self.dt)  # `again` left it so, where time is kept
             return
-        if not self.kept:
-            return
-        self.at.assign(COUNT, plus(COUNT_NOW, plus(STEP_NOW, Number(1.0))))
-        if self.stops:
-            self.at.assign(TIME, Call("clock", (ORIGIN_NOW, COUNT_NOW, DT_NOW)))
+        for line in self.timelines:
+            count = Load(line.count)
+            self.at.assign(line.count, plus(count, plus(STEP_NOW, Number(1.0))))
+            if self.stops or not line.moving:
+                self.at.assign(line.time, Call("clock", (Load(line.origin), count, DT_NOW)))
 
     def _change(self) -> None:
         """The dt that holds from now on; another one than before starts a new count."""
         at = self.at
-        if not self.kept:
+        if not self.timelines:
             at.assign(DT, self.dt)
             return
         next_dt, same = at.counter("next"), at.counter("same")
         at.assign(next_dt, self.dt)
         at.assign(same, Compare("==", Load(next_dt), DT_NOW))
-        at.assign(ORIGIN, _either(Load(same), ORIGIN_NOW, TIME_NOW))
-        at.assign(COUNT, Binary("*", Load(same), COUNT_NOW))
+        for line in self.timelines:
+            at.assign(line.origin, _either(Load(same), Load(line.origin), Load(line.time)))
+            at.assign(line.count, Binary("*", Load(same), Load(line.count)))
         at.assign(DT, Load(next_dt))
 
 
