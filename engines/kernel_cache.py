@@ -105,27 +105,33 @@ def _imported(name: str, source: str) -> ModuleType:
     try:
         spec.loader.exec_module(module)
         for value in vars(module).values():
-            _guard(value)
+            _guard(value, module.needed)
     except BaseException:
         del sys.modules[name]
         raise
     return module
 
 
-def _guard(value: Any) -> None:
-    """Machine code that cannot be read is compiled again; that it cannot be written, only said."""
+def _guard(value: Any, missed: Callable[[], None] | None = None) -> None:
+    """Machine code that cannot be read is compiled again; that it cannot be written, only said.
+
+    `missed` is called before anything is compiled.
+    """
     cached: Any = getattr(value, "_cache", None)
     if not hasattr(cached, "load_overload") or "load_overload" in vars(cached):
         return
-    read, write = cached.load_overload, cached.save_overload
+    write = cached.save_overload
 
-    def load_overload(*arguments: Any) -> Any:
+    def load_overload(signature: Any, context: Any) -> Any:
+        found = None
         try:
-            return read(*arguments)
+            found = _read(cached, signature, context)
         except Exception:  # whatever unpickling a damaged file may raise
             with suppress(OSError):
                 cached.flush()
-            return None
+        if found is None and missed is not None:
+            missed()
+        return found
 
     def save_overload(*arguments: Any) -> None:
         try:
@@ -134,6 +140,15 @@ def _guard(value: Any) -> None:
             _unwritable(cache_folder(), error)
 
     cached.load_overload, cached.save_overload = load_overload, save_overload
+
+
+def _read(cached: Any, signature: Any, context: Any) -> Any:
+    """As `load_overload` of numba, without first importing all that could be compiled (0.2 s)."""
+    from numba.core.runtime import rtsys
+
+    rtsys.initialize(context)
+    with cached._guard_against_spurious_io_errors():
+        return cached._load_overload(signature, context)
 
 
 def _written(name: str, source: str) -> Path:

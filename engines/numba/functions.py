@@ -209,28 +209,3 @@ def clock(origin: Any, count: Any, dt: Any) -> Any:
 def where(holds: Any, yes: Any, no: Any) -> Any:
     """`yes` where `holds` is not 0, else `no`."""
     return yes if holds != 0 else no
-
-
-# What a function of the circuit language is called in generated code; {} is 32 or 64.
-NAMES = {
-    "tanh": "f.tanh_{}",
-    "logistic": "f.logistic_{}",
-    "relu": "f.relu_{}",
-    "softplus": "f.softplus_{}",
-    "clip": "f.clip_any",
-    "sign": "f.sign_{}",
-    "exp": "f.exp_{}",
-    "exprel": "f.exprel_{}",
-    "rounding": "f.rounding",
-    "clock": "f.clock",
-    "where": "f.where",
-    "abs": "abs",
-    "log": "math.log",
-    "sqrt": "math.sqrt",
-    "sin": "math.sin",
-    "cos": "math.cos",
-    "min": "min",
-    "max": "max",
-    "round": "np.rint",
-    "floor": "math.floor",
-}

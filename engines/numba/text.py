@@ -16,8 +16,31 @@ from ...graphs.expressions.tree import (
     Weight,
     children,
 )
-from .functions import NAMES
 from .writer import Writer
+
+# What a function of the circuit language is called in generated code; {} is 32 or 64.
+NAMES = {
+    "tanh": "f.tanh_{}",
+    "logistic": "f.logistic_{}",
+    "relu": "f.relu_{}",
+    "softplus": "f.softplus_{}",
+    "clip": "f.clip_any",
+    "sign": "f.sign_{}",
+    "exp": "f.exp_{}",
+    "exprel": "f.exprel_{}",
+    "rounding": "f.rounding",
+    "clock": "f.clock",
+    "where": "f.where",
+    "abs": "abs",
+    "log": "math.log",
+    "sqrt": "math.sqrt",
+    "sin": "math.sin",
+    "cos": "math.cos",
+    "min": "min",
+    "max": "max",
+    "round": "np.rint",
+    "floor": "math.floor",
+}
 
 
 class Text:

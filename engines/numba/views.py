@@ -13,7 +13,6 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
-from numba.np import arrayobj
 
 WORDS = 3  # address, rows, columns
 
@@ -28,6 +27,8 @@ def _row(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
 
 def _array(context: Any, builder: Any, kind: Any, address: Any, shape: list[Any]) -> Any:
     """An array that owns nothing: no reference to it is ever counted."""
+    from numba.np import arrayobj  # a process that finds its code in the cache needs none of it
+
     item = context.get_data_type(kind.dtype)
     size = ir.Constant(address.type, context.get_abi_sizeof(item))
     strides = [size] if len(shape) == 1 else [builder.mul(shape[1], size), size]
