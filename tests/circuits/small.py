@@ -22,6 +22,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "pc": {"sizes": [5, 4, 3, 2], "T": 6},
         "pem": {"n": 3, "m": 4, "T": 25},
         "sacramento": {"duration": 8},
+        "seqil": {"sizes": [6, 5, 4, 3]},
         "urbanczik_senn": {"duration": 8},
     }
 )
@@ -29,7 +30,14 @@ GROUPS = {"signed": [1, 1, 0], "member": [1, 0, 1]}
 OF_VARIANTS: Mapping[tuple[str, str], Mapping[str, Any]] = MappingProxyType(
     {("corinfomax", "mixed"): GROUPS, ("corinfomax_sst", "mixed"): GROUPS}
 )
-UNDER = MappingProxyType({"simplex": "sparse", "nonnegative_sparse": "sparse"})
+UNDER = MappingProxyType(
+    {
+        "simplex": "sparse",
+        "nonnegative_sparse": "sparse",
+        "music": "sparse",
+        "photographs": "nonnegative",
+    }
+)
 
 
 Case = tuple[str, tuple[str, ...]]

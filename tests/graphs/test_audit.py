@@ -58,7 +58,7 @@ TABLE = {
     },
     ("ep",): {"W": "local", "back": "transport", "layer.bias": "local"},
     ("ep", "symmetric"): {"W": "local", "back": "transport", "layer.bias": "local"},
-    ("hopfield",): {"store": "fixed", "recall": "transport"},
+    ("hopfield",): {"store": "local", "recall": "transport"},
     ("neuron",): {"W_B": "fixed", "W_A": "fixed"},
     ("neuron", "learning"): {"W_B": "local", "W_A": "fixed"},
     ("pc",): {"W": "local", "feedback": "transport"},

@@ -172,13 +172,13 @@ def test_a_sweep_over_sizes_and_samples():
     grid = {"M": [4, 8], "beta": [1, 2]}
     sweep = apical.Sweep("hopfield", {**grid, "T": [5]}, engine="numpy")
     query = np.random.default_rng(0).normal(size=(3, 16))
-    rows = sweep.rows(sweep.run("retrieve", query=query, record=["E"]), "last", "mean")
+    rows = sweep.rows(sweep.run("predict", query=query, record=["E"]), "last", "mean")
     assert [(r["M"], r["beta"], r["sample"]) for r in rows] == [
         (m, b, s) for m in grid["M"] for b in grid["beta"] for s in range(3)
     ]
     for row in rows:
         circuit = apical.load("hopfield", M=row["M"], beta=row["beta"], T=5)
-        one = apical.Simulator(circuit, engine="numpy").run("retrieve", query=query, record=["E"])
+        one = apical.Simulator(circuit, engine="numpy").run("predict", query=query, record=["E"])
         energy = one.arrays["E"][0, row["sample"]]
         assert_allclose([row["E last"], row["E mean"]], [energy[-1], energy.mean()], rtol=1e-12)
 
