@@ -16,7 +16,7 @@ RESERVED = ("input", "w", "pre", "post")
 
 
 @dataclass(frozen=True)
-class Line:
+class CellLine:
     """A statement where it stands; `compartment` is None outside compartments."""
 
     scalar: ScalarNode
@@ -30,9 +30,9 @@ class Cell:
 
     name: str
     compartments: tuple[str, ...] = ()
-    equations: list[Line] = field(default_factory=list)
-    after_step: list[Line] = field(default_factory=list)
-    rules: list[Line] = field(default_factory=list)
+    equations: list[CellLine] = field(default_factory=list)
+    after_step: list[CellLine] = field(default_factory=list)
+    rules: list[CellLine] = field(default_factory=list)
     slow: dict[str, tuple[ScalarNode, Expr]] = field(default_factory=dict)
     domain: list[tuple[ScalarNode, ScalarNode, ScalarNode]] = field(
         default_factory=list
@@ -105,10 +105,10 @@ def cell_of(name: str, text: MappingNode, problems: Problems) -> Cell:
     return cell
 
 
-def _line(cell: Cell, scalar: ScalarNode, compartment: str | None, problems: Problems) -> Line:
+def _line(cell: Cell, scalar: ScalarNode, compartment: str | None, problems: Problems) -> CellLine:
     """A statement, read; where it cannot be, the cell has a variable that nobody knows."""
     try:
-        line = Line(scalar, problems.parsed(scalar, parse_statement), compartment)
+        line = CellLine(scalar, problems.parsed(scalar, parse_statement), compartment)
         _check_target(line, problems)
     except Skip:
         cell.broken = True
@@ -169,7 +169,7 @@ def _rule(cell: Cell, scalar: ScalarNode, problems: Problems) -> None:
     cell.rules.append(line)
 
 
-def _must_update(line: Line, where: str, problems: Problems) -> None:
+def _must_update(line: CellLine, where: str, problems: Problems) -> None:
     if line.statement.kind == "algebraic":
         problems.fail(
             line.scalar.place,
@@ -200,7 +200,7 @@ def _domain(cell: Cell, text: MappingNode, problems: Problems) -> None:
             cell.domain.append((key, bounds[0], bounds[1]))
 
 
-def _check_target(line: Line, problems: Problems) -> None:
+def _check_target(line: CellLine, problems: Problems) -> None:
     """The left side of a statement of a cell is a bare name."""
     target = line.statement.target
     start = target.span[0] if target.span else 0

@@ -19,7 +19,7 @@ MOST_NODES = 20_000
 
 
 @dataclass
-class Definition:
+class FunctionDefinition:
     """`name(arguments): body`; without arguments the body is the name of another function."""
 
     key: ScalarNode
@@ -53,7 +53,7 @@ class Functions(FunctionTable):
 
     def __init__(self, names: Names):
         self._names = names
-        self._known: dict[str, Definition] = {}
+        self._known: dict[str, FunctionDefinition] = {}
         self._bodies: dict[str, Expr] = {}
         self._active: list[str] = []
         self._broken: set[str] = set()
@@ -78,7 +78,7 @@ class Functions(FunctionTable):
                         suggestion=f"{name}(x): {node.text}",
                     )
                 self._broken.discard(name)
-                self._known[name] = Definition(key, arguments, node, body)
+                self._known[name] = FunctionDefinition(key, arguments, node, body)
 
     def has(self, name: str) -> bool:
         """Whether the file defines this function."""

@@ -18,7 +18,7 @@ from .names import NOTHING, Names, ParameterTable, Scope
 
 
 @dataclass
-class Definition:
+class Declaration:
     """One member as written: one text, or a list of them."""
 
     key: ScalarNode
@@ -34,7 +34,7 @@ class Parameters(ParameterTable):
         self._names = names
         self._entries: dict[str, list[tuple[ScalarNode, Family, Node]]] = {}
         self._overrides: dict[str, Node] = {}
-        self._members: dict[str, dict[int | None, Definition]] = {}
+        self._members: dict[str, dict[int | None, Declaration]] = {}
         self._values: dict[str, ParameterValue] = {}
         self._active: list[str] = []
         self._failed: set[str] = set()
@@ -72,7 +72,7 @@ class Parameters(ParameterTable):
         _, family, _ = self._entries[base][0]
         return family.index is not None or family.member is not None
 
-    def members(self, base: str) -> dict[int | None, Definition]:
+    def members(self, base: str) -> dict[int | None, Declaration]:
         """The members of a family by index, or {None: ...}."""
         if base in self._members:
             return self._members[base]
@@ -80,7 +80,7 @@ class Parameters(ParameterTable):
         if name in self._failed:
             raise Skip
         self._failed.add(name)  # until it is known to be fine; also stops a circle
-        found: dict[int | None, Definition] = {}
+        found: dict[int | None, Declaration] = {}
         indexed = {f.index is not None or f.member is not None for _, f, _ in self._entries[base]}
         if len(indexed) > 1:
             key = self._entries[base][1][0]
@@ -92,8 +92,8 @@ class Parameters(ParameterTable):
         for key, family, node in self._entries[base]:
             node = self._overrides.get(base, node)
             if family.index is None and family.member is None:
-                definition = Definition(key, texts(node), isinstance(node, SequenceNode))
-                members: dict[int | None, Definition] = {None: definition}
+                definition = Declaration(key, texts(node), isinstance(node, SequenceNode))
+                members: dict[int | None, Declaration] = {None: definition}
             else:
                 members = self._family(key, family, node, skip=len(found))
             for index, definition in members.items():
@@ -108,10 +108,10 @@ class Parameters(ParameterTable):
 
     def _family(
         self, key: ScalarNode, family: Family, node: Node, skip: int
-    ) -> dict[int | None, Definition]:
+    ) -> dict[int | None, Declaration]:
         indices = expand(self._names, key, family)
         if isinstance(node, ScalarNode):
-            return {i: Definition(key, (node,), False, bound) for i, bound in indices.items()}
+            return {i: Declaration(key, (node,), False, bound) for i, bound in indices.items()}
         scalars = texts(node)
         several = len(self._entries[family.name]) > 1 and family.name in self._overrides
         if several:
@@ -126,7 +126,7 @@ class Parameters(ParameterTable):
                 expected=f"{_counted(len(indices), 'value')}{bounds}",
             )
         pairs = zip(indices.items(), scalars, strict=True)
-        return {i: Definition(key, (s,), False, bound) for (i, bound), s in pairs}
+        return {i: Declaration(key, (s,), False, bound) for (i, bound), s in pairs}
 
     def value(self, name: str) -> Value:
         """The value of a member by its full name."""
@@ -163,7 +163,7 @@ class Parameters(ParameterTable):
             self._active.pop()
         return self._values[name]
 
-    def _evaluated(self, name: str, definition: Definition) -> ParameterValue:
+    def _evaluated(self, name: str, definition: Declaration) -> ParameterValue:
         found = [
             self._names.constant(scalar, definition.indices, "a parameter")
             for scalar in definition.scalars
@@ -297,7 +297,7 @@ class Parameters(ParameterTable):
         self._values[name] = ParameterValue(name, expression, values)
 
 
-def _example(base: str, members: Mapping[int | None, Definition], scope: Scope) -> str:
+def _example(base: str, members: Mapping[int | None, Declaration], scope: Scope) -> str:
     """`eta[k]` where an index is bound, else `eta[1]`."""
     index = next(iter(scope.indices), next(iter(members), 1))
     return f"{base}[{index}]"

@@ -11,7 +11,7 @@ from ..reading.keys import POPULATION
 from ..reading.nodes import MappingNode, ScalarNode, SequenceNode, texts
 from ..reading.problems import Problems, Skip, base_name
 from ..reading.schema import required
-from .cells import Cell, Line, cell_of, expanded
+from .cells import Cell, CellLine, cell_of, expanded
 from .constant_scope import ConstantScope
 from .declared import Member
 from .families import expand
@@ -156,7 +156,7 @@ def _finished(member: Member, names: Names) -> Population:
     )
 
 
-def _equation(line: Line, member: Member, names: Names) -> Equation:
+def _equation(line: CellLine, member: Member, names: Names) -> Equation:
     statement = line.statement
     scope = CellScope(names, line.scalar, member, line.compartment, statement.kind == "state")
     names.reading(line.scalar, statement.right, "equation", member.name)
@@ -170,7 +170,9 @@ def _equation(line: Line, member: Member, names: Names) -> Equation:
     return Equation(statement.target.name, right, statement.kind, tau, line.compartment)
 
 
-def _updates(lines: list[Line], member: Member, names: Names, slow: bool = False) -> list[Update]:
+def _updates(
+    lines: list[CellLine], member: Member, names: Names, slow: bool = False
+) -> list[Update]:
     found: list[Update] = []
     for line in lines:
         with names.problems.guard():

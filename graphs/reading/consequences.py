@@ -19,7 +19,7 @@ SECTIONS = ("populations", "synapses", "protocols", "energy", "predicts")
 
 
 @dataclass
-class Wrong:
+class WrongEntries:
     """The entries that are wrong: the lines they stand on, and their names."""
 
     lines: set[tuple[str, int]] = field(default_factory=set)
@@ -33,9 +33,9 @@ class Wrong:
         return bool(words & self.names)
 
 
-def wrong_entries(root: MappingNode, errors: Iterable[Diagnostic]) -> Wrong | None:
+def wrong_entries(root: MappingNode, errors: Iterable[Diagnostic]) -> WrongEntries | None:
     """The entries that errors stand in; None if one stands where the whole file depends on it."""
-    wrong, left = Wrong(), {_line(error.place) for error in errors}
+    wrong, left = WrongEntries(), {_line(error.place) for error in errors}
     for key, entry in _entries(root):
         lines = {_line(scalar.place) for scalar in (key, *_scalars(entry))}
         if lines & left:

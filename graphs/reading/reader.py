@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..diagnostics import CircuitError, Diagnostic, Place
-from . import yaml_mistakes as traps
+from . import yaml_mistakes as mistakes
 from .nodes import MappingNode, Node, ScalarNode, SequenceNode
 from .positions import Lines, Offsets
+from .scalars import resolved
+from .yaml_errors import explained
 
 MAX_SIZE = 200_000  # characters; the largest file that ships has 10,000
 MAX_LINE = 20_000
@@ -25,40 +27,9 @@ MAX_ATTEMPTS = 20  # how often reading starts again without the lines that are b
 MAX_REPORTS = 50  # what is wrong beyond these is not looked for
 
 
-def line_text(text: str, line: int) -> str:
-    """Line `line` (from 1) of a text, without its end; "" if there is none or it is very long."""
-    lines = re.split(r"\r\n|\r|\n", text)
-    if not 1 <= line <= len(lines):
-        return ""
-    return lines[line - 1] if len(lines[line - 1]) <= 1000 else ""
-
-
 def read(text: str, path: str) -> MappingNode:
     """The mapping that a circuit file is; raises `CircuitError` with all that is wrong."""
-    return _Reading(text.removeprefix("\ufeff"), path).root()
-
-
-# --- scalars of YAML 1.2 -------------------------------------------------------------------------
-
-_INTEGER = re.compile(r"[-+]?[0-9]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_WORDS: dict[str, bool | float | None] = {
-    **dict.fromkeys(("null", "Null", "NULL", "~"), None),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf"), float("inf")),
-    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
-    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
-}
-
-
-def resolve(text: str) -> str | int | float | bool | None:
-    """What YAML 1.2 (core schema, decimal numbers) takes a plain scalar for."""
-    if text in _WORDS:
-        return _WORDS[text]
-    if _INTEGER.fullmatch(text) and len(text) <= 300:
-        return int(text)
-    return float(text) if _FLOAT.fullmatch(text) else text
+    return _File(text.removeprefix("\ufeff"), path).root()
 
 
 # --- reading -------------------------------------------------------------------------------------
@@ -69,7 +40,7 @@ _UNREADABLE = re.compile(
 _FLOW_KEY = re.compile(r"[A-Za-z_]\w*")
 
 
-class _Reading:
+class _File:
     """One file being read: its lines, and what was found wrong so far."""
 
     def __init__(self, text: str, path: str):
@@ -106,10 +77,10 @@ class _Reading:
         if len(self.found) >= MAX_REPORTS:
             raise self.error()
 
-    def report_trap(self, line: int, trap: traps.Trap) -> None:
-        """Note a trap on a line (from 0)."""
-        place = Place(self.path, line + 1, trap.column)
-        self.report(place, trap.message, trap.expected, trap.suggestion)
+    def report_mistake(self, line: int, mistake: mistakes.Mistake) -> None:
+        """Note a mistake on a line (from 0)."""
+        place = Place(self.path, line + 1, mistake.column)
+        self.report(place, mistake.message, mistake.expected, mistake.suggestion)
 
     # --- the text as such
 
@@ -138,9 +109,9 @@ class _Reading:
             code = f"U+{ord(strange.group()):04X}"
             self.report(place, f"the character {code} is not allowed in a file")
             return True
-        tab = traps.tabs(line)
+        tab = mistakes.tabs(line)
         if tab:
-            self.report_trap(number, tab)
+            self.report_mistake(number, tab)
         return tab is not None and not tab.contained
 
     # --- tokens and nodes, line by line without what is broken
@@ -172,17 +143,17 @@ class _Reading:
 
     def report_error(self, error: Any, left_out: set[int]) -> None:
         """Note an error of YAML; raises `CircuitError` where the rest cannot be judged."""
-        line, trap = self.explain(error)
+        line, mistake = explained(error, self.lines)
         if line not in left_out:
-            self.report_trap(line, trap)
-        if not trap.contained or line in left_out:
+            self.report_mistake(line, mistake)
+        if not mistake.contained or line in left_out:
             raise self.error()
         self.refused.add(line)
 
     def without_value(self, lines: list[str], number: int) -> str:
         """A line whose value is left out, so that the rest of the file can be judged."""
         line = lines[number]
-        parts = traps.take_apart(line)
+        parts = mistakes.take_apart(line)
         if parts.key is None and not parts.lead.strip():
             return ""
         below = next((b for b in lines[number + 1 :] if b.strip()), "")
@@ -259,13 +230,13 @@ class _Reading:
     def refuse_property(self, token: Any) -> None:
         """Report an anchor, an alias or a tag."""
         line = token.start_mark.line
-        trap = traps.wrong_first(traps.take_apart(self.lines[line]))
-        if trap is None:
+        mistake = mistakes.wrong_first(mistakes.take_apart(self.lines[line]))
+        if mistake is None:
             kind = type(token).__name__.removesuffix("Token").lower()
             message = f"a circuit file has no {kind} (& anchors, * aliases and ! tags are refused)"
-            trap = traps.Trap(token.start_mark.column + 1, message)
+            mistake = mistakes.Mistake(token.start_mark.column + 1, message)
         if line not in self.refused:
-            self.report_trap(line, trap)
+            self.report_mistake(line, mistake)
         self.refused.add(line)
 
     def report_escape(self) -> None:
@@ -276,65 +247,6 @@ class _Reading:
                 place = Place(self.path, number + 1, found.start() + 1)
                 return self.report(place, f"the escape {found.group()} is no character")
         return self.report(Place(self.path, 1, 1), "an escape in quotation marks is no character")
-
-    def explain(self, error: Any) -> tuple[int, traps.Trap]:
-        """The line (from 0) that an error of YAML is about, and the trap that it is."""
-        marks = [m for m in (error.context_mark, error.problem_mark) if m is not None]
-        if not marks:
-            return 0, traps.Trap(1, f"this is no YAML: {error}", contained=False)
-        last = marks[-1]
-        seen = [min(m.line, len(self.lines) - 1) for m in marks]
-        if "flow" in (error.context or "") or "quoted" in (error.context or ""):
-            order = [seen[0], seen[-1]]
-        elif "simple key" in (error.context or ""):
-            order = [seen[0], seen[-1]]
-        else:
-            order = [seen[-1]]
-        for line in order:
-            above = self.above(line)
-            if above is not None and traps.missing_space(self.lines[above]):
-                trap = traps.missing_space(self.lines[above])
-                if trap is not None and "values are not allowed" in (error.problem or ""):
-                    return above, trap
-            trap = traps.trap_of(self.lines[line], "" if above is None else self.lines[above])
-            if trap is not None:
-                return line, trap
-        return self.without_colon(error, seen) or (seen[-1], self.unknown(error, last))
-
-    def without_colon(self, error: Any, seen: list[int]) -> tuple[int, traps.Trap] | None:
-        """The line where a colon is missing, if that is what YAML stumbles over."""
-        line: int | None = None
-        if "could not find expected ':'" in (error.problem or ""):
-            line = seen[0]
-        elif "not allowed here" in (error.problem or ""):
-            line = self.above(seen[-1])
-        trap = None if line is None else traps.no_colon(self.lines[line])
-        return None if line is None or trap is None else (line, trap)
-
-    def above(self, line: int) -> int | None:
-        """The nearest line above that is neither empty nor a comment."""
-        for number in range(line - 1, -1, -1):
-            stripped = self.lines[number].strip()
-            if stripped and not stripped.startswith("#"):
-                return number
-        return None
-
-    def unknown(self, error: Any, mark: Any) -> traps.Trap:
-        """An error that is none of the traps: mostly indentation."""
-        problem = error.problem or "this cannot be read"
-        column = min(mark.column, 1000) + 1
-        if "<block end>" in problem:
-            message = "the indentation of this line fits none above"
-            return traps.Trap(column, message, "blanks, two more per level", contained=False)
-        if "could not find expected ':'" in problem:
-            message = "a line above is no `key: value` and no `- item`"
-            return traps.Trap(column, message, "`key: value`", contained=False)
-        if "not allowed here" in problem:
-            message = "a key or an item is not possible here"
-            return traps.Trap(
-                column, message, "one `key: value` or `- item` per line", contained=False
-            )
-        return traps.Trap(column, f"YAML cannot read this: {problem}", contained=False)
 
     # --- nodes
 
@@ -394,10 +306,10 @@ class _Reading:
         if any(d.place.line == key.place.line for d in self.found):
             return True
         line = self.lines[key.place.line - 1]
-        trap = traps.flow_brackets(traps.take_apart(line))
-        if trap is not None:
-            self.report_trap(key.place.line - 1, trap)
-        elif traps.MISSING_SPACE.match(key.text):
+        mistake = mistakes.flow_brackets(mistakes.take_apart(line))
+        if mistake is not None:
+            self.report_mistake(key.place.line - 1, mistake)
+        elif mistakes.MISSING_SPACE.match(key.text):
             colon = key.text.index(":") + 1
             place = key.place_at(colon)
             at = place.column - 1
@@ -414,7 +326,7 @@ class _Reading:
         plain = node.style is None
         start, end = node.start_mark.index, node.end_mark.index
         offsets = Offsets(self.source, node.value, start, end, node.style)
-        value = resolve(node.value) if plain else node.value
+        value = resolved(node.value) if plain else node.value
         if isinstance(value, float) and value in (float("inf"), float("-inf")):
             if "inf" not in node.value.lower():
                 self.report(place, f"the number {node.value[:40]} is too large")
@@ -424,20 +336,22 @@ class _Reading:
         if plain:
             self.check_plain(node, place, inside)
         elif node.style in ("|", ">") and not node.value.strip():  # `>3` is a block to YAML
-            trap = traps.wrong_first(traps.take_apart(self.lines[place.line - 1]), block=True)
-            if trap is not None:
-                self.report_trap(place.line - 1, trap)
+            mistake = mistakes.wrong_first(
+                mistakes.take_apart(self.lines[place.line - 1]), block=True
+            )
+            if mistake is not None:
+                self.report_mistake(place.line - 1, mistake)
         return ScalarNode(node.value, value, place, not plain, offsets)
 
     def check_plain(self, node: Any, place: Place, inside: str) -> None:
         """Refuse `tau:1` at the start of a line, and brackets that flow style has cut."""
-        if inside == "[" and not traps.balanced(node.value):
+        if inside == "[" and not mistakes.balanced(node.value):
             if not any(d.place.line == place.line for d in self.found):
-                trap = traps.flow_brackets(traps.take_apart(self.lines[place.line - 1]))
+                mistake = mistakes.flow_brackets(mistakes.take_apart(self.lines[place.line - 1]))
                 message = "brackets inside []: YAML cuts the value at its commas"
                 expected = "block style, one item per line"
-                self.report_trap(
-                    place.line - 1, trap or traps.Trap(place.column, message, expected)
+                self.report_mistake(
+                    place.line - 1, mistake or mistakes.Mistake(place.column, message, expected)
                 )
         if inside:
             return
@@ -445,9 +359,9 @@ class _Reading:
             line = self.lines[number]
             if number == place.line - 1 and line[: place.column - 1].strip(" -"):
                 continue
-            trap = traps.missing_space(line)
-            if trap is not None:
-                self.report_trap(number, trap)
+            mistake = mistakes.missing_space(line)
+            if mistake is not None:
+                self.report_mistake(number, mistake)
 
 
 def _place_of(mark: Any, path: str) -> Place:

@@ -1,4 +1,4 @@
-"""The traps of YAML: what a line that YAML refuses, or misreads, was probably meant to be.
+"""Mistakes of YAML: what a line that YAML refuses, or misreads, was probably meant to be.
 
 Everything here looks at single lines of text; YAML itself is known to `read` only.
 """
@@ -32,7 +32,7 @@ FIRST = {
 
 
 @dataclass(frozen=True)
-class Trap:
+class Mistake:
     """A finding on one line: column (from 1), message, what was expected, the corrected line.
 
     `contained` says that the rest of the file can still be judged if this value is left out.
@@ -46,7 +46,7 @@ class Trap:
 
 
 @dataclass(frozen=True)
-class Line:
+class LineParts:
     """One line taken apart: `lead key: value  # comment`; `key` None where there is none."""
 
     lead: str
@@ -61,7 +61,7 @@ class Line:
         return f"{self.lead}{key}{value}{self.comment}"
 
 
-def take_apart(line: str) -> Line:
+def take_apart(line: str) -> LineParts:
     """The parts of a line."""
     match = _LINE.match(line)
     assert match is not None  # every part may be empty
@@ -69,7 +69,7 @@ def take_apart(line: str) -> Line:
     cut = re.search(r"(?:^|\s+)#.*$|\s+$", value)
     comment = value[cut.start() :] if cut else ""
     value = value[: cut.start()] if cut else value
-    return Line(match["lead"], match["key"], value, match.start("value") + 1, comment.rstrip())
+    return LineParts(match["lead"], match["key"], value, match.start("value") + 1, comment.rstrip())
 
 
 def quoted(value: str) -> str:
@@ -79,7 +79,7 @@ def quoted(value: str) -> str:
     return f'"{value}"'
 
 
-def wrong_first(line: Line, block: bool = False) -> Trap | None:
+def wrong_first(line: LineParts, block: bool = False) -> Mistake | None:
     """A value that begins with a character that means something else to YAML.
 
     The header of a block of text is none, unless `block` says that nothing follows it.
@@ -91,10 +91,10 @@ def wrong_first(line: Line, block: bool = False) -> Trap | None:
     expected = "an expression that begins otherwise, or quotation marks around it"
     if first in "&!*":
         message += ", and a circuit file has none"
-    return Trap(line.value_column, message, expected, line.with_value(quoted(line.value)))
+    return Mistake(line.value_column, message, expected, line.with_value(quoted(line.value)))
 
 
-def flow_brackets(line: Line) -> Trap | None:
+def flow_brackets(line: LineParts) -> Mistake | None:
     """Brackets inside a list or mapping written in brackets: YAML cuts at its commas."""
     opened = line.value[:1]
     if opened not in ("[", "{"):
@@ -105,10 +105,10 @@ def flow_brackets(line: Line) -> Trap | None:
     closing = "]" if opened == "[" else "}"
     message = f"brackets inside {opened}{closing}: YAML would cut the value at its commas"
     column = line.value_column + 1 + inside.start()
-    return Trap(column, message, "block style, one item per line", block_style(line))
+    return Mistake(column, message, "block style, one item per line", block_style(line))
 
 
-def never_closed(line: Line) -> Trap | None:
+def never_closed(line: LineParts) -> Mistake | None:
     """A list or mapping in brackets that does not end on its line."""
     opened = line.value[:1]
     closing = {"[": "]", "{": "}"}.get(opened)
@@ -116,10 +116,10 @@ def never_closed(line: Line) -> Trap | None:
         return None
     message = f"this {opened} is never closed"
     fixed = line.with_value(line.value.rstrip(", ") + closing)
-    return Trap(line.value_column, message, f"a {closing} at the end", fixed, contained=False)
+    return Mistake(line.value_column, message, f"a {closing} at the end", fixed, contained=False)
 
 
-def colon_space(line: Line) -> Trap | None:
+def colon_space(line: LineParts) -> Mistake | None:
     """A colon and a space inside a value."""
     found = re.search(r":(?:\s|$)", line.value)
     if found is None or line.value[:1] in "'\"[{":
@@ -129,12 +129,12 @@ def colon_space(line: Line) -> Trap | None:
     update = re.search(r"\s*:\s+=", line.value)
     if update:
         fixed = line.value[: update.start()] + " :=" + line.value[update.end() :]
-        return Trap(column, message, "`:=` without a space", line.with_value(fixed))
+        return Mistake(column, message, "`:=` without a space", line.with_value(fixed))
     expected = "no colon, or quotation marks around a text"
-    return Trap(column, message, expected, line.with_value(quoted(line.value)))
+    return Mistake(column, message, expected, line.with_value(quoted(line.value)))
 
 
-def missing_space(line: str) -> Trap | None:
+def missing_space(line: str) -> Mistake | None:
     """`tau:1` is one word to YAML."""
     start = len(line) - len(line.lstrip(" -"))
     found = MISSING_SPACE.match(line, start)
@@ -143,15 +143,15 @@ def missing_space(line: str) -> Trap | None:
     colon = found.end(1)
     message = f"a space is missing after the colon of `{found.group(1)}:`"
     fixed = line[: colon + 1] + " " + line[colon + 1 :]
-    return Trap(colon + 2, message, "`key: value`", fixed.rstrip())
+    return Mistake(colon + 2, message, "`key: value`", fixed.rstrip())
 
 
-def after_flow(line: Line) -> Trap | None:
+def after_flow(line: LineParts) -> Mistake | None:
     """Something stands behind a list or mapping in brackets, or a bracket closes none."""
     first = line.value[:1]
     if first and first in "]},":
         message = f"a value cannot begin with {first}"
-        return Trap(line.value_column, message, "a value", contained=True)
+        return Mistake(line.value_column, message, "a value", contained=True)
     if first not in ("[", "{"):
         return None
     closing = "]" if first == "[" else "}"
@@ -160,10 +160,10 @@ def after_flow(line: Line) -> Trap | None:
         return None
     message = f"there is text after the closing {closing}"
     fixed = line.with_value(line.value[: at + 1])
-    return Trap(line.value_column + at + 1, message, "one list or mapping, alone", fixed)
+    return Mistake(line.value_column + at + 1, message, "one list or mapping, alone", fixed)
 
 
-def after_quotes(line: Line) -> Trap | None:
+def after_quotes(line: LineParts) -> Mistake | None:
     """Something stands behind the closing quotation mark, or there is none."""
     mark = line.value[:1]
     if mark not in ("'", '"'):
@@ -172,16 +172,16 @@ def after_quotes(line: Line) -> Trap | None:
     if closed is None:
         message = f"the quotation mark {mark} is never closed"
         fixed = line.with_value(line.value + mark)
-        return Trap(line.value_column, message, None, fixed, contained=False)
+        return Mistake(line.value_column, message, None, fixed, contained=False)
     if closed.end() == len(line.value):
         return None
     message = "there is text after the closing quotation mark"
     column = line.value_column + closed.end()
     fixed = line.with_value(quoted(line.value.replace(mark, "")))
-    return Trap(column, message, "quotation marks around the whole value", fixed)
+    return Mistake(column, message, "quotation marks around the whole value", fixed)
 
 
-def no_colon(line: str) -> Trap | None:
+def no_colon(line: str) -> Mistake | None:
     """A line that is no `key: value` and no item."""
     parts = take_apart(line)
     if parts.key is not None or not parts.value or "-" in parts.lead:
@@ -192,10 +192,10 @@ def no_colon(line: str) -> Trap | None:
         rest = parts.value[found.end() :]
         fixed = f"{parts.lead}{found.group(1)}:{' ' * bool(rest)}{rest}{parts.comment}"
     message = "this line is no `key: value` and no `- item`"
-    return Trap(len(parts.lead) + 1, message, "`key: value`", fixed, contained=False)
+    return Mistake(len(parts.lead) + 1, message, "`key: value`", fixed, contained=False)
 
 
-def too_deep(line: Line, previous: str) -> Trap | None:
+def too_deep(line: LineParts, previous: str) -> Mistake | None:
     """A line indented under one that already has a value."""
     above = take_apart(previous)
     indent = len(line.lead) - len(line.lead.lstrip(" "))
@@ -205,10 +205,10 @@ def too_deep(line: Line, previous: str) -> Trap | None:
     message = "this line is indented under one that already has a value"
     fixed = " " * above_indent + line.with_value(line.value).lstrip(" ")
     expected = "the same indentation as the line above"
-    return Trap(indent + 1, message, expected, fixed, contained=False)
+    return Mistake(indent + 1, message, expected, fixed, contained=False)
 
 
-def tabs(line: str) -> Trap | None:
+def tabs(line: str) -> Mistake | None:
     """A tab before the comment of a line."""
     comment = re.search(r"(?:^|\s)#", line)
     at = line.find("\t", 0, comment.start() if comment else len(line))
@@ -218,11 +218,11 @@ def tabs(line: str) -> Trap | None:
     fixed = line.replace("\t", "  ") if indentation else re.sub(r"\s*\t\s*", " ", line)
     place = "in the indentation" if indentation else "between the words"
     message = f"there is a tab {place}; YAML is indented and spaced with blanks"
-    return Trap(at + 1, message, "blanks", fixed.rstrip(), contained=not indentation)
+    return Mistake(at + 1, message, "blanks", fixed.rstrip(), contained=not indentation)
 
 
-def trap_of(line: str, previous: str = "") -> Trap | None:
-    """What is wrong with a line that YAML refuses; None if it is none of the known traps."""
+def mistake_of(line: str, previous: str = "") -> Mistake | None:
+    """What is wrong with a line that YAML refuses; None if it is none of those known."""
     parts = take_apart(line)
     for find in (wrong_first, flow_brackets, never_closed, after_flow, after_quotes, colon_space):
         found = find(parts)
@@ -247,7 +247,7 @@ def split_top(inside: str) -> list[str] | None:
     return None if stack else [p.strip() for p in parts if p.strip()]
 
 
-def block_style(line: Line) -> str | None:
+def block_style(line: LineParts) -> str | None:
     """A list or mapping in brackets written one item per line."""
     value = line.value
     if len(value) < 2 or value[-1] != {"[": "]", "{": "}"}[value[0]]:

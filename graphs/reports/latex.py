@@ -31,7 +31,7 @@ from ..expressions.tree import (
     Weight,
     WeightOf,
 )
-from .notation import GREEK, Line, grouped
+from .notation import GREEK, PrintedLine, grouped
 
 _SIGNS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 _SPELLED = {"gam": "gamma", "lam": "lambda", "eps": "varepsilon"}
@@ -46,13 +46,13 @@ def latex(circuit: Circuit) -> str:
 
 def _populations(circuit: Circuit) -> Iterator[str]:
     members = circuit.populations.values()
-    lines = [Line(p.base, p.index, "\n".join(_cell(circuit, p))) for p in members]
+    lines = [PrintedLine(p.base, p.index, "\n".join(_cell(circuit, p))) for p in members]
     yield from _rows(lines)
 
 
 def _synapses(circuit: Circuit) -> Iterator[str]:
     members = circuit.synapses.values()
-    lines = [Line(s.base, s.index, "\n".join(_rules(s))) for s in members]
+    lines = [PrintedLine(s.base, s.index, "\n".join(_rules(s))) for s in members]
     yield from _rows(lines)
 
 
@@ -61,7 +61,7 @@ def _energies(circuit: Circuit) -> Iterator[str]:
         yield _bare(f"{symbol(name)} &= {_write(circuit, None, expr)}")
 
 
-def _rows(lines: list[Line]) -> Iterator[str]:
+def _rows(lines: list[PrintedLine]) -> Iterator[str]:
     """The lines of each group; the first says which members they hold for."""
     for group in grouped(lines):
         first, last, several = group[0], group[-1], len(group) > 1

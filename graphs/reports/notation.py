@@ -36,7 +36,7 @@ _SQUARE = re.compile(r"\^([23])(?![\d.])")
 
 
 @dataclass(frozen=True)
-class Line:
+class PrintedLine:
     """A text about one member (`base[index]`, or `base`) of a family, or about none."""
 
     base: str
@@ -55,9 +55,9 @@ class Line:
         return generic
 
 
-def grouped(lines: Iterable[Line]) -> Iterator[tuple[Line, ...]]:
+def grouped(lines: Iterable[PrintedLine]) -> Iterator[tuple[PrintedLine, ...]]:
     """Neighbouring members of one family that read alike, together."""
-    group: list[Line] = []
+    group: list[PrintedLine] = []
     for line in lines:
         alike = group and group[-1].base == line.base and group[-1].generic == line.generic
         if group and not alike:
@@ -68,7 +68,7 @@ def grouped(lines: Iterable[Line]) -> Iterator[tuple[Line, ...]]:
         yield tuple(group)
 
 
-def joined(lines: Iterable[Line]) -> Iterator[str]:
+def joined(lines: Iterable[PrintedLine]) -> Iterator[str]:
     """One text for each group, `for k = 1..3` behind those of several members."""
     for group in grouped(lines):
         if len(group) == 1:

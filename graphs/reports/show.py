@@ -12,7 +12,18 @@ from ..lower import lower
 from ..lowering.trace_means import apart
 from ..wording import bytes_text
 from .counting import counts
-from .notation import Line, equation, grouped, joined, own, paper, rule, update, value, weight_text
+from .notation import (
+    PrintedLine,
+    equation,
+    grouped,
+    joined,
+    own,
+    paper,
+    rule,
+    update,
+    value,
+    weight_text,
+)
 
 
 def show(circuit: Circuit) -> str:
@@ -96,7 +107,7 @@ def _synapse_names(circuit: Circuit) -> Iterator[str]:
         yield f"{base}[{first}..{last}]" if len(members) > 1 else members[0].name
 
 
-def _range(group: tuple[Line, ...]) -> str:
+def _range(group: tuple[PrintedLine, ...]) -> str:
     first, last = group[0], group[-1]
     if first.index is None:
         return first.base
@@ -107,7 +118,7 @@ def _range(group: tuple[Line, ...]) -> str:
 
 def _populations(circuit: Circuit) -> Iterator[str]:
     lines = [
-        Line(p.base, p.index, "\n".join(_cell(circuit, p)), p.size)
+        PrintedLine(p.base, p.index, "\n".join(_cell(circuit, p)), p.size)
         for p in circuit.populations.values()
     ]
     for group in grouped(lines):
@@ -143,7 +154,8 @@ def _cell(circuit: Circuit, population: Population) -> Iterator[str]:
 
 def _synapses(circuit: Circuit) -> Iterator[str]:
     lines = [
-        Line(s.base, s.index, "\n".join(_synapse(circuit, s))) for s in circuit.synapses.values()
+        PrintedLine(s.base, s.index, "\n".join(_synapse(circuit, s)))
+        for s in circuit.synapses.values()
     ]
     for group in grouped(lines):
         written = group[0].text if len(group) == 1 else group[0].generic
@@ -305,17 +317,17 @@ def _phase(circuit: Circuit, protocol: Protocol, phase: Phase) -> Iterator[str]:
         yield f"at end    {', '.join(_learnt(circuit, group))} {how}"
 
 
-def _assigned(circuit: Circuit, variable: Variable, sign: str, expr: Expr) -> Line:
+def _assigned(circuit: Circuit, variable: Variable, sign: str, expr: Expr) -> PrintedLine:
     population = circuit.populations[variable.population]
     right = own(circuit, population, expr)
-    return Line(population.base, population.index, f"{text(variable)} {sign} {right}")
+    return PrintedLine(population.base, population.index, f"{text(variable)} {sign} {right}")
 
 
-def _when(circuit: Circuit, item: LearnItem, when: Expr | None) -> Line:
+def _when(circuit: Circuit, item: LearnItem, when: Expr | None) -> PrintedLine:
     place = circuit.synapses[item.name] if item.variable is None else circuit.populations[item.name]
     condition = f" when {paper(text(when))}" if when is not None else ""
     index = place.index if not condition else None
-    return Line(place.base, index, f"{item}{condition}")
+    return PrintedLine(place.base, index, f"{item}{condition}")
 
 
 def _learnt(circuit: Circuit, group: tuple[LearnItem, ...]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings, strategies as st
 
 from apical.graphs.diagnostics import CircuitError, Place
 from apical.graphs.reading.nodes import MappingNode, ScalarNode, SequenceNode, nodes
-from apical.graphs.reading.reader import line_text, read
+from apical.graphs.reading.reader import read
 
 SHIPPED = sorted((Path(__file__).resolve().parents[2] / "yaml_models").glob("*.yaml"))
 
@@ -99,12 +99,6 @@ def test_quoted_values_pair_up_with_their_source(value, mark):
     for offset, character in enumerate(node.text):
         if character in "ab#:*":
             assert text[node.place_at(offset).column - 1] == character
-
-
-def test_lines_are_found_by_number():
-    assert line_text("a\r\nb\rc\n", 2) == "b"
-    assert line_text("a\r\nb\rc\n", 3) == "c"
-    assert line_text("a", 7) == line_text("a", 0) == ""
 
 
 @pytest.mark.parametrize(
