@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 RUN = """
 import sys
 from pathlib import Path
@@ -31,4 +33,6 @@ def test_tests_run_in_a_folder_called_apical_main(root, tmp_path):
         [sys.executable, "-c", RUN], cwd=copy, capture_output=True, text=True, timeout=240
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed" in done.stdout or "installed for good" in done.stdout
+    if "installed for good" in done.stdout:
+        pytest.skip("apical is installed for good: the checkout is not what is imported")
+    assert " passed" in done.stdout

@@ -88,6 +88,6 @@ def test_describing_a_circuit_needs_no_engine_and_no_plots():
 
 
 def test_importing_apical_is_quick():
-    """Under 0.4 s; the best of three, as others may be using the machine."""
-    code = "import time; t = time.perf_counter(); import apical; print(time.perf_counter() - t)"
+    """Under 0.4 s of its own, whoever else uses the machine."""
+    code = "import time; t = time.process_time(); import apical; print(time.process_time() - t)"
     assert min(float(python(code)) for _ in range(3)) < 0.4
