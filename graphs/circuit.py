@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ..compartments.connectivity import CONNECTIVITY, Connectivity
 from ..compartments.optimizers import OPTIMIZERS, UpdateRule
 from ..compartments.tableaux import DEFAULT_METHOD
+from . import buffer
 from .diagnostics import CircuitError, Diagnostic
 from .expressions.tree import Expr, Input, Number, Variable
 
@@ -189,6 +190,17 @@ class Record:
     phase: str | None = None
     every: int = 1
     reduce: str | None = None  # mean | norm, over units
+
+    @property
+    def name(self) -> str:
+        """Its name in the traces: "layer[1].v_A", "F", "mean(layer[1].v_A)"."""
+        if isinstance(self.what, str):
+            return self.what
+        population, variable, phase = self.what.population, self.what.name, self.what.phase
+        held = buffer.variable(population, variable)
+        if phase is not None:
+            held = buffer.latch(population, variable, phase)
+        return f"{self.reduce}({held.name})" if self.reduce else held.name
 
 
 @dataclass(frozen=True)

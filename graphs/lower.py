@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .buffer import latch, variable
 from .circuit import Circuit, Protocol, Record
 from .expressions.constants import evaluate
 from .expressions.tree import Expr, Load, Variable, walk
@@ -222,16 +221,6 @@ def _slot(record: Record, at: Emitter, phases: tuple[PhaseProgram, ...]) -> Reco
         if record.phase in (None, phase.name):
             rows += [phase.first_row + s for s in range(0, phase.steps + 1, record.every)]
     if isinstance(record.what, str) or record.reduce:
-        name = record.what if isinstance(record.what, str) else _label(record)
-        return RecordSlot(name, ("sample",), tuple(rows))
+        return RecordSlot(record.name, ("sample",), tuple(rows))
     size = at.population(record.what.population).size
-    return RecordSlot(_label(record), ("unit", size), tuple(rows))
-
-
-def _label(record: Record) -> str:
-    assert isinstance(record.what, Variable)
-    what = record.what
-    identity = variable(what.population, what.name)
-    if what.phase is not None:
-        identity = latch(what.population, what.name, what.phase)
-    return f"{record.reduce}({identity.name})" if record.reduce else identity.name
+    return RecordSlot(record.name, ("unit", size), tuple(rows))

@@ -43,16 +43,6 @@ def recordings(wanted: Iterable[str | Record] | None, circuit: Circuit) -> tuple
     return tuple(found)
 
 
-def name_of(record: Record) -> str:
-    """The name of a record in the traces: "layer[1].v_A", "F", "mean(layer[1].v_A)"."""
-    what = record.what
-    name = what
-    if isinstance(what, Variable):
-        at = f"@{what.phase}" if what.phase else ""
-        name = f"{what.population}.{what.name}{at}"
-    return f"{record.reduce}({name})" if record.reduce else str(name)
-
-
 def is_due(record: Record, phase: str, phase_step: int) -> bool:
     """Whether a record takes the row `phase_step` of `phase`; row 0 follows the phase's `begin`."""
     return record.phase in (None, phase) and phase_step % record.every == 0

@@ -29,14 +29,14 @@ from ..expressions.tree import (
 )
 from ..instructions import Branch, Draw, Instruction, Map, RankUpdate
 from .refusal import LoweringError, NotYetError, Subject, about
-from .translation import Translation, View
+from .translation import PhaseView, Translation
 
 Maker = Callable[[], tuple[Instruction, ...]]
 
 
 @dataclass
-class Rehearsal:
-    """What a rehearsed piece of code emits, what it asks for, and what is current after it."""
+class DryRun:
+    """What a piece of code emits in a dry run, what it asks for, and what is current after it."""
 
     code: tuple[Instruction, ...] = ()
     asked: list[str] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Emitter(Translation):
         super().__init__(circuit)
         self.valid: set[str] = set()
         self.emitted: list[Instruction] = []
-        self._moved: set[str] | None = None  # in a rehearsal: what is not taken as current
+        self._moved: set[str] | None = None  # in a dry run: what is not taken as current
         self._asked: list[str] = []
         self._recipes: dict[str, tuple[Instruction, ...]] = {}
         self._calls: dict[Expr, set[str]] = {}  # a function value -> the buffers it makes
@@ -236,7 +236,7 @@ class Emitter(Translation):
         self.emit(Branch(condition, body))
 
     @contextmanager
-    def rehearsal(self, valid: set[str], moved: set[str] | None = None) -> Iterator[Rehearsal]:
+    def dry_run(self, valid: set[str], moved: set[str] | None = None) -> Iterator[DryRun]:
         """What is emitted inside is not kept, but told once it is over.
 
         valid: What is current before. moved: Where given, all that does not depend on it is taken
@@ -244,7 +244,7 @@ class Emitter(Translation):
         """
         kept = self.emitted, self.valid, self.made_so_far
         self.emitted, self.valid, self._moved, self._asked = [], set(valid), moved, []
-        found = Rehearsal()
+        found = DryRun()
         yield found
         found.code, found.asked, found.valid = tuple(self.emitted), self._asked, self.valid
         self._moved = None
@@ -255,7 +255,7 @@ class Emitter(Translation):
         done, self.emitted = tuple(self.emitted), []
         return done
 
-    def look(self, view: View) -> None:
+    def look(self, view: PhaseView) -> None:
         """Changes the view; what means something else from now on is no longer current."""
         below = set().union(set(), *(self.reach(name) for name in sorted(self.valid)))
         old = {name: self.recipe(name) for name in sorted(below)}

@@ -39,7 +39,7 @@ from .refusal import LoweringError, NotYetError, Subject
 
 
 @dataclass
-class View:
+class PhaseView:
     """What holds in a phase: its name, clamps, and the parameters set to a literal 0."""
 
     clamps: dict[tuple[str, str], Expr] = field(default_factory=dict)
@@ -52,7 +52,7 @@ class Translation(Buffers):
 
     def __init__(self, circuit: Circuit):
         super().__init__(circuit)
-        self.view = View()
+        self.view = PhaseView()
         self.ended: set[str] = set()
         self._temporaries: dict[tuple[object, ...], Made] = {}
         self._fixed: dict[str, tuple[Instruction, ...]] = {}

@@ -1,4 +1,4 @@
-"""The emitter's nesting: a branch leaves nothing current, a rehearsal leaves nothing at all."""
+"""The emitter's nesting: a branch leaves nothing current, a dry run leaves nothing at all."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def test_what_a_branch_changes_is_not_current_after_it(at):
     assert error not in at.valid
 
 
-def test_a_rehearsal_leaves_nothing(at):
+def test_a_dry_run_leaves_nothing(at):
     error = at.variable("layer[1]", "e")
-    with at.rehearsal(set()) as found:
+    with at.dry_run(set()) as found:
         at.passing("mean", error, "sample")
         at.need(error)
     assert error in found.valid and error in {name for i in found.code for name in i.writes}
     assert not at.take() and error not in at.valid and at.made_so_far == 0
 
 
-def test_a_rehearsal_tells_what_stands_still(at):
+def test_a_dry_run_tells_what_stands_still(at):
     error, activity = at.variable("layer[1]", "e"), at.variable("layer[1]", "x")
-    with at.rehearsal(set(), moved={activity}) as found:
+    with at.dry_run(set(), moved={activity}) as found:
         at.need(error)
     below = at.reach(error)
     assert found.asked and all(activity not in at.reach(name) for name in found.asked)

@@ -14,7 +14,6 @@ import numpy as np
 from apical.graphs.circuit import Record
 from apical.graphs.expressions import tree
 from apical.graphs.expressions.constants import evaluate
-from apical.traces.recording import name_of
 
 from . import draws
 from .functions import REDUCTIONS
@@ -156,7 +155,7 @@ class Interpreter:
         moment.counters |= {"presentation": self.presentation, "sample": self.sample}
         moment.counters |= {"epoch": self.epoch, "t": left.clock.t}
         moment.signals = Signals(moment, left.clock.t)
-        told.samples, told.arrays = batch, {name_of(r): [] for r in record}
+        told.samples, told.arrays = batch, {r.name: [] for r in record}
         walk = _Walk(self, moment, left, learn, protocol, record, told)
         walk.all_phases()
         told.arrays = {n: np.stack(rows, 1) for n, rows in told.arrays.items()}
@@ -352,11 +351,11 @@ class _Walk:
         told.phase_step.append(step)
         told.time.append(self.moment.counters["t"])
         due = {
-            name_of(record)
+            record.name
             for record in self.record
             if record.phase in (None, phase.name) and step % record.every == 0
         }
-        for name, record in {name_of(record): record for record in self.record}.items():
+        for name, record in {record.name: record for record in self.record}.items():
             values = np.array(self._recorded(record), float)
             values[~active] = np.nan
             told.arrays[name].append(values if name in due else np.full_like(values, np.nan))

@@ -15,7 +15,7 @@ from apical.graphs.circuit import (
     Update,
 )
 from apical.graphs.expressions.tree import Number, Variable
-from apical.traces.recording import RecordingError, is_due, name_of, recordings
+from apical.traces.recording import RecordingError, is_due, recordings
 
 ZERO = Number(0.0)
 
@@ -112,9 +112,9 @@ def test_none_is_what_the_file_says_and_lines_count_once(circuit):
 
 
 def test_names_in_the_traces():
-    assert name_of(Record(v(1))) == "layer[1].v_A"
-    assert name_of(Record(v(1, "x", "free"), None, 1, "norm")) == "norm(layer[1].x@free)"
-    assert name_of(Record("F")) == "F"
+    assert Record(v(1)).name == "layer[1].v_A"
+    assert Record(v(1, "x", "free"), None, 1, "norm").name == "norm(layer[1].x@free)"
+    assert Record("F").name == "F"
 
 
 def test_which_rows_are_due():

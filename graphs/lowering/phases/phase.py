@@ -11,7 +11,7 @@ from ...expressions.derivative import simplify
 from ...expressions.tree import Call, Expr, Load, Noise, Number, transform, walk
 from ...instructions import Draw, Map, Output, Stop
 from ...program import PhaseProgram, StepLoop
-from ..emitter import Emitter, View
+from ..emitter import Emitter, PhaseView
 from ..refusal import LoweringError
 from ..rules.plasticity import RuleCompiler
 from .signal_rows import SignalRows
@@ -85,7 +85,7 @@ class PhaseLowering:
             zeros.discard(name)
             if simplify(value) == Number(0.0):
                 zeros.add(name)
-        at.look(View(clamps, frozenset(zeros), phase.name))
+        at.look(PhaseView(clamps, frozenset(zeros), phase.name))
         for name, value in phase.set:
             self._set(name, value)
         steps = self._steps()
@@ -193,7 +193,7 @@ class PhaseLowering:
 
     def _written(self, body: Callable[[], None]) -> set[str]:
         """The sources that the loop writes."""
-        with self.at.rehearsal(set()) as found:
+        with self.at.dry_run(set()) as found:
             body()
         made = {w for i in found.code for w in i.writes}
         return {w for w in made if not self.at.recipe(w)} | {STEP}
@@ -201,14 +201,14 @@ class PhaseLowering:
     def _invariants(self, body: Callable[[], None], moved: set[str]) -> list[str]:
         """What the loop reads that depends on nothing it writes: made once, before it."""
         still = {v for v in self.at.valid if not (self.at.reach(v) & moved)}
-        with self.at.rehearsal(still, moved) as found:
+        with self.at.dry_run(still, moved) as found:
             body()
         return found.asked
 
     def _carried(self, body: Callable[[], None]) -> list[str]:
         """What a step makes at its start and again at its end: for the first it is made before."""
         entry = set(self.at.valid)
-        with self.at.rehearsal(entry) as found:
+        with self.at.dry_run(entry) as found:
             body()
         made = collections.Counter(w for i in found.code for w in i.writes)
         return sorted(v for v in found.valid - entry if made[v] > 1 and self.at.recipe(v))
