@@ -22,7 +22,7 @@ def test_a_wrong_key_and_two_wrong_names():
     first, second, third = messages(
         ("      learn: W", "      lern: W"), ("post.d * pre.x", "post.dd * pre.x"), NAME
     )
-    assert "'xx'" in first and "'dd'" in second and "'lern'" in third
+    assert "'xx'" in first and "'dd/dt'" in second and "'lern'" in third
 
 
 def test_a_rule_that_is_misspelt_is_not_told_as_a_missing_rule():
