@@ -77,6 +77,18 @@ class Presentations:
         """Samples presented at once."""
         return self.order.shape[2]
 
+    def starts(self, number: int, replica: int) -> dict[str, np.ndarray]:
+        """The states at which a presentation starts in a replica, (sample, unit), where not at 0.
+
+        None where it goes on from the one before.
+        """
+        if self.carry and number:
+            return {}
+        return {
+            name: start[replica if len(start) > 1 else 0][self.order[replica, number]]
+            for name, start in self.initial.items()
+        }
+
     def counters(self, number: int) -> dict[str, int]:
         """The counters of one presentation, by buffer name.
 

@@ -140,6 +140,13 @@ class Buffer:
             total *= int(n)
         return total
 
+    def axes(self, replicas: int, batch: int) -> tuple[int, ...]:
+        """The shape of its array: (replica, sample | 1, unit) or (replica, post, pre)."""
+        if self.shape[0] == "matrix":
+            return (replicas, *(int(n) for n in self.shape[1:]))
+        samples = batch if self.shape[0] in ("unit", "sample") else 1
+        return (replicas, samples, self.size)
+
     @property
     def owner(self) -> str:
         """The population, synapse, energy, stream, parameter or counter that it belongs to."""

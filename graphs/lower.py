@@ -6,6 +6,7 @@
    one end in common become one
 4. `fuse`       neighbouring elementwise instructions become one loop; what nobody reads is dropped
 5. `check_soundness`  every instruction finds what it reads
+6. `sink`, `note_invariants`  what a loop repeats without need moves out of it, or is noted
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from .instructions import Instruction
 from .lowering.emitter import Emitter
 from .lowering.passes.copy_propagation import propagate_copies
 from .lowering.passes.fusion import fuse
+from .lowering.passes.loop_motion import note_invariants, sink
 from .lowering.passes.merge_terms import merge_terms
 from .lowering.passes.soundness import check_soundness
 from .lowering.phases.phase import PhaseLowering
@@ -92,7 +94,8 @@ def lower(
     check_soundness(fused, at.buffers)
     program = _program(circuit, protocol, at, rules, fused, record, predicted)
     program = replace(program, single_sample=single_sample(circuit, script, learn))
-    return with_signals(program, circuit, at, output)
+    program = with_signals(program, circuit, at, output)
+    return replace(program, phases=note_invariants(sink(program.phases)))
 
 
 def probe(circuit: Circuit) -> None:

@@ -14,7 +14,15 @@ from functools import cached_property
 
 from .buffer import Beside, Buffer
 from .expressions.tree import Expr
-from .instructions import Code, Instruction, count_products, flat
+from .instructions import (
+    BatchReduce,
+    Code,
+    Instruction,
+    MatrixReduce,
+    RankUpdate,
+    count_products,
+    flat,
+)
 
 PERSISTENT = ("slow", "weight", "trace", "optimizer")
 
@@ -24,13 +32,25 @@ class StepLoop:
     """`steps` times the body; the counter `STEP` runs from 0. `stops`: the body holds a Stop.
 
     Afterwards `STEP` is steps - 1, wherever samples stopped. Then `steps` times `again`, scalars
-    that take all steps.
+    that take all steps. `invariants`: the largest parts of expressions that the loop does not
+    change, which an engine may compute once, before it (see `loop_motion`).
     """
 
     steps: int
     body: tuple[Instruction, ...]
     stops: bool = False
     again: tuple[Instruction, ...] = ()
+    invariants: frozenset[Expr] = frozenset()
+
+    @cached_property
+    def learns(self) -> bool:
+        """Whether something is learnt, or adds up the samples, at every step."""
+        return any(isinstance(i, BatchReduce | RankUpdate) for i in flat(self.body))
+
+    @cached_property
+    def apart(self) -> bool:
+        """Whether the samples know nothing of each other, so that some may go on by themselves."""
+        return not self.learns and not any(isinstance(i, MatrixReduce) for i in flat(self.body))
 
 
 @dataclass(frozen=True)
@@ -123,6 +143,12 @@ class Program:
         names = [n for n, b in self.buffers.items() if n in written and b.kind in PERSISTENT]
         order = ("weight", "slow", "trace", "optimizer")
         return tuple(sorted(names, key=lambda n: order.index(self.buffers[n].kind)))
+
+    @cached_property
+    def assigned(self) -> frozenset[str]:
+        """The parameters that phases set; each presentation starts with what was given."""
+        written = {n for phase in self.phases for i in phase.instructions for n in i.writes}
+        return frozenset(n for n in written if self.buffers[n].kind == "parameter")
 
     @property
     def streams(self) -> tuple[str, ...]:

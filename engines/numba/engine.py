@@ -191,6 +191,7 @@ class _Call:
     def _begin(self, number: int) -> None:
         """States and clock at the start of a presentation that does not start at 0."""
         work, batch = self.work, self.work.batch
+        starts = work.starts(number, self.replica)
         for name in self.program.traces if not work.carry else ():
             self.memory[name][self.replica] = 0.0
         for name in self.program.reset:
@@ -200,9 +201,7 @@ class _Call:
             values = np.zeros((batch, n))
             if work.carry and name in self.memory and self.memory[name].shape[1] == batch:
                 values = self.memory[name][self.replica]
-            if name in work.initial and not (work.carry and number):
-                start = work.initial[name][self.replica if len(work.initial[name]) > 1 else 0]
-                values = start[work.order[self.replica, number]]
+            values = starts.get(name, values)
             self.space[name][: n * batch] = values.T.ravel()
         for name in (n for n in CLOCK if n in self.program.buffers):
             if not (work.carry and name in self.memory):

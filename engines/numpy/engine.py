@@ -80,38 +80,23 @@ class _Presentation:
 
     def _prepare(self) -> None:
         work, dtype = self.work, self.parent.dtype
-        lead = {"unit": (self.replicas, self.batch), "sample": (self.replicas, self.batch)}
         for name, buffer in self.program.buffers.items():
-            kind = str(buffer.shape[0])
             if buffer.kind == "stream":
                 self.arrays[name] = work.streams[buffer.owner][self.order].astype(dtype, copy=False)
             elif buffer.kind == "signal":
                 continue  # stays where it is; `ReadRow` copies a row
-            elif buffer.kind == "parameter" and buffer.shape[0] == "scalar":
+            elif name in self.program.assigned:
                 self.arrays[name] = self.memory[name].copy()
             elif name in self.program.traces and not work.carry:
                 self.arrays[name] = np.zeros_like(self.memory[name])
             elif buffer.kind in PERSISTENT or buffer.kind == "parameter" or self._carried(name):
                 self.arrays[name] = self.memory[name]
-            elif kind in lead:
-                shape = (*lead[kind], buffer.size)
-                self.arrays[name] = np.zeros(shape, dtype=dtype)
-            elif kind == "row":
-                self.arrays[name] = np.zeros((self.replicas, 1, buffer.size), dtype=dtype)
-            elif kind == "matrix":
-                self.arrays[name] = np.zeros(
-                    (self.replicas, *map(int, buffer.shape[1:])), dtype=dtype
-                )
             else:
-                self.arrays[name] = np.zeros((self.replicas, 1, 1), dtype=np.float64)
-        for name, start in work.initial.items():
-            if name in self.arrays and not (work.carry and self.number):
-                chosen = (
-                    start[:, self.order[0]]
-                    if start.shape[0] == 1
-                    else np.stack([s[o] for s, o in zip(start, self.order, strict=True)])
-                )
-                self.arrays[name] = np.broadcast_to(chosen, self.arrays[name].shape).astype(dtype)
+                wide = np.float64 if buffer.shape[0] == "scalar" else dtype
+                self.arrays[name] = np.zeros(buffer.axes(self.replicas, self.batch), wide)
+        starts = [work.starts(self.number, replica) for replica in range(self.replicas)]
+        for name in starts[0]:
+            self.arrays[name] = np.stack([own[name] for own in starts]).astype(dtype)
         for name, count in work.counters(self.number).items():
             if name in self.arrays:
                 self.arrays[name] = np.full((self.replicas, 1, 1), float(count))

@@ -76,11 +76,10 @@ def optimizer_states(
     for name, start in program.starts.items():
         if name in held:
             continue
-        shape = program.buffers[name].shape
-        size = {"scalar": (1, 1), "row": (1, *shape[1:]), "matrix": shape[1:]}[str(shape[0])]
+        buffer = program.buffers[name]
         number = value(start, lambda node: held[node.buffer])
-        full = np.broadcast_to(number, (replicas, *map(int, size)))
-        found[name] = memory.copied(full, np.float64 if shape[0] == "scalar" else dtype)
+        full = np.broadcast_to(number, buffer.axes(replicas, 1))
+        found[name] = memory.copied(full, np.float64 if buffer.shape[0] == "scalar" else dtype)
     return found
 
 

@@ -93,20 +93,15 @@ class Layout:
         self.raw_draws: dict[Draw, Tensor] = {}
         self.drawn: dict[Draw, Tensor] = {}
         self.constants: dict[tuple[Expr, torch.dtype], Tensor] = {}
-        self.written: set[str] = set()
-        for phase in program.phases:
-            self.written = self.written.union(*(i.writes for i in phase.instructions))
         given = {n for n, b in program.buffers.items() if b.kind == "parameter"}
-        self.fixed = given - self.written
-        self.set = [n for n in given & self.written if program.buffers[n].shape[0] == "scalar"]
-        self.given = {n: self.tensors[n].clone() for n in self.set}
+        self.fixed = given - program.assigned
+        self.given = {n: self.tensors[n].clone() for n in program.assigned}
 
     def _new(self, buffer: Buffer) -> Tensor:
-        r, b, kind = self.replicas, self.batch, str(buffer.shape[0])
+        kind = buffer.shape[0]
         activity = kind == "unit" and buffer.kind in ACTIVITY
         dtype = self.narrow if activity else torch.float64 if kind == "scalar" else self.dtype
-        lead = {"unit": (r, b), "sample": (r, b), "row": (r, 1), "scalar": (r, 1)}
-        shape = (*lead[kind], buffer.size) if kind in lead else (r, *map(int, buffer.shape[1:]))
+        shape = buffer.axes(self.replicas, self.batch)
         return torch.zeros(shape, dtype=dtype, device=self.device)
 
     def _make_records(self, spare: int) -> None:
@@ -181,9 +176,9 @@ class Layout:
                 number = value_of(expr, lambda node: parameters[node.buffer])
                 full = np.broadcast_to(np.asarray(number, dtype=np.float64), tuple(tensor.shape))
                 tensor.copy_(torch.from_numpy(np.array(full)))
-        for name in self.set:
+        for name, given in self.given.items():
             if name in self.shared:
-                self.given[name].copy_(self.shared[name])
+                given.copy_(self.shared[name])
 
     def prepare_draws(self, work: Presentations, start: int, stop: int) -> None:
         """The scalar draws of some presentations, from the counters of the host."""

@@ -12,12 +12,9 @@ from functools import partial
 import torch
 
 from ...graphs.buffer import STEP
-from ...graphs.instructions import BatchReduce, Block, Instruction, RankUpdate, flat
-from ...graphs.lowering.passes.fusion import exposed
 from ...graphs.program import StepLoop
 from .elementwise import Tape, Tensor
 from .layout import Layout
-from .stopping import separable
 from .writer import Mode, Writer
 
 UNROLLED = 6000  # calls that a straight tape may have
@@ -52,8 +49,8 @@ class Plan:
     def _sections(self) -> list[Section]:
         found: list[Section] = []
         straight, layout, writer = Tape(), self.layout, self.writer
-        for name in layout.set:
-            straight.append(partial(layout.tensors[name].copy_, layout.given[name]))
+        for name, given in layout.given.items():
+            straight.append(partial(layout.tensors[name].copy_, given))
         for number, phase in enumerate(layout.program.phases):
             writer.write(phase.enter, straight)
             if phase.loop is not None:
@@ -70,7 +67,7 @@ class Plan:
     def _loop(self, phase: str, loop: StepLoop, straight: Tape, found: list[Section]) -> Tape:
         layout, writer = self.layout, self.writer
         step = layout.tensors[STEP]
-        code, idle = _parted(loop)
+        code = loop.body
         self._refuse_uneven(phase, loop)
         gate = self._gate(loop)
         body = Tape()
@@ -90,7 +87,7 @@ class Plan:
             )
             found += [
                 Section("straight", straight),
-                Section("until", body, loop.steps, apart=separable(loop.body)),
+                Section("until", body, loop.steps, apart=loop.apart),
             ]
             straight = Tape([partial(layout.active.fill_, True)])
             if loop.again:
@@ -104,7 +101,6 @@ class Plan:
             found += [Section("straight", straight), Section("repeat", body, loop.steps)]
             straight = Tape()
         straight.append(partial(step.fill_, loop.steps - 1.0))
-        writer.write(idle, straight)
         return straight
 
     def _again(self, loop: StepLoop, straight: Tape, found: list[Section]) -> Tape:
@@ -122,8 +118,7 @@ class Plan:
         return self.layout.running if loop.stops and late else None
 
     def _refuse_uneven(self, phase: str, loop: StepLoop) -> None:
-        learns = any(isinstance(i, RankUpdate | BatchReduce) for i in flat(loop.body))
-        if loop.stops and learns and self.layout.team.size > 1:
+        if loop.stops and loop.learns and self.layout.team.size > 1:
             raise NotImplementedError(
                 f"phase {phase!r} learns at every step and stops by itself: its processes would "
                 f"stop at different steps; run it in one process"
@@ -142,22 +137,3 @@ class Plan:
             tape.append(partial(layout.health[phase].add_, total))
             pool.give(scratch)
         pool.give(total)
-
-
-def _parted(loop: StepLoop) -> tuple[tuple[Instruction, ...], tuple[Instruction, ...]]:
-    """The body without scalars that only its last step decides, and those.
-
-    They are functions of the step that no other instruction of the body reads.
-    """
-    if loop.stops:
-        return loop.body, ()
-    idle = []
-    for instruction in loop.body:
-        if not isinstance(instruction, Block) or instruction.shape[0] != "scalar":
-            continue
-        made = instruction.writes
-        others = [i for i in loop.body if i is not instruction]
-        if exposed(instruction) & made or any(made & (i.reads | i.writes) for i in others):
-            continue
-        idle.append(instruction)
-    return tuple(i for i in loop.body if i not in idle), tuple(idle)

@@ -114,15 +114,10 @@ class Run:
         streams: Mapping[str, Tensor],
     ) -> None:
         self.layout.begin(work, number, place, order, streams)
-        if not work.initial or (work.carry and number):
-            return
-        for name, start in work.initial.items():
-            rows = work.order[:, number]
-            chosen = [
-                start[r if len(start) > 1 else 0][rows[r if len(start) > 1 else 0]]
-                for r in range(len(rows))
-            ]
-            self.layout.tensors[name].copy_(as_tensor(np.stack(chosen)))
+        starts = [work.starts(number, replica) for replica in range(self.layout.replicas)]
+        for name in starts[0]:
+            chosen = np.stack([own[name] for own in starts])
+            self.layout.tensors[name].copy_(as_tensor(chosen))
 
     def _section(self, position: int, section: Section) -> int | None:
         """Runs a section; the number of a phase that ended with a number that is not finite."""

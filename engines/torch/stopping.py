@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import torch
 
-from ...graphs.instructions import BatchReduce, Instruction, MatrixReduce, RankUpdate, flat
 from .elementwise import Tensor
 from .layout import Layout
 
@@ -57,11 +56,6 @@ def smaller(left: int, batch: int) -> int | None:
     if batch < LEAST or 2 * left >= batch:
         return None
     return 1 << max(left - 1, 0).bit_length()
-
-
-def separable(body: tuple[Instruction, ...]) -> bool:
-    """Whether the samples of a loop know nothing of each other."""
-    return not any(isinstance(i, BatchReduce | RankUpdate | MatrixReduce) for i in flat(body))
 
 
 class Survivors:

@@ -110,5 +110,5 @@ def test_samples_that_learn_together_stay_together(tmp_path):
     """A rule that acts in the loop averages over all samples of the batch."""
     circuit = load(tmp_path, UNEVEN.replace("w += 0.1", "dw/dt = 0.1").replace("learn: W", ""))
     sim = apical.Simulator(circuit, engine="numpy")
-    assert not torch_stopping.separable(sim.program("train").phases[0].body)
-    assert torch_stopping.separable(sim.program("train", learn=False).phases[0].body)
+    assert not sim.program("train").phases[0].loop.apart
+    assert sim.program("train", learn=False).phases[0].loop.apart
