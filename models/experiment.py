@@ -129,9 +129,9 @@ class Experiment:
         for line in (f"{circuit.name}: {task.about}", *changed):
             if on_line is not None:
                 on_line(line)
-        return settled._perform(circuit, task, traces, on_epoch)
+        return settled.train_and_look(circuit, task, traces, on_epoch)
 
-    def _perform(
+    def train_and_look(
         self, circuit: Circuit, task: Task, traces: bool, on_epoch: OnEpoch | None
     ) -> Outcome:
         """Of an experiment that leaves nothing open."""

@@ -60,13 +60,13 @@ class NumpyExecutable(HostMemory):
         """Presents batches `start` to `stop`."""
         with np.errstate(all="ignore"):
             for number in range(start, stop):
-                failure = _Presentation(self, memory, work, number).run()
+                failure = Walk(self, memory, work, number).run()
                 if failure is not None:
                     return failure
         return None
 
 
-class _Presentation:
+class Walk:
     """One presentation of one batch."""
 
     def __init__(self, parent: NumpyExecutable, memory: Arrays, work: Presentations, number: int):

@@ -17,7 +17,7 @@ import numpy as np
 from ...graphs.instructions import Instruction, Output, Stop, Store
 from ...graphs.program import PhaseProgram, Program, StepLoop
 from ..presentation import Arrays, Presentations, allocate
-from .engine import NumpyExecutable, _Presentation
+from .engine import NumpyExecutable, Walk
 
 ITERATIONS = 60
 EPS = 1e-6
@@ -59,7 +59,7 @@ def watched(
     return presentation.seen
 
 
-class _Watching(_Presentation):
+class _Watching(Walk):
     """A presentation that keeps what it sees of each phase with steps."""
 
     suspicious: Suspicion

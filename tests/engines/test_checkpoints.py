@@ -507,7 +507,7 @@ def test_a_long_presentation_that_is_stopped_keeps_its_rows(monkeypatch, refused
     """Ctrl-C at step 4 of 5: the rows so far are there, the others NaN, and weights as before."""
     from apical.engines.numpy import engine as numpy_engine
 
-    store = numpy_engine._Presentation._store
+    store = numpy_engine.Walk._store
     count = [0]
 
     def stopping(self, slot, source, row):
@@ -516,7 +516,7 @@ def test_a_long_presentation_that_is_stopped_keeps_its_rows(monkeypatch, refused
             raise KeyboardInterrupt
         store(self, slot, source, row)
 
-    monkeypatch.setattr(numpy_engine._Presentation, "_store", stopping)
+    monkeypatch.setattr(numpy_engine.Walk, "_store", stopping)
     sim = simulator()
     before = arrays(sim)
     with refused(apical.Interrupted) as caught:
