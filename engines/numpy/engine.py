@@ -111,6 +111,7 @@ class Walk:
         return state and self.memory[name].shape[:2] == self.order.shape
 
     def run(self) -> Failure | None:
+        """All its phases."""
         for phase in self.program.phases:
             failure = self._phase(phase)
             if failure is not None:
