@@ -23,7 +23,7 @@ from .shared import (
     load_circuit,
     refusals,
 )
-from .streams import given_streams
+from .streams import given_streams, stream_shapes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -166,13 +166,16 @@ def streams_of(
     """The streams that a protocol reads, from the command line; other ones are left out."""
     from ..graphs.lower import lower
 
-    read = lower(circuit, protocol, learn=learn).streams
-    arrays, count = given_streams(texts, circuit.streams, seed, samples)
+    program = lower(circuit, protocol, learn=learn)
+    read = program.streams
+    shapes = stream_shapes(circuit, program)
+    arrays, count = given_streams(texts, shapes, seed, samples)
     for name in read:
         if name not in arrays:
-            size = circuit.streams[name]
+            *rows, size = shapes[name]
+            of = f", {rows[0]} rows of" if rows else ","
             raise Usage(
-                f"the protocol {protocol} reads the stream {name!r}, {size} "
+                f"the protocol {protocol} reads the stream {name!r}{of} {size} "
                 f"{'number' if size == 1 else 'numbers'} per sample: give --stream "
                 f"{name}=FILE.npy, --stream {name}=0.5 or --stream '{name}=uniform(0,1)'"
             )

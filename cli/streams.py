@@ -23,16 +23,16 @@ WAYS = "NAME=0.5, NAME=[1,0,2], NAME='uniform(0,1)', NAME=FILE.npy, NAME=FILE.np
 
 
 def given_streams(
-    texts: Sequence[str], sizes: Mapping[str, int], seed: int, samples: int | None
+    texts: Sequence[str], shapes: Mapping[str, tuple[int, ...]], seed: int, samples: int | None
 ) -> tuple[dict[str, np.ndarray], int | None]:
     """Arrays (sample, unit) of the streams that `--stream` names, and how many samples there are.
 
-    A number holds for every unit and sample, a list for every sample; a file says how many samples
-    there are, else `samples` does.
+    A signal is (sample, row, unit). A number holds for every unit, row and sample, a list for every
+    sample and row; a file says how many samples there are, else `samples` does.
 
     Args:
         texts: What stood behind each `--stream`.
-        sizes: Stream of the circuit -> its size.
+        shapes: Stream of the circuit -> the shape of a sample: (unit,) or (row, unit).
         seed: Of the draws.
         samples: What `--samples` says.
 
@@ -42,7 +42,7 @@ def given_streams(
     """
     found: dict[str, Values] = {}
     for text in texts:
-        for name, values in _read(text, sizes, seed):
+        for name, values in _read(text, shapes, seed):
             if name in found:
                 raise Usage(f"--stream {text}: the stream {name!r} is given twice")
             found[name] = values
@@ -60,38 +60,56 @@ def given_streams(
     }, count
 
 
-def _read(text: str, sizes: Mapping[str, int], seed: int) -> list[tuple[str, Values]]:
+def stream_shapes(circuit: Any, program: Any) -> dict[str, tuple[int, ...]]:
+    """Stream of a circuit -> the shape of a sample, with the rows that a Program reads."""
+    import numpy as np
+
+    from ..engines.signal_rows import rows_taken
+    from ..engines.simulation.parameters import Parameters
+
+    parameters = Parameters(circuit, 1).arrays(np.dtype("float64"))
+    rows = {
+        axis.stream: (int(rows_taken(program, axis, parameters, 1)[0]),) for axis in program.signals
+    }
+    unread = {name: (1,) for name in circuit.signals if name not in rows}
+    return {n: (*(rows | unread).get(n, ()), size) for n, size in circuit.streams.items()}
+
+
+def _read(text: str, shapes: Mapping[str, tuple[int, ...]], seed: int) -> list[tuple[str, Values]]:
     name, sign, value = text.partition("=")
     name, value = name.strip(), value.strip()
     if not sign and Path(text).suffix.lower() == ".npz":
-        return [(key, array) for key, array in _archive(text).items() if key in sizes]
+        held = _archive(text)
+        return [(key, _laid(array, shapes[key])) for key, array in held.items() if key in shapes]
     if not sign or not value:
         raise Usage(f"--stream {text}: expected {WAYS}")
-    if name not in sizes:
-        known = ", ".join(sizes) or "none"
+    if name not in shapes:
+        known = ", ".join(shapes) or "none"
         raise Usage(f"--stream {text}: no stream {name!r}; the circuit reads {known}")
     place, _, key = value.partition(":") if ".npz:" in value.lower() else (value, "", "")
     if Path(place).suffix.lower() in FILES:
-        return [(name, _array(text, name, place, key))]
+        return [(name, _laid(_array(text, name, place, key), shapes[name]))]
     if call := re.fullmatch(r"(\w+)\(([^(),]+),([^(),]+)\)", value):
-        return [(name, _draw(text, call, sizes, name, seed))]
-    return [(name, _constant(text, name, value, sizes[name]))]
+        return [(name, _draw(text, call, shapes, name, seed))]
+    return [(name, _constant(text, name, value, shapes[name]))]
 
 
-def _constant(text: str, name: str, value: str, size: int) -> Values:
-    """The same numbers for each sample."""
+def _constant(text: str, name: str, value: str, shape: tuple[int, ...]) -> Values:
+    """The same numbers for each sample, and each row of a signal."""
     import numpy as np
 
     try:
         row = np.asarray(assignment(f"{name}={value}")[1], dtype=np.float64)
     except (Usage, ValueError, TypeError):
         raise Usage(f"--stream {text}: expected {WAYS}") from None
-    if row.ndim and row.shape != (size,):
-        raise Usage(f"--stream {text}: expected {size} numbers or one for all, got {row.size}")
-    return lambda count: np.broadcast_to(row, (count, size)).copy()
+    if row.ndim and row.shape != shape[-1:]:
+        raise Usage(f"--stream {text}: expected {shape[-1]} numbers or one for all, got {row.size}")
+    return lambda count: np.broadcast_to(row, (count, *shape)).copy()
 
 
-def _draw(text: str, call: re.Match[str], sizes: Mapping[str, int], name: str, seed: int) -> Values:
+def _draw(
+    text: str, call: re.Match[str], shapes: Mapping[str, tuple[int, ...]], name: str, seed: int
+) -> Values:
     """Numbers drawn for each sample and unit; each stream draws its own."""
     import numpy as np
 
@@ -103,12 +121,12 @@ def _draw(text: str, call: re.Match[str], sizes: Mapping[str, int], name: str, s
         raise Usage(f"--stream {text}: expected one of {', '.join(DRAWS)} of two numbers") from None
     if (word == "uniform" and a > b) or (word == "normal" and b < 0):
         raise Usage(f"--stream {text}: expected uniform(low,high) or normal(mean,deviation)")
-    rng = np.random.default_rng([seed, list(sizes).index(name)])
-    return lambda count: draw(rng, a, b, (count, sizes[name]))
+    rng = np.random.default_rng([seed, list(shapes).index(name)])
+    return lambda count: draw(rng, a, b, (count, *shapes[name]))
 
 
 def _array(text: str, name: str, place: str, key: str) -> np.ndarray:
-    """(sample, unit) of a file; one row of numbers is one sample."""
+    """The array of a file."""
     ending = Path(place).suffix.lower()
     if ending == ".npz":
         arrays = _archive(place)
@@ -120,7 +138,17 @@ def _array(text: str, name: str, place: str, key: str) -> np.ndarray:
         array = _loaded(place)
     else:
         array = _table(text, place)
-    return array[None] if array.ndim == 1 else array
+    return array
+
+
+def _laid(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """(sample, unit), of a signal (sample, row, unit): one sample may stand alone.
+
+    So does the one unit of a signal: its rows may stand one behind the other.
+    """
+    if len(shape) == 2 and array.ndim == 1 and shape[-1] == 1:
+        array = array[:, None]
+    return array[None] if array.ndim == len(shape) else array
 
 
 def _archive(place: str) -> dict[str, np.ndarray]:

@@ -82,7 +82,7 @@ def lower(
     lowering = PhaseLowering(at, rules, record, latches, learn, number, rows)
     phases: list[PhaseProgram] = []
     for position, phase in enumerate(script.phases):
-        last = position == len(script.phases) - 1 and rows is None
+        last = position == len(script.phases) - 1
         try:
             phases.append(lowering.lower(phase, phase.name in kept, predicted if last else None))
         except LoweringError as error:

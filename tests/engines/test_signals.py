@@ -420,6 +420,17 @@ def test_a_linear_prediction_is_read_at_the_moments_of_its_rows(engine):
     np.testing.assert_allclose(found, expected, atol=1e-14)
 
 
+def test_a_presentation_without_steps_has_one_row(engine):
+    text = READOUT[: READOUT.rindex("    listen:")] + "    begin: a.u := x\n"
+    text = text.replace("  predict:\n    begin", "  predict:\n    still:\n      begin")
+    rng = np.random.default_rng(14)
+    task = {"x": rng.normal(size=(3, 1, 3)), "y": rng.normal(size=(3, 1, 2))}
+    sim = apical.Simulator(load_text(text), engine=engine)
+    sim.weights["W"] = w = rng.normal(size=(2, 3))
+    assert sim.signal_rows("predict") == {"x": 1}
+    np.testing.assert_allclose(sim.predict(task)["y"], task["x"] @ w.T, atol=1e-14)
+
+
 def test_a_target_in_continuous_plasticity_and_at_the_end(engine):
     """`dw/dt` reads the row of each step; `learn` at the end that of the last one."""
     text = READOUT.replace("rule: w += eta * post.e * pre", "rule: dw/dt = eta * post.e * pre")

@@ -130,6 +130,8 @@ class Interpreter:
             for name, variable in self.circuit.predicts.items():
                 rows = moment.told_rows.get(name)
                 last = moment.predicted[variable.population, variable.name]
+                if name in self.circuit.signals and not moment.signals.steps:
+                    rows = {0: last}  # without a step the end of the presentation is its row
                 found[name].append(last if rows is None else np.stack(list(rows.values()), 1))
         self.presented, self.left = kept, left
         return {name: np.concatenate(pieces) for name, pieces in found.items()}

@@ -81,6 +81,24 @@ def test_numbers_lists_and_files_say_the_same(cell, tmp_path):
     assert_allclose(first, exact(DRIVE[:2]), rtol=1e-12)
 
 
+def test_a_signal_from_numbers_and_files(cell, tmp_path):
+    """Rows of one sample, or of several; a number stands for all rows."""
+    text = CELL.replace("drive: 2", "drive:\n    size: 2\n    every: 1")
+    (tmp_path / "signal.yaml").write_text(text)
+    rows = np.repeat(DRIVE[None, 0], 4, axis=0)
+    np.save("rows.npy", rows)
+    np.save("two.npy", np.stack([rows, 2 * rows]))
+    np.savetxt("rows.csv", rows, delimiter=",")
+    for given in ("drive=[0.5,-1]", "drive=rows.npy", "drive=rows.csv"):
+        assert_allclose(ends("signal.yaml", "--stream", given), exact(DRIVE[:1]), rtol=1e-12)
+    two = exact(np.stack([DRIVE[0], 2 * DRIVE[0]]))
+    assert_allclose(ends("signal.yaml", "--stream", "drive=two.npy"), two, rtol=1e-12)
+    drawn = ends("signal.yaml", "--stream", "drive=uniform(2,3)", "--samples", "9")
+    assert np.all(drawn > exact(2)) and np.all(drawn < exact(3))
+    missing = call("simulate", "signal.yaml", "--protocol", "settle")
+    assert "reads the stream 'drive', 4 rows of 2 numbers per sample" in missing.output
+
+
 def test_draws_follow_the_seed(cell):
     def drawn(*more):
         return ends(cell, "--stream", "drive=uniform(2,3)", "--samples", "50", *more)

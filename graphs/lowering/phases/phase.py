@@ -263,10 +263,10 @@ class PhaseLowering:
                     saved = at.beside(buffer.name, "end", "latch", phase=name)
                     at.emit(Map(saved, Load(buffer.name)))
         at.ended.add(name)
-        if output is not None:
+        if output is not None and not (self.signals.predicted and self.signals.steps):
             output = at.sampled(output)
             at.need(output)
-            at.emit(Output(output))
+            at.emit(Output(output, Number(0.0) if self.signals.predicted else None))
         if not self.learn:
             return
         for group in self.phase.learn:
