@@ -20,6 +20,7 @@ from .initialisers import (
 )
 from .library import CELLS as CELLS, library_text as library_text
 from .optimizers import OPTIMIZERS as OPTIMIZERS, UpdateRule as UpdateRule
+from .place import PLACES as PLACES, Place as Place
 from .properties import PROPERTIES as PROPERTIES, Property as Property
 from .roles import ROLES as ROLES, Role as Role, role_of as role_of
 
@@ -32,9 +33,11 @@ __all__ = [
     "INITIALISERS",
     "Initialiser",
     "OPTIMIZERS",
+    "PLACES",
     "PROPERTIES",
     "Property",
     "ROLES",
+    "Place",
     "RandomStream",
     "Role",
     "UpdateRule",

@@ -16,7 +16,7 @@ from ..compartments.optimizers import OPTIMIZERS, UpdateRule
 from ..compartments.tableaux import DEFAULT_METHOD
 from . import buffer
 from .diagnostics import CircuitError, Diagnostic
-from .expressions.tree import Expr, Input, Number, Variable
+from .expressions.tree import Expr, Input, Number, Place, Variable
 
 if TYPE_CHECKING:
     import networkx
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 class ParameterValue:
     """One parameter member: its expression (in `Parameter` leaves), its value, whether structural.
 
+    `units`: how many values the expression has, one for each unit of a population; 0 elsewhere.
     Structural parameters reach sizes, index bounds, step counts or `connect`: fixed at lowering.
     """
 
@@ -36,6 +37,7 @@ class ParameterValue:
     expression: Expr | tuple[Expr, ...]
     value: float | tuple[float, ...]
     structural: bool = False
+    units: int = 0
 
 
 @dataclass(frozen=True)
@@ -254,6 +256,11 @@ class Circuit:
         from .network import graph
 
         return graph(self)
+
+    @cached_property
+    def stated(self) -> Mapping[str, ParameterValue]:
+        """The parameters but those that say where a unit stands, which nobody states."""
+        return {n: p for n, p in self.parameters.items() if not isinstance(p.expression, Place)}
 
     @cached_property
     def _by_target(self) -> Mapping[Target, list[Synapse]]:

@@ -115,11 +115,14 @@ def probe(circuit: Circuit) -> None:
         ]
     names += [at.energy(name) for name in circuit.energies]
     instructions: list[Instruction] = []
-    for name in names:
+    for name in names:  # which grows by the live weights that are read
         try:
-            instructions += at.recipe(name)
+            recipe = at.recipe(name)
         except NotYetError:
             continue  # x@p, before any phase has ended
+        instructions += recipe
+        read = sorted(set().union(*(i.reads for i in recipe)))
+        names += [n for n in read if n in at.makers and n not in names]
     check_soundness((PhaseProgram("", tuple(instructions), None, ()),), at.buffers)
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..compartments.functions import FUNCTIONS, kind_of
 from ..compartments.ranges import Range
 from .diagnostics import Place
-from .expressions.constants import NotConstantError, Value
-from .expressions.tree import Binary, Call, Compare, Counter, Expr, Number, Parameter, Unary, walk
+from .expressions.constants import NotConstantError, Value, elementwise
+from .expressions.tree import Counter, Expr, Parameter, walk
 
 MOST_STEPS = 1000  # of a step length that changes with `step`; of more, so many are looked at
 
@@ -79,37 +78,21 @@ class Requirement:
         return f"{self.what} is {number:g}" + (f" ({', '.join(reasons)})" if reasons else "")
 
 
-_BINARY: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power,
-    "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
-    "==": np.equal, "!=": np.not_equal,
-}  # fmt: skip
-
-
 def _array(
     expr: Expr, value: Callable[[str], Value], counters: Mapping[str, np.ndarray]
 ) -> np.ndarray:
     """The values over (step, post, pre); axes on which nothing depends are left out or 1."""
 
-    def of(node: Expr) -> np.ndarray:
-        if isinstance(node, Number):
-            return np.asarray(node.value, dtype=np.float64)
+    def leaf(node: Expr) -> np.ndarray:
         if isinstance(node, Parameter):
             array = np.asarray(value(node.name), dtype=np.float64)
             return array[:, None] if node.side == "post" and array.ndim else array
         if isinstance(node, Counter) and node.name in counters:
             return counters[node.name]
-        if isinstance(node, Unary):
-            return -of(node.operand)
-        if isinstance(node, Binary | Compare):
-            return _BINARY[node.op](of(node.left), of(node.right)) * 1.0
-        if isinstance(node, Call) and node.function in FUNCTIONS and not node.primed:
-            if kind_of(node.function, len(node.arguments)) == "elementwise":
-                return np.asarray(FUNCTIONS[node.function].numpy(*map(of, node.arguments)))
         raise NotConstantError("this is known only in a run", node)
 
     try:
-        return of(expr)
+        return elementwise(expr, leaf)
     except ValueError:  # lists of several lengths, told elsewhere
         raise NotConstantError("lists of several lengths", expr) from None
 

@@ -50,8 +50,9 @@ def manifest(
         "texts": dict(source.texts),
         "variants": list(source.variants),
         "overrides": plain(source.overrides),
-        "parameters": {name: plain(p.value) for name, p in circuit.parameters.items()}
+        "parameters": {name: plain(p.value) for name, p in circuit.stated.items()}
         | {name: plain(value) for name, value in (parameters or {}).items()},
+        **shapes(circuit),
         "hash": circuit_hash(circuit),
         "versions": versions(packages),
         "engine": engine,
@@ -62,6 +63,12 @@ def manifest(
         "created": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
         **{name: plain(value) for name, value in more.items()},
     }
+
+
+def shapes(circuit: Circuit) -> dict[str, dict[str, list[int]]]:
+    """Where units stand: `shapes`, population -> its shape, of those that have one."""
+    found = {p.name: list(p.shape) for p in circuit.populations.values() if p.shape is not None}
+    return {"shapes": found} if found else {}
 
 
 def circuit_hash(circuit: Circuit) -> str:

@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from ..compartments.place import PLACES
 from ..graphs.reading.opening import must_be_file
 
 if TYPE_CHECKING:
@@ -137,6 +138,7 @@ class Traces:
                 "phase_step": ("step", self.phase_step, {"long_name": "step within the phase"}),
                 "time": (time_dims, time, time_attrs),
                 **self._replica_coordinates(),
+                **self._unit_coordinates(),
             },
             attrs={"manifest": json.dumps(self.manifest, default=str)},
         )
@@ -158,6 +160,21 @@ class Traces:
             label = f"parameter {name}" if name in taken else name
             dims = ("replica",) if values.ndim == 1 else ("replica", f"{name}.entry")
             found[label] = (dims, values, {"long_name": f"parameter {name}"})
+        return found
+
+    def _unit_coordinates(self) -> dict[str, tuple[tuple[str], np.ndarray, dict[str, str]]]:
+        """`layer.row`, ... along the units of populations with a shape, if nothing is called so."""
+        found = {}
+        for name, array in self.arrays.items():
+            population = population_of(name)
+            shape = tuple(self.manifest.get("shapes", {}).get(population, ()))
+            if array.ndim != 4 or np.prod(shape) != array.shape[3]:
+                continue
+            for place in PLACES.values():
+                label = f"{population}.{place.name}"
+                if place.axis is not None and place.known(shape) and label not in self.arrays:
+                    values = place.of(array.shape[3], shape).astype(np.int64)
+                    found[label] = ((f"{population}.unit",), values, {"long_name": place.meaning})
         return found
 
     def __getitem__(self, name: str) -> xarray.DataArray:

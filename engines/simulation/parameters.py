@@ -9,7 +9,8 @@ import numpy as np
 
 from ...graphs.buffer import parameter
 from ...graphs.circuit import Circuit
-from ...graphs.expressions.constants import Value, evaluate
+from ...graphs.expressions.constants import Value, evaluate, of_units
+from ...graphs.expressions.tree import Place
 from ..presentation import Arrays
 from .given import numbers
 from .views import ArrayView
@@ -26,6 +27,8 @@ def parameter_values(circuit: Circuit, given: Mapping[str, Any]) -> dict[str, Va
                 found[name] = given[name]
             elif isinstance(entry.expression, tuple):
                 found[name] = tuple(float(evaluate(e, of)) for e in entry.expression)  # type: ignore[arg-type]
+            elif entry.units:
+                found[name] = of_units(entry.expression, of, entry.units)
             else:
                 found[name] = evaluate(entry.expression, of)
         return found[name]
@@ -58,7 +61,7 @@ class Parameters:
         else:
             members = [m for m in circuit.parameters if name in (m, m.partition("[")[0])]
         if not members:
-            known = ", ".join(circuit.parameters)
+            known = ", ".join(circuit.stated)
             raise ValueError(f"no parameter {name!r}; there are: {known}")
         if _is_list(circuit, name.partition("[")[0]) and "[" in name:
             base = name.partition("[")[0]
@@ -70,6 +73,8 @@ class Parameters:
                     f"parameter {member!r} is structural (it reaches sizes, steps or indices): "
                     f"give it to apical.load(..., {name}=...)"
                 )
+            if isinstance(entry.expression, Place):
+                raise ValueError(f"parameter {member!r} is where a unit stands; it stays as it is")
             length = len(entry.value) if isinstance(entry.value, tuple) else 0
             for replica in range(self.replicas):
                 self.given[replica][member] = _one(member, given, length, replica, self.replicas)
@@ -77,7 +82,7 @@ class Parameters:
     @property
     def names(self) -> dict[str, str]:
         """The parameter that each of the `arrays` holds."""
-        return {parameter(name).name: name for name in self.circuit.parameters}
+        return {parameter(name).name: name for name in self.circuit.stated}
 
     def arrays(self, dtype: np.dtype) -> Arrays:
         """All parameters as an engine wants them: buffer -> (replica, 1, length)."""
@@ -97,11 +102,11 @@ class Parameters:
         tables = [parameter_values(self.circuit, given) for given in self.given]
         found: dict[str, Any] = dict(tables[0])
         own: dict[str, np.ndarray] = {}
-        for name in found:
+        for name in self.circuit.stated:
             if any(table[name] != tables[0][name] for table in tables):
                 own[name] = np.array([table[name] for table in tables], dtype=np.float64)
                 found[name] = own[name].tolist()
-        return found, own
+        return {name: found[name] for name in self.circuit.stated}, own
 
 
 def _is_list(circuit: Circuit, name: str) -> bool:

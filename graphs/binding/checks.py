@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from ..circuit import Protocol
 from ..expressions.tree import Parameter, walk
 from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from .declared import Latch
+from .declared import Latch, Member
 from .names import Names
 
 
@@ -81,6 +81,26 @@ def check_sets(names: Names) -> None:
                 scalar.place,
                 f"'{name}' is fixed before the run: a size, an index or a step count needs it",
                 expected="a parameter that only equations, rules, `dt` or `until` read",
+            )
+    for member in names.populations.values():
+        for own, node in member.own_texts.items():
+            _check_own(member, own, node, names)
+
+
+def _check_own(member: Member, own: str, node: ScalarNode, names: Names) -> None:
+    """What has a value for each unit is worked out before the run, and follows no `set`."""
+    expr = member.own[own]
+    if not isinstance(expr, Parameter) or expr.name != f"{member.name}.{own}":
+        return
+    made = names.parameters.get(expr.name).expression
+    parts = made if isinstance(made, tuple) else (made,)
+    for read in (n for part in parts for n in walk(part) if isinstance(n, Parameter)):
+        if read.name in names.set_places:
+            names.problems.add(
+                names.set_places[read.name].place,
+                f"'{own}' of '{member.name}' has a value for each unit, worked out of "
+                f"'{read.name}' before the run; it would not follow",
+                expected=f"an equation of the cell that reads '{read.name}' itself",
             )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..expressions.tree import Expr, Reference, WeightOf
+from ..expressions.tree import Expr, Parameter, Reference, WeightOf
 from ..reading.nodes import MappingNode, ScalarNode
 from .cells import Cell
 
@@ -22,6 +22,8 @@ class Member:
     kinds: dict[str, str]  # of its variables, also those that only a protocol assigns
     own: dict[str, Expr] = field(default_factory=dict)
     own_texts: dict[str, ScalarNode] = field(default_factory=dict)  # of those that are one number
+    shape: tuple[int, ...] | None = None
+    places: dict[str, Parameter] = field(default_factory=dict)  # those that something reads
 
 
 @dataclass

@@ -65,8 +65,8 @@ class ParameterTable(ABC):
         """Every parameter in an expression is fixed at lowering, and what it is made of."""
 
     @abstractmethod
-    def add(self, name: str, expression: tuple[Expr, ...]) -> None:
-        """A list that belongs to one population: "y.period"."""
+    def add(self, name: str, expression: Expr | tuple[Expr, ...], units: int) -> None:
+        """One value for each unit of a population, under the full name "y.period"."""
 
 
 class FunctionTable(ABC):
@@ -202,6 +202,10 @@ class Scope(ABC):
         """What `dx/dt` on a right side means."""
         self.fail(node, f"d{node.name}/dt can be used only in the equations of a cell")
         return NOTHING
+
+    def built_in(self, node: Reference) -> Expr | None:
+        """What a name means that nobody declared; None if nothing."""
+        return None
 
     def call(self, node: Call) -> Expr | None:
         """A call that means something of its own in this scope; None if it does not."""

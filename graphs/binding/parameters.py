@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..circuit import ParameterValue
 from ..diagnostics import Place
-from ..expressions.constants import Value
+from ..expressions.constants import Value, of_units
 from ..expressions.parser import Family, parse_family
 from ..expressions.tree import Call, Expr, Number, Parameter, Reference, walk
 from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode, texts
@@ -286,15 +286,15 @@ class Parameters(ParameterTable):
             for index in self.members(base):
                 found[_member(base, index)] = self.get(_member(base, index))
         found.update(self._values)
-        return {
-            name: ParameterValue(name, p.expression, p.value, name in self.structural)
-            for name, p in found.items()
-        }
+        return {name: replace(p, structural=name in self.structural) for name, p in found.items()}
 
-    def add(self, name: str, expression: tuple[Expr, ...]) -> None:
-        """A list that belongs to one population: "y.period"."""
-        values = tuple(self._names.number(e) for e in expression)
-        self._values[name] = ParameterValue(name, expression, values)
+    def add(self, name: str, expression: Expr | tuple[Expr, ...], units: int) -> None:
+        """One value for each unit of a population, under the full name "y.period"."""
+        if isinstance(expression, tuple):
+            value = tuple(self._names.number(e) for e in expression)
+        else:
+            value = of_units(expression, self.value, units)
+        self._values[name] = ParameterValue(name, expression, value, units=units)
 
 
 def _example(base: str, members: Mapping[int | None, Declaration], scope: Scope) -> str:

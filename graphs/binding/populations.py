@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from ..circuit import Equation, Population, Update
-from ..expressions.constants import NotConstantError, evaluate
+from ..expressions.constants import LARGEST, NotConstantError, evaluate
 from ..expressions.parser import parse_expression, parse_family
 from ..expressions.tree import Call, Expr, Parameter, Variable
 from ..reading.budget import PART
@@ -12,13 +14,12 @@ from ..reading.nodes import MappingNode, ScalarNode, SequenceNode, texts
 from ..reading.problems import Problems, Skip, base_name
 from ..reading.schema import required
 from .cells import Cell, CellLine, cell_of, expanded
-from .constant_scope import ConstantScope
 from .declared import Member
 from .families import expand
-from .names import Names
+from .names import NOTHING, Names
 from .resolve import resolve
 from .scopes import CellScope
-from .units import check_units
+from .units import UnitScope, check_units, differs
 
 
 class Cells:
@@ -84,17 +85,51 @@ def _member(
     name = base if index is None else f"{base}[{index}]"
     if name in names.populations:
         names.problems.fail(key.place, f"the population '{name}' is declared twice")
-    kind, size = entry.get("cell"), entry.get("size")
-    if not isinstance(kind, ScalarNode) or not isinstance(size, ScalarNode):
+    kind = entry.get("cell")
+    if not isinstance(kind, ScalarNode):
         raise Skip
     cell = cells.get(kind)
-    units = names.integer(size, bound, "the size of a population")
-    member = Member(name, base, index, key, units, cell, dict(cell.kinds))
+    units, shape = _units(entry, bound, names)
+    member = Member(name, base, index, key, units, cell, dict(cell.kinds), shape=shape)
     section = entry.get("parameters")
     if isinstance(section, MappingNode):
         _own_parameters(member, section, bound, names)
     names.populations[name] = member
     names.families[base][index] = name
+
+
+def _units(
+    entry: MappingNode, bound: dict[str, int], names: Names
+) -> tuple[int, tuple[int, ...] | None]:
+    """How many units a population has, and their shape."""
+    size, sides = entry.get("size"), entry.get("shape")
+    units = shape = None
+    if isinstance(size, ScalarNode):
+        units = names.integer(size, bound, "the size of a population")
+    if sides is not None:
+        numbers = texts(sides)
+        if not isinstance(sides, SequenceNode) or len(numbers) not in (2, 3):
+            names.problems.fail(
+                sides.place,
+                "a shape is two or three numbers",
+                expected="`[rows, columns]` or `[channels, rows, columns]`",
+            )
+        shape = tuple(names.integer(n, bound, "a number of a shape") for n in numbers)
+        if units not in (None, prod(shape)):
+            assert isinstance(size, ScalarNode)
+            names.problems.fail(
+                size.place,
+                f"the size is {units}, and the shape {' x '.join(map(str, shape))} has "
+                f"{prod(shape)} units",
+                expected=f"`size: {prod(shape)}`, or the shape alone",
+                suggestion=names.problems.corrected(size.place, size.text, f"{prod(shape)}"),
+            )
+        units = prod(shape)
+    if units is None:
+        raise Skip
+    if units > LARGEST:
+        names.problems.fail(entry.place, f"a population has at most {LARGEST} units")
+    return units, shape
 
 
 def _own_parameters(
@@ -113,14 +148,26 @@ def _own_parameters(
                     )
                 full = f"{member.name}.{key.text}"
                 expressions = tuple(names.constant(s, bound, "a parameter")[0] for s in values)
-                names.parameters.add(full, expressions)
+                names.parameters.add(full, expressions, 0)
                 member.own[key.text] = Parameter(full)
             elif isinstance(node, ScalarNode):
-                scope = ConstantScope(names, node, bound, "a parameter of a population")
+                scope = UnitScope(names, node, member, bound)
                 expr = resolve(names.problems.parsed(node, parse_expression), scope)
                 check_units(expr, member, scope)
+                if differs(expr):
+                    expr = _of_each(expr, f"{member.name}.{key.text}", member, scope)
                 member.own[key.text] = expr
                 member.own_texts[key.text] = node
+
+
+def _of_each(expr: Expr, full: str, member: Member, scope: UnitScope) -> Expr:
+    """A parameter that has a value of its own for each unit."""
+    try:
+        scope.names.parameters.add(full, expr, member.size)
+    except NotConstantError as error:
+        scope.fail(error.node, error.message)
+        return NOTHING
+    return Parameter(full)
 
 
 def finish(names: Names) -> dict[str, Population]:
@@ -152,6 +199,7 @@ def _finished(member: Member, names: Names) -> Population:
         after_step=tuple(updates),
         slow=slow,
         rules=tuple(_updates(cell.rules, member, names, slow=True)),
+        shape=member.shape,
         states=tuple(n for n, kind in member.kinds.items() if kind in ("state", "assigned")),
     )
 

@@ -72,6 +72,9 @@ def _reference(node: Reference, scope: Scope) -> Expr:
             return Counter(node.name, span=node.span)
         if node.name == "pi":
             return Number(math.pi, span=node.span)
+        built_in = scope.built_in(node)
+        if built_in is not None:
+            return built_in
         if node.name == "xi":
             if not scope.noise:
                 scope.fail(

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from ...compartments.initialisers import INITIALISERS
+from ...compartments.place import PLACES
 from ..expressions.tree import (
-    Call,
     Expr,
     Input,
-    Number,
     Parameter,
     Range,
     Rate,
@@ -21,13 +19,13 @@ from ..expressions.tree import (
     Transmitted,
     Variable,
     Weight,
-    WeightOf,
     transform,
 )
 from ..reading.problems import Skip
 from ..wording import nearest
 from .declared import InputRead
 from .names import NOTHING, Names, Scope
+from .units import place_of
 
 if TYPE_CHECKING:
     from ..reading.nodes import ScalarNode
@@ -47,11 +45,11 @@ def variable_of(
         if node.phase:
             scope.fail(node, f"'{name}' is a parameter, it has no @phase")
         own = member.own[name]
-        return own if side is None else _sided(own, side, scope)
+        return own if side is None else sided(own, side, scope)
     return None
 
 
-def _sided(expr: Expr, side: str, scope: Scope) -> Expr:
+def sided(expr: Expr, side: str, scope: Scope) -> Expr:
     """A population's parameter in a rule: a list is one value per unit of that side."""
     parameters = scope.names.parameters
 
@@ -130,6 +128,10 @@ class CellScope(Scope):
             )
             return NOTHING
         return None
+
+    def built_in(self, node: Reference) -> Expr | None:
+        """Where a unit stands."""
+        return place_of(node, node.name, self.member, self)
 
     def _input(self, node: Reference) -> Expr:
         if self.compartment is None:
@@ -216,6 +218,20 @@ class RuleScope(Scope):
             return NOTHING
         return None
 
+    def built_in(self, node: Reference) -> Expr | None:
+        """Where a unit stands is refused: a rule knows what its cells have."""
+        if node.name not in PLACES:
+            return None
+        return self._no_place(node, node.name, "post")
+
+    def _no_place(self, node: Reference, name: str, side: str) -> Expr:
+        self.fail(
+            node,
+            f"{self.where} knows what its two cells have, and not where they stand",
+            expected=f"a parameter of the population, `place: {name}`, read as {side}.place",
+        )
+        return NOTHING
+
     def _side(self, node: Reference) -> Expr:
         member = self.source if node.name == "pre" else self.target
         name = node.attributes[0]
@@ -225,6 +241,8 @@ class RuleScope(Scope):
         if member.cell.broken:
             self.names.problems.count += 1
             return NOTHING
+        if name in PLACES:
+            return self._no_place(node, name, node.name)
         start = (node.span[0] if node.span else 0) + len(node.name) + 1
         if name.startswith("d") and name[1:] in member.kinds:
             self.names.problems.add(
@@ -240,72 +258,6 @@ class RuleScope(Scope):
             [*member.kinds, *member.own],
         )
         return NOTHING
-
-
-class WeightScope(Scope):
-    """`init` and `weight`: other synapses, parameters of both ends, and initialisers."""
-
-    counters = False
-
-    def __init__(
-        self,
-        names: Names,
-        scalar: ScalarNode,
-        indices: Mapping[str, int],
-        source: Member,
-        target: Member,
-        live: bool,
-    ):
-        super().__init__(names, scalar, indices)
-        self.source, self.target, self.live = source, target, live
-        self.where = "`weight`" if live else "`init`"
-        calls: dict[str, tuple[int, int]] = {"transpose": (1, 1), "copy": (1, 1)}
-        for name, initialiser in () if live else INITIALISERS.items():
-            calls[name] = (len(initialiser.arguments), len(initialiser.arguments))
-        self.calls = calls
-
-    def own_names(self) -> Iterable[str]:
-        """Synapses and initialisers."""
-        words = () if self.live else (*INITIALISERS, "n_pre", "n_post")
-        return (*self.names.synapse_families, *words)
-
-    def own(self, node: Reference) -> Expr | None:
-        """A synapse, an initialiser, a unit count, a parameter of an end."""
-        if self.names.parameters.has(node.name):
-            return None
-        if node.name in ("pre", "post") and len(node.attributes) == 1:
-            member = self.source if node.name == "pre" else self.target
-            name = node.attributes[0]
-            if name in member.own and not node.phase:
-                return _sided(member.own[name], node.name, self)
-            start = (node.span[0] if node.span else 0) + len(node.name) + 1
-            self.names.problems.unknown(
-                self.scalar.place_at(start),
-                f"{self.where} is made once, of constants; '{member.name}' has no parameter",
-                name,
-                member.own,
-            )
-            return NOTHING
-        if node.name in self.names.synapse_families and not node.attributes and not node.phase:
-            try:
-                found = self.names.synapse_members(node, self)
-            except Skip:
-                return NOTHING
-            if node.index is None and None not in self.names.synapse_families[node.name]:
-                self.fail(node, f"'{node.name}' is a family of synapses; say which: {node.name}[k]")
-                return NOTHING
-            return WeightOf(found[0].name, span=node.span)
-        if not self.live and node.index is None and not node.attributes:
-            if node.name in ("n_pre", "n_post"):
-                member = self.source if node.name == "n_pre" else self.target
-                return Number(float(member.size), span=node.span)
-            if node.name in INITIALISERS:
-                count = INITIALISERS[node.name].arguments
-                if count:
-                    self.fail(node, f"'{node.name}' needs {', '.join(count)} in brackets")
-                    return NOTHING
-                return Call(node.name, (), span=node.span)
-        return None
 
 
 class ProtocolScope(Scope):

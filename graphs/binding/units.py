@@ -2,12 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from ...compartments.functions import reduces
-from ..expressions.tree import Binary, Call, Expr, Number, Parameter, Stream, Variable, walk
+from ...compartments.place import PLACES
+from ..expressions.tree import (
+    Binary,
+    Call,
+    Expr,
+    Number,
+    Parameter,
+    Place,
+    Reference,
+    Stream,
+    Variable,
+    walk,
+)
+from ..reading.nodes import ScalarNode
+from .constant_scope import ConstantScope
 from .declared import Member
-from .names import Scope
+from .names import NOTHING, Names, Scope
+
+
+class UnitScope(ConstantScope):
+    """A parameter of a population: constants, and where a unit stands."""
+
+    def __init__(
+        self, names: Names, scalar: ScalarNode, member: Member, indices: Mapping[str, int]
+    ):
+        super().__init__(names, scalar, indices, "a parameter of a population")
+        self.member = member
+
+    def built_in(self, node: Reference) -> Expr | None:
+        """Where a unit stands."""
+        return place_of(node, node.name, self.member, self)
+
+
+def differs(expr: Expr) -> bool:
+    """Whether a parameter of a population has a value of its own for each unit."""
+    return any(isinstance(n, Parameter) and n.name.rpartition(".")[2] in PLACES for n in walk(expr))
+
+
+def place_of(
+    node: Reference, name: str, member: Member, scope: Scope, side: str | None = None
+) -> Expr | None:
+    """`index`, `row`, ... of a unit: a list that belongs to its population; None if no word."""
+    if name not in PLACES:
+        return None
+    place = PLACES[name]
+    if not place.known(member.shape):
+        numbers = 0 if member.shape is None else len(member.shape)
+        scope.fail(
+            node,
+            f"the units of '{member.name}' have no {name}: "
+            + (f"its `shape` has {numbers} numbers" if numbers else "it has no `shape`"),
+            expected=f"`shape: [{'channels, ' * (place.axis == -3)}rows, columns]` of "
+            f"'{member.name}'",
+        )
+        return NOTHING
+    if name not in member.places:
+        full = f"{member.name}.{name}"
+        scope.names.parameters.add(full, Place(name, member.size, member.shape), member.size)
+        member.places[name] = Parameter(full)
+    return replace(member.places[name], side=side, span=node.span)
 
 
 def check_units(expr: Expr, member: Member, scope: Scope) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...compartments.functions import FUNCTIONS
-from .tree import Binary, Call, Compare, Expr, Number, Parameter, Unary
+from ...compartments.functions import FUNCTIONS, kind_of
+from .tree import Binary, Call, Compare, Expr, Number, Parameter, Place, Unary
 
 Value = float | tuple[float, ...]
 LARGEST = 2**31 - 1  # of counts and indices
@@ -109,6 +109,57 @@ def _call(expr: Call, value: Callable[[str], Value]) -> float:
     if math.isnan(number):
         raise NotConstantError(f"'{expr.function}' has no value here", expr)
     return number
+
+
+def of_units(expr: Expr, value: Callable[[str], Value], size: int) -> tuple[float, ...]:
+    """The value of a constant expression for each of `size` units.
+
+    Raises:
+        NotConstantError: as `evaluate`, or a unit has no finite value.
+    """
+
+    def leaf(node: Expr) -> np.ndarray:
+        if isinstance(node, Parameter):
+            return np.asarray(value(node.name), dtype=np.float64)
+        if isinstance(node, Place):
+            return np.asarray(node.values)
+        raise NotConstantError("this is no constant", node)
+
+    with np.errstate(all="ignore"):
+        found = np.broadcast_to(elementwise(expr, leaf), (size,))
+    if not np.isfinite(found).all():
+        unit = int(np.argmin(np.isfinite(found)))
+        raise NotConstantError(f"this has no finite value for unit {unit}", expr)
+    return tuple(found.tolist())
+
+
+def elementwise(expr: Expr, leaf: Callable[[Expr], np.ndarray]) -> np.ndarray:
+    """An expression over arrays; `leaf` gives what is neither a number nor made of others.
+
+    Raises:
+        NotConstantError: by `leaf`.
+    """
+
+    def of(node: Expr) -> np.ndarray:
+        if isinstance(node, Number):
+            return np.asarray(node.value, dtype=np.float64)
+        if isinstance(node, Unary):
+            return -of(node.operand)
+        if isinstance(node, Binary | Compare):
+            return _BINARY[node.op](of(node.left), of(node.right)) * 1.0
+        if isinstance(node, Call) and node.function in FUNCTIONS and not node.primed:
+            if kind_of(node.function, len(node.arguments)) == "elementwise":
+                return np.asarray(FUNCTIONS[node.function].numpy(*map(of, node.arguments)))
+        return leaf(node)
+
+    return of(expr)
+
+
+_BINARY: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
+    "+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power,
+    "<": np.less, "<=": np.less_equal, ">": np.greater, ">=": np.greater_equal,
+    "==": np.equal, "!=": np.not_equal,
+}  # fmt: skip
 
 
 def is_whole(value: float) -> bool:

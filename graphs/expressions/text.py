@@ -13,6 +13,7 @@ from .tree import (
     Noise,
     Number,
     Parameter,
+    Place,
     Range,
     Rate,
     RateReference,
@@ -105,8 +106,9 @@ def _leaf(expr: Expr) -> str:
         case Input():
             return "input" if expr.port is None else f"input.{expr.port}"
         case Parameter():
-            return expr.name if expr.side is None else f"{expr.side}.{expr.name}"
-        case Stream() | Counter() | Trace():
+            own = expr.name.rpartition(".")[2]
+            return expr.name if expr.side is None else f"{expr.side}.{own}"
+        case Stream() | Counter() | Trace() | Place():
             return expr.name
         case WeightOf():
             return expr.synapse

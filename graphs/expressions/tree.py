@@ -11,8 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
+
+from ...compartments.place import PLACES
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,20 @@ class Parameter(Expr):
 
     name: str
     side: str | None = None
+
+
+@dataclass(frozen=True)
+class Place(Expr):
+    """What the parameter "y.index" of a population y is: a row of `compartments.place`."""
+
+    name: str
+    size: int
+    shape: tuple[int, ...] | None = None
+
+    @cached_property
+    def values(self) -> tuple[float, ...]:
+        """The number of each unit."""
+        return tuple(PLACES[self.name].of(self.size, self.shape).tolist())
 
 
 @dataclass(frozen=True)

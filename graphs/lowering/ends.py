@@ -138,7 +138,7 @@ class Ends:
             case Binary(op="*", left=left, right=right):
                 for scalar, matrix in ((left, right), (right, left)):
                     found = self._plain(matrix)
-                    if found and not any(isinstance(n, WeightOf) for n in walk(scalar)):
+                    if found and not any(_of_units(n) for n in walk(scalar)):
                         gain = self.at.translate(scalar)
                         return found[0], found[1], Binary("*", gain, found[2]) if found[2] else gain
         return None
@@ -148,12 +148,17 @@ class Ends:
         assert synapse.weight is not None
         if any(isinstance(n, WeightOf) for n in walk(synapse.weight)):
             raise LoweringError(
-                f"{synapse.name}: `weight` must be a number, or another synapse's weight or its "
-                f"transpose, times a number",
+                f"{synapse.name}: `weight` must be made of numbers and of what `pre` and `post` "
+                f"have, or be another synapse's weight or its transpose, times a number",
                 about=Subject(synapse.name),
             )
-        hollow = synapse.connection.off_diagonal
-        return (RankUpdate(name, self.at.translate(synapse.weight), off_diagonal=hollow),)
+        hollow, value = synapse.connection.off_diagonal, self.pairwise(synapse.weight, synapse)
+        return (RankUpdate(name, value, off_diagonal=hollow),)
+
+
+def _of_units(node: Expr) -> bool:
+    """Whether a node differs from connection to connection."""
+    return isinstance(node, WeightOf) or (isinstance(node, Parameter) and node.side is not None)
 
 
 def times_weight(factor: Expr, expr: Expr) -> Expr:

@@ -43,7 +43,7 @@ def json_schema() -> dict[str, Any]:
         "then": {"$ref": "#/definitions/heir"},
         "else": {"$ref": "#/definitions/file"},
         "definitions": {
-            "file": {**_file(partial=False), "required": list(TOP.required)},
+            "file": {**_file(partial=False), **_required(TOP, False)},
             "heir": {**heir, "required": ["apical"]},
             "variant": variant,
         },
@@ -84,9 +84,17 @@ def _entry(keys: Keys, partial: bool) -> dict[str, Any]:
             row.name: _or_null({"description": row.description, **_value(row)}, partial)
             for row in keys.rows
         },
-        "required": [] if partial else list(keys.required),
+        **_required(keys, partial),
         "additionalProperties": False,
     }
+
+
+def _required(keys: Keys, partial: bool) -> dict[str, Any]:
+    """The keys that an entry needs, and pairs of which it needs one."""
+    needed = () if partial else keys.required
+    either = [[{"required": [name]} for name in names] for names in needed if len(names) > 1]
+    found: dict[str, Any] = {"required": [names[0] for names in needed if len(names) == 1]}
+    return found | ({"allOf": [{"anyOf": names} for names in either]} if either else {})
 
 
 def _value(row: Key) -> dict[str, Any]:

@@ -22,6 +22,7 @@ class Key:
             (true or false) or version (of the language).
         meaning: What it says, in a sentence or two.
         required: Whether an entry needs it.
+        instead: Another key that says the same, so that one of the two is enough.
         words: The values it may have, where they are a closed list.
         default: The one of `words` that is meant where nothing is said.
         noun: What the words are: "method".
@@ -33,6 +34,7 @@ class Key:
     kind: str
     meaning: str
     required: bool = False
+    instead: str = ""
     words: tuple[str, ...] = ()
     default: str | None = None
     noun: str = ""
@@ -59,9 +61,10 @@ class Keys:
         return {row.name: row for row in self.rows}
 
     @property
-    def required(self) -> tuple[str, ...]:
-        """The keys that an entry needs."""
-        return tuple(row.name for row in self.rows if row.required)
+    def required(self) -> tuple[tuple[str, ...], ...]:
+        """The keys that an entry needs; of those that say the same, one."""
+        needed = (row for row in self.rows if row.required)
+        return tuple((row.name, row.instead) if row.instead else (row.name,) for row in needed)
 
 
 TOP = Keys(
@@ -138,14 +141,19 @@ POPULATION = Keys(
     "a population",
     (
         Key("cell", "text", "The kind of neuron, of `cells` or of the library.", required=True),
-        Key("size", "text", "How many units.", required=True),
+        Key("size", "text", "How many units.", required=True, instead="shape"),
+        Key(
+            "shape",
+            "list",
+            "`[rows, columns]` or `[channels, rows, columns]`, whose product is the size: units "
+            "have a `row`, a `column` and a `channel`.",
+        ),
         Key(
             "parameters",
             "mapping",
             "Constants of this population, also one value per unit: `period: [9, 11]`.",
         ),
     ),
-    later=("shape",),
 )
 SYNAPSE = Keys(
     "a synapse",

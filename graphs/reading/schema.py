@@ -33,10 +33,13 @@ def check(root: MappingNode, problems: Problems) -> None:
 
 def required(entry: MappingNode, keys: Keys, key: ScalarNode | None, problems: Problems) -> bool:
     """Whether an entry has all the keys it needs; those it lacks are written down."""
-    lacking = [name for name in keys.required if entry.get(name) is None]
-    for name in lacking:
+    lacking = [names for names in keys.required if all(entry.get(name) is None for name in names)]
+    for name, *others in lacking:
         place = key.place if key is not None else entry.place
-        problems.add(place, f"{keys.what} needs the key '{name}'", suggestion=f"{name}: ...")
+        either = "".join(f" or '{other}'" for other in others)
+        problems.add(
+            place, f"{keys.what} needs the key '{name}'{either}", suggestion=f"{name}: ..."
+        )
     return not lacking
 
 

@@ -228,7 +228,8 @@ def _leaf(home: Population | None, expr: Expr) -> tuple[int, str]:
         case Rate():
             return ATOM, rf"\dot{{{symbol(expr.name)}}}"
         case Parameter():
-            return ATOM, symbol(expr.name.rpartition(".")[2])
+            name = expr.name.rpartition(".")[2]
+            return ATOM, symbol(name) if expr.side is None else _of(name, expr.side)
         case WeightOf():
             return ATOM, symbol(expr.synapse)
         case Weight():

@@ -18,6 +18,7 @@ from ..expressions.tree import (
     Expr,
     Input,
     Number,
+    Parameter,
     Rate,
     RateReference,
     Reference,
@@ -43,6 +44,7 @@ class PrintedLine:
     index: int | None
     text: str
     size: int | None = None
+    shape: tuple[int, ...] | None = None
 
     @property
     def generic(self) -> str:
@@ -126,6 +128,8 @@ def own(circuit: Circuit, population: Population, right: Expr) -> str:
             return Reference(node.name, phase=node.phase)
         if isinstance(node, Rate) and node.population == population.name:
             return RateReference(node.name)
+        if isinstance(node, Parameter) and node.name.startswith(f"{population.name}."):
+            return Reference(node.name.removeprefix(f"{population.name}."))
         if isinstance(node, Input):
             return Reference(_arriving(circuit, node, alone=node is right))
         return None

@@ -35,6 +35,11 @@ class Own:
         for p in circuit.populations.values():
             self._taken |= {*p.states, *p.slow, *(e.variable for e in p.equations)}
         self._made: dict[tuple[tuple[str, str], ...], str] = {}
+        for name, entry in circuit.stated.items():
+            if entry.units and isinstance(entry.expression, Expr):
+                owner, _, own = name.rpartition(".")
+                said = text(self.local(circuit.populations[owner], entry.expression))
+                self.values[owner][own] = said
 
     def name(self, values: dict[str, Expr]) -> str:
         """The parameter that has these values (population -> expression), made if there is none."""

@@ -118,7 +118,7 @@ def _range(group: tuple[PrintedLine, ...]) -> str:
 
 def _populations(circuit: Circuit) -> Iterator[str]:
     lines = [
-        PrintedLine(p.base, p.index, "\n".join(_cell(circuit, p)), p.size)
+        PrintedLine(p.base, p.index, "\n".join(_cell(circuit, p)), p.size, p.shape)
         for p in circuit.populations.values()
     ]
     for group in grouped(lines):
@@ -127,10 +127,17 @@ def _populations(circuit: Circuit) -> Iterator[str]:
         if not cell:
             name = group[0].base if group[0].index is None else f"{group[0].base}[{group[0].index}]"
             cell = f" ({circuit.populations[name].cell})"
-        units = ", ".join(str(line.size) for line in group)
+        units = ", ".join(_units(line) for line in group)
         yield f"  {_range(group)}{cell}: {units} unit{'s' * (units != '1')}"
         written = group[0].text if len(group) == 1 else group[0].generic
         yield from (f"    {line}" for line in written.split("\n"))
+
+
+def _units(line: PrintedLine) -> str:
+    """How many units, and where they stand."""
+    if line.shape is None:
+        return f"{line.size}"
+    return f"{' x '.join(map(str, line.shape))} = {line.size}"
 
 
 def _cell(circuit: Circuit, population: Population) -> Iterator[str]:

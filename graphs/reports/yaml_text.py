@@ -183,7 +183,10 @@ def _populations(circuit: Circuit, own: Own) -> Lines:
     for name, population in circuit.populations.items():
         yield 1, f"{name}:"
         yield 2, f"cell: {population.cell}"
-        yield 2, f"size: {population.size}"
+        if population.shape is None:
+            yield 2, f"size: {population.size}"
+        else:
+            yield 2, f"shape: [{', '.join(map(str, population.shape))}]"
         lists, values = own.lists[name], own.values[name]
         if lists or values:
             yield 2, "parameters:"

@@ -22,8 +22,10 @@ def draw_populations(draft: Draft) -> None:
             name = draft.name()
             cell = f"c_{name}"
             member = Population(name, size, len(draft.populations))
-            made = _Cell(draft, cell, [member], [])
+            shape = rng.choice(_shapes(size)) if draft.chance(0.15, "shape") else None
+            made = _Cell(draft, cell, [member], [], shape)
             made.draw()
+            member.shape = shape
             _declare(draft, name, cell, str(size), [member], made.parameters)
     if any(p.size == 1 for p in draft.populations):
         draft.note("population of size 1")
@@ -48,6 +50,13 @@ def _declared(draft: Draft, name: str, size: int) -> list[str]:
         draft.even = True
         lines += draft.rng.choice([[], ["  between: hold"]])
     return lines + (["  between: linear"] if kind == "linear" else [])
+
+
+def _shapes(size: int) -> list[tuple[int, ...]]:
+    """Two or three sides whose product is the size."""
+    sides = [n for n in range(1, size + 1) if size % n == 0]
+    found: list[tuple[int, ...]] = [(n, size // n) for n in sides]
+    return found + [(n, 1, size // n) for n in sides]
 
 
 def _stream(draft: Draft, size: int) -> str | None:
@@ -94,6 +103,8 @@ def _family(draft: Draft) -> None:
 
 def _declare(draft, key, cell, size, members, parameters=()) -> None:
     lines = [f"{key}:", f"  cell: {cell}", f"  size: {size}"]
+    if members[0].shape is not None:
+        lines[-1] = f"  shape: [{', '.join(map(str, members[0].shape))}]"
     if parameters:
         lines += ["  parameters:", *(f"    {p}" for p in parameters)]
     draft.add("populations", *lines)
@@ -103,7 +114,10 @@ def _declare(draft, key, cell, size, members, parameters=()) -> None:
 class _Cell:
     """A cell with one or two states, what it reads and what it shows, for the members given."""
 
-    def __init__(self, draft: Draft, name: str, members: list[Population], own: list[str]):
+    def __init__(
+        self, draft: Draft, name: str, members: list[Population], own: list[str], shape=None
+    ):
+        self.shape = shape
         self.draft, self.rng, self.name, self.members = draft, draft.rng, name, members
         self.size = members[0].size if len(members) == 1 else None  # None: several sizes
         self.free = list(VARIABLES)
@@ -154,8 +168,22 @@ class _Cell:
         if draft.chance(0.12, "reads a counter") and draft.named_like_a_word != "sample":
             counter = self.rng.choice(["presentation", "sample", "epoch"])
             self.constants.append(f"1/(2 + {counter})")
+        if draft.chance(0.1, "index"):
+            self.constants.append(rng.choice(["0.1*index", "sin(index)", "1/(1 + index)"]))
+        if self.shape and draft.chance(0.6, "row and column"):
+            words = ["0.2*row", "cos(column)", "row - column"]
+            words += ["0.3*channel"] if len(self.shape) == 3 else []
+            self.constants.append(rng.choice(words))
         if self.size is None:
             return
+        if draft.chance(0.12, "parameter of every unit"):
+            right = rng.choice(["0.1*index", "a/(1 + index)", "cos(index) + 0.5*gp"])
+            if "gp" in right:
+                draft.add("parameters", f"gp_{self.name}: {number(rng)}")
+                right = right.replace("gp", f"gp_{self.name}")
+            self.parameters.append(f"up: {right}")
+            self.lists.append("up")
+            self.constants.append("up")
         if draft.chance(0.2, "parameter of a population"):
             self.parameters.append(f"gp: {number(rng)}")
             self.numbers.append("gp")

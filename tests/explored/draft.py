@@ -32,6 +32,7 @@ class Population:
     rules: list[str] = field(default_factory=list)  # slow variables that have one
     lists: list[str] = field(default_factory=list)  # own parameters, one value per unit
     numbers: list[str] = field(default_factory=list)  # own parameters, one value
+    shape: tuple[int, ...] | None = None
 
     def named(self, kinds: str = "", direct: bool = True) -> list[str]:
         return [

@@ -124,6 +124,9 @@ def _live(draft: Draft, shape: tuple[int, ...], connect: str) -> str | None:
             found += [f"transpose({name})", f"transpose({name})", f"-0.7*transpose({name})"]
     if not found or rng.random() < 0.25:
         found = ["-0.5", "b", "0.5*a"]
+    if draft.chance(0.2, "weight by place"):
+        found = ["0.5*cos(2*pi*(post.index - pre.index)/n_post)", "a/(1 + pre.index)",
+                 "0.3*(post.index > pre.index)"]  # fmt: skip
     return rng.choice(found)
 
 
@@ -139,6 +142,8 @@ def _init(draft: Draft, shape, connect: str, bias: bool) -> list[str]:
         return [f"  init: {rng.choice(['-', '0.5*', ''])}{rng.choice(twins)}"]
     if len(shape) == 2 and shape[0] == shape[1] and not bias and draft.chance(0.1, "wishart"):
         return ["  init: wishart"]
+    if not bias and draft.chance(0.1, "init by place"):
+        return [f"  init: {rng.choice(['0.3*cos(post.index - pre.index)', '0.1*pre.index'])}"]
     return [f"  init: {rng.choice(INITS)}"]
 
 

@@ -7,6 +7,7 @@ their own. It shares the reader with the engines; what it checks is everything a
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -79,6 +80,13 @@ class Interpreter:
                 entry = self.circuit.parameters[name]
                 if name in given:
                     found[name] = given[name]
+                elif isinstance(entry.expression, tree.Place):
+                    found[name] = tuple(standing(name, self.circuit.populations))
+                elif entry.units:
+                    read = [n for n in tree.walk(entry.expression) if isinstance(n, tree.Parameter)]
+                    known = {n.name: of(n.name) for n in read}
+                    moment = Moment(self.circuit, known, {}, {}, 1)
+                    found[name] = tuple(np.zeros(entry.units) + moment.value(entry.expression))
                 elif isinstance(entry.expression, tuple):
                     found[name] = tuple(float(evaluate(e, of)) for e in entry.expression)
                 else:
@@ -167,6 +175,16 @@ class Interpreter:
         self.presentation += learn
         self.sample += learn * batch
         return moment
+
+
+def standing(name, populations):
+    """`index`, or `row`, `column`, `channel` of every unit, in the order of the units."""
+    owner, word = name.rsplit(".", 1)
+    if word == "index":
+        return range(populations[owner].size)
+    *channels, rows, columns = populations[owner].shape
+    places = itertools.product(*(range(n) for n in (*(channels or [1]), rows, columns)))
+    return [place[("channel", "row", "column").index(word)] for place in places]
 
 
 def batches(total, batch):

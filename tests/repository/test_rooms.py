@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 MAY_IMPORT = {
     "compartments": {"compartments"},
     "graphs": {"graphs", "compartments"},
-    "traces": {"traces", "graphs"},
+    "traces": {"traces", "graphs", "compartments"},
     "engines": {"engines", "graphs", "compartments", "traces"},
     "models": {"models", "engines", "traces", "graphs", "compartments", "yaml_models"},
     "yaml_models": {"yaml_models"},
