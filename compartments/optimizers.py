@@ -82,6 +82,30 @@ _TABLE = (
         text="as torch.optim.Adam; Kingma & Ba 2015, algorithm 1",
     ),
     UpdateRule(
+        name="adamw",
+        parameters={"lr": None, "decay": 0.01, "b1": 0.9, "b2": 0.999, "eps": 1e-8},
+        states={"m": "0", "v": "0"},
+        scalars={"n": "0"},
+        statements=(
+            "n := n + 1",
+            "m := b1*m + (1 - b1)*g",
+            "v := b2*v + (1 - b2)*g^2",
+            "w := w - lr*decay*w + lr/(1 - b1^n) * m / (sqrt(v)/sqrt(1 - b2^n) + eps)",
+        ),
+        ranges={"lr": RATE, "decay": RATE, "b1": FRACTION, "b2": FRACTION, "eps": POSITIVE},
+        text="adam, and each step takes lr*decay of the weight, as torch.optim.AdamW; "
+        "Loshchilov & Hutter 2019, algorithm 2",
+    ),
+    UpdateRule(
+        name="rmsprop",
+        parameters={"lr": None, "rho": 0.99, "eps": 1e-8},
+        states={"v": "0"},
+        statements=("v := rho*v + (1 - rho)*g^2", "w := w + lr*g/(sqrt(v) + eps)"),
+        ranges={"lr": RATE, "rho": FRACTION, "eps": POSITIVE},
+        text="the step over a running root mean square, as torch.optim.RMSprop(alpha=rho); "
+        "Tieleman & Hinton 2012",
+    ),
+    UpdateRule(
         name="mq",
         parameters={"alpha": None, "alpha_min": 1e-3, "r": 1e-6, "rho": 0.9999},
         scalars={"v": "alpha", "n": "0", "a": "0"},

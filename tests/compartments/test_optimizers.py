@@ -64,6 +64,18 @@ def torch_run(kind: str, w: np.ndarray, gradients: Sequence[np.ndarray], **optio
             "Adam",
             {"lr": 0.01, "betas": (0.7, 0.95), "eps": 1e-3},
         ),
+        (("adamw", {"lr": 0.01}), "AdamW", {"lr": 0.01}),
+        (
+            ("adamw", {"lr": 0.01, "decay": 0.3, "b1": 0.7, "b2": 0.95, "eps": 1e-3}),
+            "AdamW",
+            {"lr": 0.01, "weight_decay": 0.3, "betas": (0.7, 0.95), "eps": 1e-3},
+        ),
+        (("rmsprop", {"lr": 0.01}), "RMSprop", {"lr": 0.01}),
+        (
+            ("rmsprop", {"lr": 0.01, "rho": 0.8, "eps": 1e-3}),
+            "RMSprop",
+            {"lr": 0.01, "alpha": 0.8, "eps": 1e-3},
+        ),
     ],
 )
 def test_against_torch(walker: tuple[str, dict], kind: str, options: dict) -> None:

@@ -244,8 +244,8 @@ def _plastic(draft: Draft, ends: _Ends, filtered: bool) -> list[str]:
         if draft.chance(0.35):
             optimizer = rng.choice(
                 ["sgd(0.5)", "sgd(0.9^presentation)", "momentum(0.1)", "momentum(0.1, 0.5)",
-                 "nesterov(0.1, 0.8)", "adam(0.01)", "adam(eta, 0.8, 0.95, 1e-3)", "mq(0.05)",
-                 "mq(0.05, 0.01, 1e-3, 0.6)"]
+                 "nesterov(0.1, 0.8)", "adam(0.01)", "adam(eta, 0.8, 0.95, 1e-3)",
+                 "adamw(0.01, 0.2)", "rmsprop(0.01, 0.8)", "mq(0.05)", "mq(0.05, 0.01, 1e-3, 0.6)"]
             )  # fmt: skip
             if not puts or optimizer[:2] in ("sg", "mq"):
                 draft.note(optimizer.split("(")[0])

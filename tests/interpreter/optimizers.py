@@ -1,7 +1,7 @@
 """Optimizers from their papers: what becomes of the change g that a rule asks for.
 
-Each takes (g, arguments, memory) and returns the step of the weight; `memory` is a dictionary of
-its own for every synapse, empty at first.
+Each takes (g, memory, arguments) and returns the step of the weight; `memory` is a dictionary of
+its own for every synapse, in which the weight stands as "w".
 """
 
 from __future__ import annotations
@@ -34,6 +34,17 @@ def adam(g, memory, lr, b1=0.9, b2=0.999, eps=1e-8):
     return lr * first / (np.sqrt(second) + eps)
 
 
+def adamw(g, memory, lr, decay=0.01, b1=0.9, b2=0.999, eps=1e-8):
+    """Adam beside a decay that its running means do not see (Loshchilov & Hutter 2019)."""
+    return adam(g, memory, lr, b1, b2, eps) - lr * decay * memory["w"]
+
+
+def rmsprop(g, memory, lr, rho=0.99, eps=1e-8):
+    """The step over the root of a running mean of g^2 (Tieleman & Hinton 2012)."""
+    memory["s"] = rho * memory.get("s", 0) + (1 - rho) * g**2
+    return lr * g / (np.sqrt(memory["s"]) + eps)
+
+
 def mq(g, memory, alpha, alpha_min=1e-3, r=1e-6, rho=0.9999):
     """The step over a running mean of |g| that starts at alpha (Alonso et al. 2024, eqs. 7-8)."""
     v, n = memory.get("v", alpha), memory.get("n", 0) + 1
@@ -42,4 +53,12 @@ def mq(g, memory, alpha, alpha_min=1e-3, r=1e-6, rho=0.9999):
     return (alpha / (v + r) + alpha_min) * g
 
 
-OPTIMIZERS = {"sgd": sgd, "momentum": momentum, "nesterov": nesterov, "adam": adam, "mq": mq}
+OPTIMIZERS = {
+    "sgd": sgd,
+    "momentum": momentum,
+    "nesterov": nesterov,
+    "adam": adam,
+    "adamw": adamw,
+    "rmsprop": rmsprop,
+    "mq": mq,
+}

@@ -59,6 +59,7 @@ class Plasticity:
         if synapse.optimizer is None:
             return change
         memory = self.memories.setdefault(synapse.name, {})
+        memory["w"] = moment.weights[synapse.name]
         arguments = [moment.value(a) for a in synapse.optimizer.arguments]
         return OPTIMIZERS[synapse.optimizer.kind](change, memory, *arguments)
 

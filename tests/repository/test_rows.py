@@ -19,7 +19,7 @@ from apical.compartments.functions import FUNCTIONS
 from apical.compartments.initialisers import INITIALISERS
 from apical.compartments.optimizers import OPTIMIZERS
 from apical.compartments.tableaux import TABLEAUX
-from apical.engines.numba.functions import NAMES
+from apical.engines.numba.text import NAMES
 from apical.graphs.reading.json_schema import json_schema
 from apical.graphs.reading.keys import ALL, PHASE, SYNAPSE
 
