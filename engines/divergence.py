@@ -247,7 +247,7 @@ def _retraced(
 
     names = (*program.finite, *program.learnt)
     dtype = next((memory[n].dtype for n in names if n in memory), np.dtype("float64"))
-    streams = {name: _on_host(values) for name, values in work.streams.items()}
+    streams = {name: on_host(values) for name, values in work.streams.items()}
     again = replace(work, streams=streams, records=[], output=None, stopped={})
     allocate(program, again, dtype)
     copied = {name: array.copy() for name, array in memory.items()}
@@ -255,6 +255,6 @@ def _retraced(
     return copied, walker.run(copied, again, number, number + 1)
 
 
-def _on_host(values: Any) -> np.ndarray:
+def on_host(values: Any) -> np.ndarray:
     """The same values as a numpy array, also where they were a tensor on a device."""
     return np.asarray(values.cpu() if hasattr(values, "cpu") else values)

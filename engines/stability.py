@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..graphs.program import Program
+from .divergence import on_host
 from .presentation import Arrays, Presentations
 
 SHARE = 0.1  # of the samples looked at
@@ -47,7 +48,7 @@ def instabilities(program: Program, memory: Arrays, work: Presentations) -> list
     """
     from .numpy.probe import watched
 
-    streams = {n: np.asarray(v.cpu() if hasattr(v, "cpu") else v) for n, v in work.streams.items()}
+    streams = {name: on_host(values) for name, values in work.streams.items()}
     seen = watched(program, memory, replace(work, streams=streams), _suspicious)
     found = []
     for phase in seen:

@@ -43,9 +43,9 @@ RUNS = (
         named="digits_pc",
         circuit="pc",
         variants=("adam",),
-        parameters={"sizes": [64, 128, 10], "eta": 0.003},
+        parameters={"sizes": [64, 128, 10], "eta": 0.003, "h": 0.1},
         epochs=20,
-        rates="64-128-10, 20 epochs, batch 20, adam, eta 0.003; ",
+        rates="64-128-10, 20 epochs, batch 20, adam, eta 0.003, h 0.1; ",
         record=("F", "layer[1].e", "layer[2].x"),
     ),
     Run(

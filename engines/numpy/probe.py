@@ -1,10 +1,11 @@
-"""Probe: one presentation watched step by step, and the spectrum of its last step.
+"""Probe: one presentation watched step by step, and the spectrum of a step.
 
     v := M v / |v|,  M v = (step(z + eps v) - step(z)) / eps
 
 The power iteration finds the largest eigenvalue mu of M, the Jacobian of a step, for every sample
 by itself. z is all that one step hands on to the next. Where some of it is a function of the rest
-(an algebraic variable), M has further eigenvalues 0, and no others.
+(an algebraic variable), M has further eigenvalues 0, and no others. z is taken where the sample was
+nearest to rest, and at the end: what has left an unstable state may end in a cycle that is stable.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ class Watched:
     """What was seen of one phase; axes (replica, sample) and, of a path, (step,) in front.
 
     energies: path of each energy, from the state after `begin` on. residual: path of
-    max |dx/dt| / (1 + |x|). dt: length of the last step. eigenvalue: mu of the last step; 0 where
-    it was not looked for.
+    max |dx/dt| / (1 + |x|). dt: length of the last step. eigenvalue: the larger mu of the two
+    states; 0 where it was not looked for.
     """
 
     phase: str
@@ -74,7 +75,10 @@ class _Watching(Walk):
     def _watch(self, phase: PhaseProgram, loop: StepLoop) -> None:
         states = [n for n, b in self.program.buffers.items() if b.kind == "state"]
         moving = [n for n in states if any(n in i.writes for i in loop.body)]
-        residuals = []
+        names = self._handed_on(loop.body)
+        residuals: list[np.ndarray] = []
+        calm = {name: self.arrays[name] for name in names}
+        least = np.full(self.order.shape, np.inf)
         for step in range(loop.steps):
             self._count(step)
             before = {name: self.arrays[name] for name in moving}
@@ -85,16 +89,21 @@ class _Watching(Walk):
                 np.max(np.abs(self.arrays[n] - x) / (1 + np.abs(x)), axis=-1)
                 for n, x in before.items()
             ]
-            residuals.append(np.max([*rates, np.zeros(self.order.shape)], axis=0) / dt)
+            residual = np.max([*rates, np.zeros(self.order.shape)], axis=0) / dt
+            nearer = (residual < least)[..., None]
+            calm = {n: np.where(nearer, self.arrays[n], old) for n, old in calm.items()}
+            least = np.minimum(least, residual)
+            residuals.append(residual)
         energies = {
             slot.name: self.work.records[number][:, 0, self._rows(number, phase), 0].swapaxes(0, 1)
             for number, slot in enumerate(self.program.slots)
         }
-        residual, dt = np.stack(residuals), self._dt(phase)
-        mu = np.zeros(self.order.shape, dtype=complex)
-        if moving and self.suspicious(energies, residual):
-            mu = self._eigenvalue(loop)
-        self.seen.append(Watched(phase.name, energies, residual, dt, mu))
+        path, mu = np.stack(residuals), np.zeros(self.order.shape, dtype=complex)
+        if moving and self.suspicious(energies, path):
+            last = {name: self.arrays[name] for name in names}
+            both = [self._eigenvalue(loop, z) for z in (calm, last)]
+            mu = np.where(np.abs(both[0]) > np.abs(both[1]), *both)
+        self.seen.append(Watched(phase.name, energies, path, self._dt(phase), mu))
 
     def _rows(self, slot: int, phase: PhaseProgram) -> list[int]:
         rows = range(phase.first_row, phase.first_row + phase.steps + 1)
@@ -105,25 +114,23 @@ class _Watching(Walk):
         dt = 1.0 if phase.dt is None else self._value(phase.dt)
         return np.broadcast_to(np.asarray(dt, dtype=float).reshape(-1, 1), (self.replicas, 1))
 
-    def _eigenvalue(self, loop: StepLoop) -> np.ndarray:
-        """mu (replica, sample), complex, by the last two of `ITERATIONS` powers of M."""
+    def _eigenvalue(self, loop: StepLoop, z: Arrays) -> np.ndarray:
+        """mu (replica, sample) at z, complex, by the last two of `ITERATIONS` powers of M."""
         code = tuple(i for i in loop.body if not isinstance(i, (Stop, Store, Output)))
-        names = self._handed_on(code)
-        z = {name: self.arrays[name] for name in names}
         kept = dict(self.arrays)
 
         def step(at: Arrays) -> Arrays:
             self.arrays = {**kept, **at}
             self._do(code)
-            return {name: self.arrays[name] for name in names}
+            return {name: self.arrays[name] for name in z}
 
         base = step(z)
         size = 1 + np.max([np.max(np.abs(a), axis=-1) for a in z.values()], axis=0)
         eps = (EPS * size)[..., None]
 
         def applied(v: Arrays) -> Arrays:
-            moved = step({name: z[name] + eps * v[name] for name in names})
-            return {name: (moved[name] - base[name]) / eps for name in names}
+            moved = step({name: z[name] + eps * v[name] for name in z})
+            return {name: (moved[name] - base[name]) / eps for name in z}
 
         rng = np.random.default_rng(0)
         v = _scaled({name: rng.normal(size=a.shape) for name, a in z.items()})

@@ -102,6 +102,21 @@ def test_an_oscillation():
     assert not told(sim, samples)
 
 
+def test_a_cycle_that_is_stable():
+    """dx/dt = -tanh(4 x): from 0 on, steps of 0.6 jump between two points of small slope."""
+    text = PENDULUM.replace("- dx/dt = y\n", "- dx/dt = -tanh(stiffness*x)\n")
+    text = text.replace("- dy/dt = push - stiffness*x - friction*y", "- y = friction*x")
+    text = text.replace("steps: 30", "begin: n.x := 0.001*push\n      steps: 60")
+    sim = apical.Simulator(apical.load_text(text, h=0.6), engine="numpy")
+    path = sim.run("train", push=np.ones((1, 1)), record=["n.x"])["n.x"].values.ravel()
+    assert path[-1] == pytest.approx(path[-3]) and abs(path[-1] + path[-2]) < 1e-6 < abs(path[-1])
+    assert abs(1 - 0.6 * 4 / np.cosh(4 * path[-1]) ** 2) < 1
+    (said,) = told(sim, {"push": np.ones((4, 1))})
+    assert said.endswith("about 0.5")
+    sim = apical.Simulator(apical.load_text(text, h=0.45), engine="numpy")
+    assert not told(sim, {"push": np.ones((4, 1))})
+
+
 @pytest.mark.parametrize("line", ["dy/dt = push - y", "dy/dt = y"], ids=["rises", "explodes"])
 def test_what_is_not_the_fault_of_the_step_is_not_told(line):
     """An energy may rise at a stable step, and a state grow by itself."""
