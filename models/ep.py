@@ -23,7 +23,8 @@ def _simulator(variants: list[str], beta: float, weights: Mapping[str, np.ndarra
     from ..engines.simulation.simulator import Simulator
     from ..graphs.load import load
 
-    circuit = load("ep", variants=variants, sizes=SIZES, beta=beta, T_free=STEPS, T_nudged=STEPS)
+    settings = {"sizes": SIZES, "beta": beta, "T_free": STEPS, "T_nudged": STEPS, "eta": 1}
+    circuit = load("ep", variants=variants, **settings)
     sim = Simulator(circuit, engine="numpy", replicas=len(weights["W[1]"]))
     for name, array in weights.items():
         sim.weights[name] = array

@@ -523,3 +523,24 @@ def test_records_and_predictions():
 def test_the_weight_in_a_current():
     store = load("hopfield", variants="euclid").synapses["store"].current
     assert Weight() in list(walk(store)) and Transmitted() in list(walk(store))
+
+
+@pytest.mark.parametrize("text", ["separation(sparse)", "a b", "separation(a=1", "x(a=1, a=2)"])
+def test_a_task_has_a_form(text):
+    wrong = load("pc").source.texts["pc.yaml"].replace("task: digits", f"task: {text}")
+    with pytest.raises(CircuitError) as caught:
+        load_text(wrong)
+    (found,) = caught.value.diagnostics
+    line = wrong.splitlines().index(f"task: {text}") + 1
+    assert found.place.line == line and "task `" in found.message
+
+
+def test_a_task_is_a_name_with_options():
+    from apical.graphs.task import TaskChoice, task_choice
+
+    options = {"domain": "sparse", "snr": 30, "rho": 0.5, "whitened": True}
+    text = "separation(domain=sparse, snr=30, rho=0.5, whitened=true)"
+    assert task_choice(text) == TaskChoice("separation", options)
+    assert task_choice("digits") == task_choice("digits()") == TaskChoice("digits")
+    assert load("pc").task == "digits" and load("pc", variants="mnist").task == "mnist"
+    assert load("pc").stream_sizes == {"image": "sizes[0]", "label": "sizes[L]"}

@@ -192,3 +192,57 @@ def test_separation_task() -> None:
     assert task.train["mixture"].shape == (50, 10)
     np.testing.assert_array_equal(task.extras["start_weights"], start_weights(seed=7))
     assert task.extras["sources"].shape == (5, 50)
+
+
+def test_retrieval_task() -> None:
+    pytest.importorskip("sklearn")
+    task = apical.tasks.retrieval(images=7, damaged=0.25, seed=3)
+    stored, query = task.test["image"], task.test["query"]
+    assert np.array_equal(stored, task.train["image"]) and set(np.unique(stored)) == {-1, 1}
+    np.testing.assert_array_equal((stored != query).sum(axis=1), 16)
+    np.testing.assert_array_equal(task.train["slot"], np.eye(7))
+    assert task.report is not None
+    assert task.report({"image": stored}) == [
+        "of 112 wrong bits 112 came back, of 336 right ones 0 were lost; 7 of 7 images are whole"
+    ]
+    assert task.report({"image": query})[0].startswith("of 112 wrong bits 0 came back")
+    assert task.test.score({"image": query}) == {"bits": 0.75}
+    for wrong in ({"images": 0}, {"damaged": 2}):
+        with pytest.raises(ValueError, match="expected a number from"):
+            apical.tasks.retrieval(**wrong)
+
+
+def test_a_drawn_task_is_another_one_for_each_seed() -> None:
+    text = "separation(domain=sparse, samples=40, sources=3, mixtures=4, snr=20)"
+    both = apical.tasks.chosen(text, seeds=(5, 6))
+    assert both.train["mixture"].shape == (2, 40, 4) and len(both.train) == 40
+    for number, seed in enumerate((5, 6)):
+        alone = apical.tasks.chosen(text, seeds=(seed,))
+        drawn = mix("sparse", samples=40, sources=3, mixtures=4, snr=20, seed=seed)
+        np.testing.assert_array_equal(alone.train["mixture"], drawn.mixtures.T)
+        np.testing.assert_array_equal(both.train["mixture"][number], drawn.mixtures.T)
+        np.testing.assert_array_equal(both.test["source"][number], drawn.sources.T)
+    same = apical.tasks.chosen("separation(samples=40, seed=9)", seeds=(5, 6))
+    assert same.train["mixture"].shape == (40, 10)
+    found = both.test.score({"source": 0.001 - 2 * both.test["source"][:, :, ::-1]})
+    assert found["sinr"].shape == (2,) and (found["sinr"] > 40).all()
+
+
+def test_whitened_mixtures() -> None:
+    task = apical.tasks.separation(samples=3000, whitened=True)
+    assert task.sizes == {"mixture": 5, "source": 5}
+    np.testing.assert_allclose(np.cov(task.train["mixture"].T, bias=True), np.eye(5), atol=1e-9)
+
+
+def test_what_was_published_stands_beside_it() -> None:
+    from apical.models.published import published
+
+    def lines(circuit: apical.Circuit, **options: float) -> tuple[str, ...]:
+        return published(circuit, apical.tasks.separation(samples=20, **options))
+
+    pem = apical.load("pem")
+    assert [line.split(" (")[0] for line in lines(pem, rho=0.2)] == [
+        "published sinr: 23.3 dB", "published mean_snr: 23.5 dB",
+    ]  # fmt: skip
+    assert lines(pem, rho=0.17) == () and lines(pem, rho=0.2, snr=20) == ()
+    assert lines(apical.load("pem", variants="log_rate"), rho=0.2) == ()
