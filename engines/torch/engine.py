@@ -19,6 +19,7 @@ from typing import Any, Self
 import numpy as np
 import torch
 
+from ...graphs.buffer import Buffer
 from ...graphs.program import Program
 from ...graphs.wording import bytes_text
 from .. import host, team
@@ -182,12 +183,12 @@ class TorchExecutable(Executable):
 
     def _stream_tensors(self, streams: Mapping[str, Any], fresh: bool) -> dict[str, Tensor]:
         """The streams on the device, moved once per call of `fit`, `run` or `predict`."""
-        needed = {b.owner for b in self.program.buffers.values() if b.kind == "stream"}
-        for name in needed:
+        needed = {b.owner: b for b in self.program.buffers.values() if b.kind == "stream"}
+        for name, buffer in needed.items():
             source = streams[name]
             if fresh or name not in self._streams or self._streams[name][0] is not source:
                 tensor = source if isinstance(source, Tensor) else as_tensor(source)
-                self._streams[name] = (source, tensor.to(self.device, self.narrow))
+                self._streams[name] = (source, tensor.to(self.device, self._dtype_of(buffer)))
         return {name: self._streams[name][1] for name in needed}
 
     def _lay_signals(self, streams: Mapping[str, Any], fresh: bool) -> None:
@@ -198,8 +199,7 @@ class TorchExecutable(Executable):
             source, old = streams[buffer.owner], self.tables.get(name)
             if not fresh and self._signals.get(name) is source:
                 continue
-            dtype = self.narrow if buffer.shape[0] == "unit" else self.dtype
-            table = self._table(source, dtype)
+            table = self._table(source, self._dtype_of(buffer))
             self._signals[name] = source
             if self.capture is not None and old is not None and old.shape == table.shape:
                 old.copy_(table)
@@ -207,6 +207,10 @@ class TorchExecutable(Executable):
             self.tables[name] = table
             for run in self.runs.values():
                 run.replays.clear()
+
+    def _dtype_of(self, stream: Buffer) -> torch.dtype:
+        """Activity is narrow; a stream of size 1 is a number of each sample."""
+        return self.narrow if stream.shape[0] == "unit" else self.dtype
 
     def _table(self, source: Any, dtype: torch.dtype) -> Tensor:
         """A signal on the device; on a CPU where it is, unless a capture holds on to it."""

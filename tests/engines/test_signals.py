@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tracemalloc
 from fractions import Fraction
+from functools import partialmethod
 from math import floor
 
 import numpy as np
@@ -22,11 +23,18 @@ ENGINES = ["numpy", "numba", "torch"]
 TOLERANCE = {"float64": 1e-12, "float32": 2e-5}
 
 
-@pytest.fixture(params=ENGINES)
-def engine(request):
-    if request.param == "torch":
-        pytest.importorskip("torch")
-    return request.param
+@pytest.fixture(params=[*ENGINES, "captured"])
+def engine(request, monkeypatch):
+    """Each engine; torch also as it is captured for a GPU, in blocks of three masked steps."""
+    if request.param not in ("torch", "captured"):
+        return request.param
+    pytest.importorskip("torch")
+    if request.param == "captured":
+        from apical.engines.torch.engine import TorchExecutable
+
+        made = partialmethod(TorchExecutable.__init__, capture="rehearse", block=3)
+        monkeypatch.setattr(TorchExecutable, "__init__", made)
+    return "torch"
 
 
 FOLLOWING = """
@@ -621,6 +629,41 @@ def test_more_rows_are_not_read_and_one_sample_stands_alone(engine):
     (alone,) = recorded(following(), engine, drive=drive[0])
     np.testing.assert_array_equal(long, short)
     np.testing.assert_array_equal(alone, short)
+
+
+def test_each_call_reads_what_it_is_given(engine):
+    """Other numbers, other samples, other rows: nothing of the last call is left."""
+    rng = np.random.default_rng(15)
+    sim = apical.Simulator(following(between="linear"), engine=engine)
+    for samples, rows in [(4, 11), (4, 11), (2, 11), (4, 13), (4, 11)]:
+        drive = rng.normal(size=(samples, rows, 2))
+        found = sim.run("train", record=["p.V"], batch=2, drive=drive)["p.V"].values[0]
+        (expected,) = recorded(following(between="linear"), "numpy", drive=drive)
+        np.testing.assert_allclose(found, expected, atol=1e-14)
+
+
+def test_activity_in_bfloat16():
+    pytest.importorskip("torch")
+    drive = np.random.default_rng(16).normal(size=(2, 11, 2))
+    for between in ("hold", "linear"):
+        (narrow,) = recorded(following(between=between), "torch", dtype="bfloat16", drive=drive)
+        (wide,) = recorded(following(between=between), "numpy", drive=drive)
+        np.testing.assert_allclose(narrow, wide, atol=0.02)
+
+
+@pytest.mark.parametrize("axis", ["1", "{size: 1, every: step}"])
+def test_one_number_for_all_units_in_bfloat16(axis):
+    """A stream of size 1 is no activity; it was given as such, and torch refused it."""
+    pytest.importorskip("torch")
+    text = PHASES.replace(
+        "  drive:\n    size: 1\n    every: row\n    between: hold", f"  drive: {axis}"
+    )
+    circuit = load_text(
+        text.replace("  row: 1\n", "").replace("size: 1\nprotocols", "size: 3\nprotocols")
+    )
+    drive = np.ones((2, 9, 1) if "every" in axis else (2, 1))
+    (found,) = recorded(circuit, "torch", ("p.u",), dtype="bfloat16", drive=drive)
+    np.testing.assert_allclose(found[:, -1], 1 + 4 * 0.2, atol=0.02)
 
 
 @pytest.mark.parametrize(
