@@ -17,6 +17,7 @@ from hypothesis import given, settings, strategies as st
 from scipy.integrate import solve_ivp
 
 import apical
+from apical.graphs.instructions import Branch, Product, ReadRow
 from apical.graphs.load import load_text
 
 ENGINES = ["numpy", "numba", "torch"]
@@ -255,6 +256,19 @@ def test_a_long_phase_loses_no_row():
     sim = apical.Simulator(circuit, engine="numba")
     found = sim.run("train", record=["p.now in three"], drive=drive)["p.now"].values[0, 0, -7:, 0]
     assert found.tolist() == [(10**6 + step) // 3 for step in range(7)]
+
+
+def test_what_follows_from_a_row_is_made_once_for_it():
+    """The product of weights with a held row is made when another row comes, not at each step."""
+    text = READOUT.replace("soma: du/dt = x - u", "soma: u = x").replace(
+        "learn_each_step: W", "learn: W"
+    )
+    text = text.replace("basal: v = input", "basal: dv/dt = input - v")
+    program = apical.lower(load_text(text), "train")
+    (loop,) = (phase.loop for phase in program.phases)
+    (branch,) = (i for i in loop.body if isinstance(i, Branch))
+    assert any(isinstance(i, Product) for i in branch.body)
+    assert not any(isinstance(i, Product | ReadRow) for i in loop.body)
 
 
 # --- methods -------------------------------------------------------------------------------------

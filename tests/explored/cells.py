@@ -38,7 +38,10 @@ def _declared(draft: Draft, name: str, size: int) -> list[str]:
     if not draft.chance(0.2, "signal"):
         return [f"{name}: {size}"]
     draft.signals.add(name)
-    kind = draft.rng.choice(["every: step", "hold", "linear"])
+    kinds = ["hold", "linear", "every: step"]
+    if draft.named_like_a_word == "step":
+        kinds.pop()  # it would be that parameter
+    kind = draft.rng.choice(kinds)
     draft.note(f"signal {kind}")
     every = {
         "every: step": ["step"],

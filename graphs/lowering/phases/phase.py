@@ -159,15 +159,19 @@ class PhaseLowering:
 
     def _loop(self, steps: int) -> StepLoop:
         at, clock = self.at, self.clock
+        held: list[str] = []
 
         def body() -> None:
             at.write(STEP)
             clock.begin_step()
-            self.signals.begin_step(clock)
+            self.signals.begin_step(clock, held)
             self._step()
 
         moved = self._written(body)
         at.need(*self._invariants(body, moved))
+        rows = self.signals.rows & moved
+        held += [n for n in self._invariants(body, moved - rows) if at.reach(n) & rows]
+        at.need(*held)
         at.need(*self._carried(body))
         self._entered = at.take()
         entry = set(at.valid)

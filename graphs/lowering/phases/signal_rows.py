@@ -12,11 +12,12 @@ reads what stood.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ...circuit import Phase
-from ...expressions.derivative import simplify
-from ...expressions.tree import Binary, Call, Expr, Load, Number
+from ...expressions.derivative import simplify, summed
+from ...expressions.tree import Binary, Call, Compare, Expr, Load, Number
 from ...instructions import Output
 from ..emitter import Emitter
 from ..refusal import LoweringError
@@ -61,10 +62,28 @@ class SignalRows:
                 at.assign(at.of_signal("first", name), first)
             self._assign(name, every, Number(0.0), clock)
 
-    def begin_step(self, clock: PhaseClock) -> None:
-        """At the start of a step; also after the last one, where samples stopped before it."""
+    def begin_step(self, clock: PhaseClock, made_of_rows: Sequence[str] = ()) -> None:
+        """At the start of a step; also after the last one, where samples stopped before it.
+
+        made_of_rows: What follows from held rows and from nothing else that moves: made again where
+        one of them is another than in the step before.
+        """
+        at, changed = self.at, []
         for name, every in self.held.items():
+            if made_of_rows and every is not None:
+                last, row = (at.of_signal(word, name) for word in ("last row", "row"))
+                at.assign(last, Load(row))
+                changed.append(Compare("!=", Load(last), Load(row)))
             self._assign(name, every, STEP_NOW, clock)
+        if changed:
+            with at.branch(summed(changed)):
+                at.need(*made_of_rows)
+            at.valid.update(made_of_rows)  # or they are as they were
+
+    @property
+    def rows(self) -> set[str]:
+        """The row numbers of signals that are held for several steps."""
+        return {self.at.of_signal("row", name) for name, every in self.held.items() if every}
 
     def leave(self, steps: int) -> None:
         """After a phase."""
