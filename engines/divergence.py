@@ -257,4 +257,5 @@ def _retraced(
 
 def on_host(values: Any) -> np.ndarray:
     """The same values as a numpy array, also where they were a tensor on a device."""
-    return np.asarray(values.cpu() if hasattr(values, "cpu") else values)
+    move = getattr(values, "cpu", None)
+    return np.asarray(values if move is None else move())

@@ -144,7 +144,7 @@ def _guard(value: Any, missed: Callable[[], None] | None = None) -> None:
 
 def _read(cached: Any, signature: Any, context: Any) -> Any:
     """As `load_overload` of numba, without first importing all that could be compiled (0.2 s)."""
-    from numba.core.runtime import rtsys
+    from numba.core.runtime.nrt import rtsys
 
     rtsys.initialize(context)
     with cached._guard_against_spurious_io_errors():

@@ -253,7 +253,7 @@ class Phase:
                 self._read_row(instruction)
             case Output(source=source, row=None):
                 to.line(f"m.put_out(X, P, {self.place.output}, p, {to.array(source)})")
-            case Output(source=source, row=row):
+            case Output(source=source, row=row) if row is not None:
                 at, place = f"int({scalar(to, row)})", to.argument(self.place.output)
                 to.line(f"m.put_row(X, P, {place}, p, {at}, {to.array(source)})")
             case Stop(condition=condition):
