@@ -23,7 +23,6 @@ def ready(function: Any, name: str, *arguments: Any) -> None:
     it left in the cache. `name` is what is said to be compiled.
     """
     if not hasattr(function, "overloads"):  # NUMBA_DISABLE_JIT
-        function.__globals__["needed"]()
         return
     from numba import typeof
 

@@ -105,33 +105,27 @@ def _imported(name: str, source: str) -> ModuleType:
     try:
         spec.loader.exec_module(module)
         for value in vars(module).values():
-            _guard(value, module.needed)
+            _guard(value)
     except BaseException:
         del sys.modules[name]
         raise
     return module
 
 
-def _guard(value: Any, missed: Callable[[], None] | None = None) -> None:
-    """Machine code that cannot be read is compiled again; that it cannot be written, only said.
-
-    `missed` is called before anything is compiled.
-    """
+def _guard(value: Any) -> None:
+    """Machine code that cannot be read is compiled again; that it cannot be written, only said."""
     cached: Any = getattr(value, "_cache", None)
     if not hasattr(cached, "load_overload") or "load_overload" in vars(cached):
         return
     write = cached.save_overload
 
     def load_overload(signature: Any, context: Any) -> Any:
-        found = None
         try:
-            found = _read(cached, signature, context)
+            return _read(cached, signature, context)
         except Exception:  # whatever unpickling a damaged file may raise
             with suppress(OSError):
                 cached.flush()
-        if found is None and missed is not None:
-            missed()
-        return found
+            return None
 
     def save_overload(*arguments: Any) -> None:
         try:
