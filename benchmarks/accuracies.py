@@ -5,7 +5,7 @@
     python benchmarks/accuracies.py --tasks mnist,fashion --long
 
 Each row is `apical run NAME --variant ... --task ...` with what the files say. Results are kept in
-`benchmarks/accuracies.jsonl`, with the hash of the circuit that ran: a second call goes on where
+`benchmarks/accuracies.jsonl`, with a hash of what ran: a second call goes on where
 the first one ended, and a circuit that changed runs again. `--long` trains for 20 epochs, beside
 backpropagation through a net of the same sizes (torch). The table is docs/accuracies.md.
 """
@@ -17,6 +17,7 @@ import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from apical.graphs.load import bundled, variants_of
 from apical.models.experiment import Experiment
 from apical.models.tasks.choice import chosen
 from apical.models.tasks.sizes import fitted
-from apical.traces.manifest import circuit_hash
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS, TABLE = FOLDER / "accuracies.jsonl", FOLDER.parent / "docs" / "accuracies.md"
@@ -142,10 +142,18 @@ def keep(result: dict[str, Any]) -> None:
     print(result["label"], (result["accuracy"] or [None])[-1], result.get("seconds"), flush=True)
 
 
+def fingerprint(circuit: Any) -> str:
+    """A hash of what runs: the Programs, the parameters, the weights at the start."""
+    programs = [apical.lower(circuit, name, learn=True).digest for name in ("train", "predict")]
+    values = {name: entry.value for name, entry in circuit.parameters.items()}
+    starts = {name: repr(synapse.init) for name, synapse in circuit.synapses.items()}
+    return sha256(repr((programs, values, starts)).encode()).hexdigest()[:16]
+
+
 def measure(row: Row) -> None:
     """One row, unless it is there for the circuit as it is now."""
     circuit = row.circuit()
-    known, now = results().get(row.label), circuit_hash(circuit)
+    known, now = results().get(row.label), fingerprint(circuit)
     if known is None or known["hash"] != now:
         keep({"label": row.label, "hash": now, **row.measure(circuit)})
 
@@ -258,14 +266,19 @@ def _long_table(found: dict[str, dict[str, Any]]) -> list[str]:
         "accuracy after the last epoch, of the best and of the lowest of the last ten epochs: a "
         "collapse would show there.",
         "",
-        "| | seeds | last | best | lowest of the last ten |",
-        "|---|---|---|---|---|",
+        "| task | circuit and variants | seeds | last | best | lowest of the last ten |",
+        "|---|---|---|---|---|---|",
     ]
     for kind, curves in sorted(kinds.items(), key=lambda k: (k[0].split("-")[-1], k[0])):
+        *what, task = kind.split("-")
         middle = [_median([f(c) for c in curves]) for f in (_last, max, _lowest)]
-        lines.append(
-            f"| `{kind}` | {len(curves)} | " + " | ".join(f"{m:.4f}" for m in middle) + " |"
-        )
+        cells = [
+            TASKS[task],
+            f"`{' '.join(what)}`",
+            str(len(curves)),
+            *(f"{m:.4f}" for m in middle),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines if kinds else []
 
 
