@@ -100,8 +100,8 @@ def _ways(bench: Bench, tape: Any, function: Any) -> list[Any]:
     """Both as they would run: call by call on a CPU, as captured graphs on a GPU."""
     if bench.device != "cuda":
         return [tape, function]
-    from apical.engines.torch.elementwise import Tape
     from apical.engines.torch.recorder import Graphs
+    from apical.engines.torch.tape import Tape
 
     graphs = Graphs(torch.device(bench.device))
     return [graphs.record(tape), graphs.record(Tape([function]))]

@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ...graphs.buffer import Buffer
 from ...graphs.program import Program
@@ -27,7 +28,6 @@ from ..executable import Executable, Restore
 from ..presentation import Arrays, Failure, Presentations
 from . import kernels as torch_kernels
 from .cost import warn_of_small_work
-from .elementwise import Tensor
 from .layout import SHARED, Layout
 from .plan import Plan
 from .recorder import Direct, Graphs, Recorder, Rehearsal

@@ -7,8 +7,8 @@ import torch
 from ...graphs.expressions.tree import Expr, Load, Number, transform
 from ...graphs.instructions import flat, loads
 from ...graphs.program import StepLoop
-from .elementwise import Tape
 from .layout import Layout
+from .tape import Tape
 
 
 class Hoister:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ...graphs.buffer import CLOCK, SAMPLE, SLOT, STEP, Buffer
 from ...graphs.expressions.tree import Expr, Load, Transmitted, Weight, walk
@@ -24,7 +25,8 @@ from ..arithmetic import value as value_of
 from ..draws import shared_draw
 from ..presentation import Presentations, row_map
 from ..team import ALONE, Team
-from .elementwise import Assembler, Pool, Tape, Tensor
+from .elementwise import Assembler
+from .tape import Pool, Tape
 
 SHARED = ("slow", "weight", "trace", "optimizer", "parameter")
 LASTING = (*SHARED, "state")

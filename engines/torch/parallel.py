@@ -22,9 +22,10 @@ from functools import partial
 from typing import Any
 
 import torch.distributed as dist
+from torch import Tensor
 
 from ..team import TEAM, Team
-from .elementwise import Tape, Tensor
+from .tape import Tape
 
 
 def add_up(team: Team, tensor: Tensor, tape: Tape) -> None:

@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from .. import philox
-from .elementwise import Tape, Tensor
+from .tape import Tape
 
 LOW = 0xFFFFFFFF
 

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from ...graphs.buffer import STEP
 from ...graphs.program import StepLoop
-from .elementwise import Tape, Tensor
 from .layout import Layout
+from .tape import Tape
 from .writer import Mode, Writer
 
 UNROLLED = 6000  # calls that a straight tape may have

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from ...graphs.expressions.tree import Expr, Load, Weight
 from ...graphs.instructions import PairwiseSum, Product
-from .elementwise import Tape, Tensor
 from .hoisting import Hoister
 from .layout import Layout
+from .tape import Tape
 
 
 class ProductWriter:

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from .elementwise import Tape, Tensor
+from .tape import Tape
 
 Replay = Callable[[], None]
 

@@ -10,14 +10,15 @@ from __future__ import annotations
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from ...graphs.expressions.tree import Load
 from ...graphs.instructions import BatchReduce, MatrixReduce, RankUpdate, RowReduce, Term
-from .elementwise import Tape, Tensor
 from .hoisting import Hoister
 from .layout import Layout
 from .parallel import add_up
 from .products import own
+from .tape import Tape
 
 
 class RuleWriter:

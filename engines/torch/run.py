@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..presentation import Arrays, Failure, Presentations
-from .elementwise import Tape, Tensor
 from .layout import SHARED
 from .plan import Plan, Section
 from .recorder import Direct, Recorder, Replay
 from .stopping import EVERY, Look, Survivors, smaller
+from .tape import Tape
 
 
 class Run:

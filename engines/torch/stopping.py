@@ -10,8 +10,8 @@ step. Once fewer than half of them run, those are gathered into a layout of half
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from .elementwise import Tensor
 from .layout import Layout
 
 EVERY = 4  # steps between two counts, on a CPU

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
+from torch import Tensor
 
 from ...graphs.buffer import STEP
 from ...graphs.expressions.tree import Expr
@@ -34,13 +35,13 @@ from ...graphs.instructions import (
     Stop,
     Store,
 )
-from .elementwise import Tape, Tensor
 from .hoisting import Hoister
 from .kernels import KernelPrinter, Unprintable
 from .layout import LASTING, Layout
 from .philox import Generator, counter_words, keys
 from .products import ProductWriter
 from .rules import RuleWriter
+from .tape import Tape
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from apical.engines.torch import (  # noqa: E402
     engine as torch_engine,
     kernels as torch_kernels,
 )
-from apical.engines.torch.elementwise import Tape  # noqa: E402
 from apical.engines.torch.philox import Generator, keys  # noqa: E402
 from apical.engines.torch.recorder import CaptureError, Rehearsal  # noqa: E402
+from apical.engines.torch.tape import Tape  # noqa: E402
 
 from ..circuits.small import cases, label, parameters, small  # noqa: E402
 

@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 from apical.engines.torch import cost as torch_cost  # noqa: E402
 from apical.engines.torch.cost import SmallWorkWarning  # noqa: E402
-from apical.engines.torch.elementwise import Tape  # noqa: E402
+from apical.engines.torch.tape import Tape  # noqa: E402
 
 
 def data(circuit, samples):

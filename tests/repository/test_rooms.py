@@ -56,7 +56,7 @@ DOORS = {
     ("engines/divergence.py", "engines/numpy/engine.py"),  # the referee finds the step
     ("engines/stability.py", "engines/numpy/probe.py"),  # and the eigenvalue of a step
 }
-MOST_MODULES, MOST_LINES = 24, 470
+MOST_MODULES, MOST_LINES = 24, 400
 FILES = sorted(p for room in MAY_IMPORT for p in (ROOT / room).rglob("*.py"))
 ROOT_FILES = [ROOT / name for name in ("__init__.py", "__main__.py")]
 OF_THE_FIELD = {"neuron", "sst"}  # words that a bundled circuit shares with everyone
