@@ -23,6 +23,7 @@ from .optimizers import OPTIMIZERS as OPTIMIZERS, UpdateRule as UpdateRule
 from .place import PLACES as PLACES, Place as Place
 from .properties import PROPERTIES as PROPERTIES, Property as Property
 from .roles import ROLES as ROLES, Role as Role, role_of as role_of
+from .signs import SIGNS as SIGNS, Sign as Sign
 
 __all__ = [
     "CELLS",
@@ -39,6 +40,8 @@ __all__ = [
     "ROLES",
     "Place",
     "RandomStream",
+    "SIGNS",
+    "Sign",
     "Role",
     "UpdateRule",
     "draw",

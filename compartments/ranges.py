@@ -29,6 +29,8 @@ class Range:
 
     def __str__(self) -> str:
         """What is expected, in words."""
+        if self.low == -inf:
+            return f"{'at most' if self.high_in else 'less than'} {self.high:g}"
         low = f"at least {self.low:g}" if self.low_in else f"more than {self.low:g}"
         if self.high == inf:
             return low

@@ -16,6 +16,7 @@ PRINTED = {  # what a quantity is -> how it is written
     "noise": "xi({phase}.{owner}.{part})",
     "weight": "{owner}",
     "live weight": "w({owner})",
+    "bias column": "bias({owner})",
     "current": "I({owner})",
     "sent": "pre({owner})",
     "filter": "{owner}.{part}",
@@ -180,6 +181,11 @@ def weight(synapse: str) -> Quantity:
 def live_weight(synapse: str) -> Quantity:
     """The weight of a synapse that is computed."""
     return Quantity("live weight", synapse)
+
+
+def bias_column(synapse: str) -> Quantity:
+    """Which presynaptic unit of a synapse is its bias unit."""
+    return Quantity("bias column", synapse)
 
 
 def trace(synapse: str, name: str) -> Quantity:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..compartments.connectivity import CONNECTIVITY, Connectivity
 from ..compartments.optimizers import OPTIMIZERS, UpdateRule
+from ..compartments.signs import SIGNS
 from ..compartments.tableaux import DEFAULT_METHOD
 from . import buffer
 from .diagnostics import CircuitError, Diagnostic
@@ -126,11 +127,23 @@ class Synapse:
     optimizer: Optimizer | None = None
     init_stated: bool = True
     check: str | None = None  # a property of the weights, `compartments.properties`
+    bounds: tuple[Expr, Expr] | None = None
+    sign: str | None = None  # a row of `compartments.signs`
 
     @property
     def connection(self) -> Connectivity:
         """What `connect` says of the weights."""
         return CONNECTIVITY[self.connect]
+
+    @property
+    def limits(self) -> tuple[Expr | None, Expr | None]:
+        """The smallest and the largest weight, as `bounds` or `sign` say; the bias is free."""
+        if self.bounds is not None:
+            return self.bounds
+        if self.sign is None:
+            return None, None
+        low, high = SIGNS[self.sign].low, SIGNS[self.sign].high
+        return (None if low is None else Number(low)), (None if high is None else Number(high))
 
 
 Target = tuple[str, str, str | None]  # population, compartment, port

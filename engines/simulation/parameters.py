@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...graphs.buffer import parameter
+from ...graphs.buffer import bias_column, parameter
 from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value, evaluate, of_units
 from ...graphs.expressions.tree import Place
@@ -80,14 +80,30 @@ class Parameters:
                 self.given[replica][member] = _one(member, given, length, replica, self.replicas)
 
     @property
+    def held(self) -> set[str]:
+        """The buffers of the `arrays`: what is no state and is not learnt."""
+        circuit = self.circuit
+        found = {parameter(name).name for name in circuit.parameters}
+        return found | {bias_column(name).name for name in circuit.synapses}
+
+    @property
     def names(self) -> dict[str, str]:
         """The parameter that each of the `arrays` holds."""
         return {parameter(name).name: name for name in self.circuit.stated}
 
+    def tables(self) -> list[dict[str, Value]]:
+        """The values of all parameters, for each replica."""
+        return [parameter_values(self.circuit, given) for given in self.given]
+
     def arrays(self, dtype: np.dtype) -> Arrays:
         """All parameters as an engine wants them: buffer -> (replica, 1, length)."""
-        tables = [parameter_values(self.circuit, given) for given in self.given]
+        tables = self.tables()
         found: Arrays = {}
+        for synapse in self.circuit.synapses.values():
+            if synapse.bias and any(synapse.limits):
+                column = np.arange(synapse.shape[1]) == synapse.shape[1] - 1
+                rows = np.broadcast_to(column, (self.replicas, 1, len(column)))
+                found[bias_column(synapse.name).name] = rows.astype(dtype)
         for name, entry in self.circuit.parameters.items():
             rows = [np.asarray(t[name], dtype=np.float64).reshape(1, -1) for t in tables]
             wide = np.float64 if not isinstance(entry.value, tuple) else dtype
@@ -99,7 +115,7 @@ class Parameters:
 
         The lists are arrays (replica,) or (replica, entry).
         """
-        tables = [parameter_values(self.circuit, given) for given in self.given]
+        tables = self.tables()
         found: dict[str, Any] = dict(tables[0])
         own: dict[str, np.ndarray] = {}
         for name in self.circuit.stated:

@@ -107,7 +107,8 @@ class Simulator:
         self.activity, self.dtype = own.activity, own.dtype
         self.replicas, self.seed, self.seeds = own.replicas, own.seed, own.seeds
         self.stopped: dict[str, np.ndarray] = {}
-        self.weights = ArrayView("weight", core.weights, partial(check_weight, own.circuit))
+        check = partial(check_weight, own.circuit, core.parameters.tables)
+        self.weights = ArrayView("weight", core.weights, check)
         self.slow = ArrayView("slow variable", self._slows)
         self.state = ArrayView("state", self._states)
         self.parameters = ParameterView(core.parameters, core.standing.arrays, own.dtype)

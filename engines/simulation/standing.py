@@ -78,7 +78,7 @@ class Standing:
 
     def learnt(self, parameters: Parameters) -> Arrays:
         """All but the parameters: what a checkpoint holds."""
-        given = parameters.names
+        given = parameters.held
         return {name: array for name, array in self.whole().items() if name not in given}
 
     def copied(self) -> Standing:

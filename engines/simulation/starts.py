@@ -22,6 +22,7 @@ from ..arithmetic import value
 from ..philox import Stream
 from ..presentation import Arrays
 from .demands import Demands
+from .limits import check_limits
 from .parameters import Parameters, parameter_values
 from .settings import Settings
 
@@ -147,7 +148,9 @@ def _initial(
     start = value(drawn_all(init), load, leaf)
     result = np.array(np.broadcast_to(np.asarray(start, dtype=np.float64), synapse.shape))
     mask = weight_mask(synapse.connect, n_post, n_pre)
-    return result if mask is None else result * mask
+    result = result if mask is None else result * mask
+    check_limits(circuit, synapse, result, parameters)
+    return result
 
 
 def warn_of_precision(

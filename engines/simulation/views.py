@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ...graphs.buffer import filtered, trace, trace_of_each, variable
 from ...graphs.circuit import Circuit
+from ...graphs.expressions.constants import Value
 from ...graphs.wording import meant
 from ..presentation import Arrays
 from .given import numbers
+from .limits import check_limits
 
 
 class ArrayView(MutableMapping[str, np.ndarray]):
@@ -86,13 +88,22 @@ def weights_of(circuit: Circuit, memory: Arrays) -> Arrays:
     }
 
 
-def check_weight(circuit: Circuit, name: str, new: np.ndarray) -> None:
-    """Whether an array can be the weights of a synapse.
+def check_weight(
+    circuit: Circuit,
+    values: Callable[[], Sequence[Mapping[str, Value]]],
+    name: str,
+    new: np.ndarray,
+) -> None:
+    """Whether an array can be the weights of a synapse; `values`: parameters of each replica.
 
     Raises:
-        ValueError: A weight of an autapse where there is none.
+        ValueError: A weight of an autapse where there is none, or beyond `bounds` or `sign`.
     """
-    if circuit.synapses[name].connection.off_diagonal:
+    synapse = circuit.synapses[name]
+    for replica, own in enumerate(values()):
+        array = new if new.ndim == len(synapse.shape) else new[replica]
+        check_limits(circuit, synapse, array, own)
+    if synapse.connection.off_diagonal:
         if np.any(np.diagonal(new, axis1=-2, axis2=-1)):
             raise ValueError(f"weight {name!r} connects all but self: its diagonal must be 0")
 

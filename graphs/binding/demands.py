@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import inf
 
 from ...compartments.initialisers import INITIALISERS
 from ...compartments.ranges import ORDERED, POSITIVE, Range
 from ..circuit import Phase, Population, Protocol, Synapse
 from ..diagnostics import Place
+from ..expressions.constants import evaluate
 from ..expressions.parser import parse_expression
 from ..expressions.tree import Binary, Call, Expr, Parameter, Reference, transform, walk
 from ..reading.nodes import MappingNode, ScalarNode, texts
@@ -93,8 +95,9 @@ def requirements(
             _check(made, stated, names)
 
     for synapse in synapses.values():
-        for stated in _initial(synapse, names):
+        for stated in (*_bounds(synapse, names), *_initial(synapse, names)):
             demand(stated, None, Setting({}), None)
+        _check_start(synapse, names)
     learnt: set[str] = set()
     stepped = False
     for protocol in protocols.values():
@@ -257,6 +260,39 @@ def _optimizer(synapse: Synapse, names: Names) -> Iterator[Stated]:
     ):
         what = f"`{name}` of the optimizer {rule.name} of '{synapse.name}'"
         yield Stated(expr, allowed, what, scalar, _inside(expr, scalar))
+
+
+def _bounds(synapse: Synapse, names: Names) -> Iterator[Stated]:
+    """The width of `bounds`."""
+    entry = names.synapses[synapse.name].entry
+    if synapse.bounds is not None:
+        first, last = texts(entry.get("bounds"))
+        low, high = synapse.bounds
+        what = f"the width of the bounds of '{synapse.name}'"
+        better, now = f"{last.text}, {first.text}", f"{first.text}, {last.text}"
+        yield Stated(Binary("-", high, low), ORDERED, what, first, None, better, now)
+
+
+def _check_start(synapse: Synapse, names: Names) -> None:
+    """Write down a start that is no draw and lies outside `bounds` or `sign`.
+
+    Whether others do, and with other parameters, is seen when weights are drawn.
+    """
+    scalar = names.synapses[synapse.name].entry.scalar("init")
+    if scalar is None or synapse.init is None or not any(synapse.limits):
+        return
+    low, high = (
+        other if end is None else evaluate(end, names.parameters.value)
+        for end, other in zip(synapse.limits, (-inf, inf), strict=True)
+    )
+    assert isinstance(low, float) and isinstance(high, float)
+    if low > high:
+        return
+    allowed = Range(low, high, high_in=True, example=low if low > -inf else high)
+    word = "sign" if synapse.bounds is None else "bounds"
+    what = f"the start of '{synapse.name}', kept by its `{word}`,"
+    made = Requirement(synapse.init, allowed, what, scalar.place)
+    _check(made, Stated(synapse.init, allowed, what, scalar), names)
 
 
 def _initial(synapse: Synapse, names: Names) -> Iterator[Stated]:

@@ -12,7 +12,7 @@ from ..expressions.parser import (
     parse_reference,
     parse_statement,
 )
-from ..expressions.tree import Call, Expr, Number, Reference
+from ..expressions.tree import Call, Expr, Number, Parameter, Reference, walk
 from ..reading.budget import PART
 from ..reading.keys import SYNAPSE
 from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode, texts
@@ -185,7 +185,7 @@ def _finished(link: Link, names: Names) -> Synapse:
         init = weight_of(link, "init", names)
     stated = init is not None
     if weight is not None:
-        for word in ("init", "rule", "trace", "optimizer", "bias", "check"):
+        for word in ("init", "rule", "trace", "optimizer", "bounds", "sign", "bias", "check"):
             key = entry.key(word)
             if key is not None:
                 names.problems.add(
@@ -199,6 +199,9 @@ def _finished(link: Link, names: Names) -> Synapse:
     optimizer = None
     with names.problems.guard():
         optimizer = _optimizer(link, rule, names)
+    bounds, sign = None, chosen(entry, SYNAPSE.known["sign"], names.problems)
+    with names.problems.guard():
+        bounds = _bounds(link, names)
     link.plastic = entry.get("rule") is not None
     link.event = link.plastic and (not rule or any(isinstance(line, Update) for line in rule))
     return Synapse(
@@ -220,6 +223,8 @@ def _finished(link: Link, names: Names) -> Synapse:
         optimizer=optimizer,
         init_stated=stated,
         check=_check(link, names),
+        bounds=bounds,
+        sign=sign,
     )
 
 
@@ -318,6 +323,36 @@ def _filter(link: Link, names: Names) -> tuple[Expr, Expr] | None:
         )
         for s in times
     )
+    return first, second
+
+
+def _bounds(link: Link, names: Names) -> tuple[Expr, Expr] | None:
+    node = link.entry.get("bounds")
+    if node is None:
+        return None
+    ends = texts(node)
+    if not isinstance(node, SequenceNode) or len(ends) != 2:
+        names.problems.fail(
+            node.place, "`bounds` are the smallest and the largest weight", expected="[0, 1]"
+        )
+    other = link.entry.key("sign")
+    if other is not None:
+        names.problems.fail(
+            other.place,
+            f"'{link.name}' has `bounds`, which say what `sign` would",
+            expected="one of them: `bounds: [0, 1]`, or `sign: positive`",
+        )
+    first, second = (
+        resolve(
+            names.problems.parsed(s, parse_expression),
+            ConstantScope(names, s, link.bound, "a bound"),
+        )
+        for s in ends
+    )
+    for scalar, end in zip(ends, (first, second), strict=True):
+        lists = (n for n in walk(end) if isinstance(n, Parameter))
+        if any(isinstance(names.parameters.value(n.name), tuple) for n in lists):
+            names.problems.fail(scalar.place, "a bound is one number for all weights, not a list")
     return first, second
 
 

@@ -74,6 +74,10 @@ class Buffers:
         identity = named.live_weight(synapse.name)
         return self.declare(identity, "algebraic", "matrix", *synapse.shape)
 
+    def bias_column(self, synapse: Synapse) -> str:
+        """1 at the bias unit of a synapse, 0 at its other presynaptic units."""
+        return self.declare(named.bias_column(synapse.name), "parameter", "row", synapse.shape[1])
+
     def sent(self, synapse: Synapse) -> str:
         """What a synapse transmits: the source, or the end of its filter."""
         if synapse.filter is None:

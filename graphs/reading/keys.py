@@ -9,6 +9,7 @@ from functools import cached_property
 from ...compartments import connectivity, tableaux
 from ...compartments.connectivity import CONNECTIVITY, DEFAULT_CONNECTION
 from ...compartments.properties import PROPERTIES
+from ...compartments.signs import SIGNS
 from ...compartments.tableaux import DEFAULT_METHOD, TABLEAUX
 
 
@@ -209,6 +210,14 @@ SYNAPSE = Keys(
             "text",
             "What a change passes: `sgd(lr)`, `momentum(lr, mu)`, `adam(lr, ...)`.",
         ),
+        Key("bounds", "list", "`[0, 1]`: the weights stay there; the bias is free."),
+        Key(
+            "sign",
+            "text",
+            "The side of 0 on which the weights stay; the bias is free.",
+            words=tuple(SIGNS),
+            noun="sign",
+        ),
         Key(
             "check",
             "text",
@@ -217,7 +226,7 @@ SYNAPSE = Keys(
             noun="check",
         ),
     ),
-    later=("delay", "bounds", "sign", "shape"),
+    later=("delay", "shape"),
 )
 PHASE = Keys(
     "a phase",

@@ -36,12 +36,23 @@ def sign_text(circuit: Circuit, synapse: Synapse) -> str:
 
 def _sign(circuit: Circuit, synapse: Synapse) -> str:
     """+ or - where it is so at all times; a plastic weight is not bounded, so it is "?"."""
-    if synapse.current is not None or synapse.rule:
+    if synapse.current is not None:
         return "?"
+    kept = _kept(circuit, synapse)
+    if synapse.rule or kept != "?":
+        return kept
     if synapse.weight is not None:
         return _sign_of(circuit, synapse.weight)
     assert synapse.init is not None  # of a weight of its own
     return _sign_of(circuit, synapse.init)
+
+
+def _kept(circuit: Circuit, synapse: Synapse) -> str:
+    """The side of 0 on which `bounds` or `sign` keep the weights."""
+    low, high = synapse.limits
+    if low is not None and _sign_of(circuit, low) in ("+", "0"):
+        return "+"
+    return "-" if high is not None and _sign_of(circuit, high) in ("-", "0") else "?"
 
 
 def _sign_of(circuit: Circuit, expr: Expr) -> str:

@@ -202,6 +202,11 @@ def _synapse(circuit: Circuit, synapse: Synapse) -> Iterator[str]:
             arguments = ", ".join(paper(text(a)) for a in synapse.optimizer.arguments)
             optimizer = f", {synapse.optimizer.kind}({arguments})"
         yield f"       {synapse.batch} over the batch{optimizer}"
+    if synapse.bounds is not None:
+        low, high = (paper(text(e)) for e in synapse.bounds)
+        yield f"bounds {low} to {high}{', the bias free' * synapse.bias}"
+    if synapse.sign is not None:
+        yield f"sign   {synapse.sign}{', the bias free' * synapse.bias}"
     if synapse.check is not None:
         yield f"check  {synapse.check}"
 

@@ -221,6 +221,10 @@ def _synapses(circuit: Circuit, own: Own) -> Lines:
         if synapse.optimizer is not None:
             arguments = ", ".join(text(a) for a in synapse.optimizer.arguments)
             yield 2, f"optimizer: {synapse.optimizer.kind}({arguments})"
+        if synapse.bounds is not None:
+            yield from _block(2, "bounds", (text(e) for e in synapse.bounds))
+        if synapse.sign is not None:
+            yield 2, f"sign: {synapse.sign}"
         if synapse.check is not None:
             yield 2, f"check: {synapse.check}"
 

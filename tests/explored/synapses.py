@@ -92,7 +92,7 @@ def _synapse(draft: Draft, target: Population, compartment: str, port: str | Non
         draft.note("live weight")
         lines.append(f"  weight: {live}")
     else:
-        lines += _init(draft, shape, connect, bias)
+        lines += _limits(draft, _init(draft, shape, connect, bias))
     if bias:
         lines.append("  bias: true")
     filtered = draft.chance(0.2, "filter")
@@ -128,6 +128,21 @@ def _live(draft: Draft, shape: tuple[int, ...], connect: str) -> str | None:
         found = ["0.5*cos(2*pi*(post.index - pre.index)/n_post)", "a/(1 + pre.index)",
                  "0.3*(post.index > pre.index)"]  # fmt: skip
     return rng.choice(found)
+
+
+def _limits(draft: Draft, lines: list[str]) -> list[str]:
+    """Bounds or a sign, and the start put there."""
+    rng, at = draft.rng, next((i for i, ln in enumerate(lines) if ln.startswith("  init: ")), None)
+    if at is None or not draft.chance(0.2, "limits"):
+        return lines
+    start, kind = lines[at].removeprefix("  init: "), rng.choice(["bounds", "positive", "negative"])
+    lines = list(lines)
+    if kind == "bounds":
+        low, high = rng.choice([("-0.3", "0.4"), ("0", "0.5"), ("-0.2", "b")])
+        lines[at] = f"  init: min(max({start}, {low}), {high})"
+        return [*lines, f"  bounds: [{low}, {high}]"]
+    lines[at] = f"  init: {'-' * (kind == 'negative')}|{start}|"
+    return [*lines, f"  sign: {kind}"]
 
 
 def _init(draft: Draft, shape, connect: str, bias: bool) -> list[str]:

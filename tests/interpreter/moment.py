@@ -154,6 +154,19 @@ class Moment:
     def misses_self(self, synapse):
         return synapse.connection.off_diagonal
 
+    def limited(self, name, array):
+        """Weights put back to where `bounds` or `sign` keep them; a bias column is free."""
+        synapse = self.circuit.synapses[name]
+        low, high = -np.inf, np.inf
+        if synapse.bounds is not None:
+            low, high = (self.value(end) for end in synapse.bounds)
+        elif synapse.sign is not None:
+            low, high = {"positive": (0, np.inf), "negative": (-np.inf, 0)}[synapse.sign]
+        kept = np.where(self.there(synapse), np.minimum(np.maximum(array, low), high), array)
+        if synapse.bias:
+            kept[:, -1] = array[:, -1]
+        return kept
+
     def sent(self, synapse):
         """What a synapse transmits, (sample, pre), after its filter and with its bias unit's 1."""
         filtered = self.filters.get(synapse.name)

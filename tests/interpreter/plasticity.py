@@ -40,7 +40,8 @@ class Plasticity:
 
         def apply():
             step = self._optimized(moment, synapse, change)
-            moment.weights[item.name] = moment.weights[item.name] + step
+            name, old = item.name, moment.weights[item.name]
+            moment.weights[name] = moment.limited(name, old + step)
 
         return apply
 

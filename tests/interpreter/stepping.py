@@ -110,7 +110,7 @@ def take_turn(moment, found, method, dt, active):
         slopes = [one.slope() for one in found]
         for one, rate, slope in zip(found, rates, slopes, strict=True):
             _write(one, one.where[one.key] + dt * gain(dt * slope) * rate, active)
-        moment.changed()
+        limit(moment, found)
         return
     starts, slopes, t0 = [one.where[one.key] for one in found], [], moment.counters["t"]
 
@@ -127,6 +127,15 @@ def take_turn(moment, found, method, dt, active):
         slopes.append([one.rate() for one in found])
     moment.counters["t"] = t0
     move(weights)
+    limit(moment, found)
+
+
+def limit(moment, found):
+    """Weights that `dw/dt` has moved stay within their limits."""
+    for one in found:
+        if one.where is moment.weights:
+            one.where[one.key] = moment.limited(one.key, one.where[one.key])
+    moment.changed()
 
 
 def _write(one, new, active):

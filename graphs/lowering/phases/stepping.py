@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....compartments.tableaux import TABLEAUX, Tableau
-from ...circuit import Phase, Update
+from ...circuit import Equation, Phase, Update
 from ...expressions.derivative import simplify
 from ...expressions.tree import Binary, Call, Compare, Expr, Load, Number, walk
 from ...instructions import Map
@@ -82,6 +82,10 @@ class Stepping:
             self._move(starts, stages, tableau.b, last=True)
         if tableau.c[-1] != tableau.c[0]:
             self.clock.move(tableau.c[0])  # the next turn reads its first stage there
+        if last and self.learn:
+            for synapse in self.at.circuit.synapses.values():
+                if any(isinstance(line, Equation) for line in synapse.rule):
+                    self.rules.limits.keep(synapse)
 
     def _gain(self, target: str, slope: Expr) -> Expr:
         """Dt exprel(dt slope), read before any state of the turn is written.

@@ -18,6 +18,7 @@ from ..refusal import LoweringError, Subject, about
 from ..transmission import Transmission
 from .compensation import Compensation
 from .factors import ONE, separate, times
+from .limits import Limits
 from .optimizing import Optimizing
 from .pairs import Pairs
 from .terms import Terms
@@ -55,6 +56,7 @@ class RuleCompiler:
         self.sums = Compensation(evaluator, compensate, self.starts)
         self.optimizing = Optimizing(evaluator, self.starts)
         self.terms = Terms(evaluator)
+        self.limits = Limits(evaluator)
 
     def read(self, item: LearnItem, keep: bool = False) -> Apply:
         """Emits what a rule reads; the returned function emits its application.
@@ -75,7 +77,7 @@ class RuleCompiler:
             return self._read_optimized(synapse, updates, keep)
         weight = self.at.weight(synapse)
         steps = self._read_updates(synapse, updates, weight, keep)
-        return lambda: self._apply(steps, weight)
+        return lambda: self._apply([*steps, lambda: self.limits.keep(synapse)], weight)
 
     def _apply(self, steps: list[Apply], *written: str) -> None:
         for step in steps:
@@ -284,6 +286,7 @@ class RuleCompiler:
             self.optimizing.apply(synapse, changed)
             if synapse.connection.off_diagonal:
                 self.at.emit(RankUpdate(weight, Load(weight), off_diagonal=True))
+            self.limits.keep(synapse)
             self.at.write(weight)
 
         return apply
