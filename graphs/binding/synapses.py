@@ -12,7 +12,7 @@ from ..expressions.parser import (
     parse_reference,
     parse_statement,
 )
-from ..expressions.tree import Call, Expr, Number, Parameter, Reference, walk
+from ..expressions.tree import Call, Expr, Number, Reference
 from ..reading.budget import PART
 from ..reading.keys import SYNAPSE
 from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode, texts
@@ -25,7 +25,7 @@ from .families import expand
 from .names import Names, Scope
 from .resolve import resolve
 from .scopes import RuleScope
-from .weights import check_circles, check_stated, shape_text, weight_of
+from .weights import bounds_of, check_circles, check_of, check_stated, weight_of
 
 
 def declare(section: MappingNode, names: Names) -> None:
@@ -201,7 +201,7 @@ def _finished(link: Link, names: Names) -> Synapse:
         optimizer = _optimizer(link, rule, names)
     bounds, sign = None, chosen(entry, SYNAPSE.known["sign"], names.problems)
     with names.problems.guard():
-        bounds = _bounds(link, names)
+        bounds = bounds_of(link, names)
     link.plastic = entry.get("rule") is not None
     link.event = link.plastic and (not rule or any(isinstance(line, Update) for line in rule))
     return Synapse(
@@ -222,7 +222,7 @@ def _finished(link: Link, names: Names) -> Synapse:
         batch=chosen(entry, SYNAPSE.known["batch"], names.problems) or "",
         optimizer=optimizer,
         init_stated=stated,
-        check=_check(link, names),
+        check=check_of(link, names),
         bounds=bounds,
         sign=sign,
     )
@@ -324,50 +324,6 @@ def _filter(link: Link, names: Names) -> tuple[Expr, Expr] | None:
         for s in times
     )
     return first, second
-
-
-def _bounds(link: Link, names: Names) -> tuple[Expr, Expr] | None:
-    node = link.entry.get("bounds")
-    if node is None:
-        return None
-    ends = texts(node)
-    if not isinstance(node, SequenceNode) or len(ends) != 2:
-        names.problems.fail(
-            node.place, "`bounds` are the smallest and the largest weight", expected="[0, 1]"
-        )
-    other = link.entry.key("sign")
-    if other is not None:
-        names.problems.fail(
-            other.place,
-            f"'{link.name}' has `bounds`, which say what `sign` would",
-            expected="one of them: `bounds: [0, 1]`, or `sign: positive`",
-        )
-    first, second = (
-        resolve(
-            names.problems.parsed(s, parse_expression),
-            ConstantScope(names, s, link.bound, "a bound"),
-        )
-        for s in ends
-    )
-    for scalar, end in zip(ends, (first, second), strict=True):
-        lists = (n for n in walk(end) if isinstance(n, Parameter))
-        if any(isinstance(names.parameters.value(n.name), tuple) for n in lists):
-            names.problems.fail(scalar.place, "a bound is one number for all weights, not a list")
-    return first, second
-
-
-def _check(link: Link, names: Names) -> str | None:
-    node = link.entry.scalar("check")
-    found = chosen(link.entry, SYNAPSE.known["check"], names.problems)
-    if found is None or node is None:
-        return None
-    if len(link.shape) != 2 or link.shape[0] != link.shape[1] or link.bias:
-        names.problems.add(
-            node.place,
-            f"`check: {node.text}` needs a square array of weights",
-            got=f"{shape_text(link.shape)}" + (" and a bias" if link.bias else ""),
-        )
-    return node.text
 
 
 def _optimizer(link: Link, rule: tuple[Update | Equation, ...], names: Names) -> Optimizer | None:

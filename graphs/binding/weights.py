@@ -23,8 +23,11 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..reading.nodes import MappingNode, ScalarNode
+from ..reading.keys import SYNAPSE
+from ..reading.nodes import MappingNode, ScalarNode, SequenceNode, texts
 from ..reading.problems import Skip, base_name
+from ..reading.schema import chosen
+from .constant_scope import ConstantScope
 from .declared import Link, Member
 from .names import NOTHING, Names, Scope
 from .resolve import resolve
@@ -239,6 +242,52 @@ def _shape(expr: Expr, scope: Scope, names: Names) -> tuple[int, ...] | None:
 def shape_text(shape: tuple[int, ...]) -> str:
     """A shape as an error names it."""
     return "(" + ", ".join(map(str, shape)) + ")"
+
+
+def bounds_of(link: Link, names: Names) -> tuple[Expr, Expr] | None:
+    """The smallest and the largest weight that `bounds` states."""
+    node = link.entry.get("bounds")
+    if node is None:
+        return None
+    ends = texts(node)
+    if not isinstance(node, SequenceNode) or len(ends) != 2:
+        names.problems.fail(
+            node.place, "`bounds` are the smallest and the largest weight", expected="[0, 1]"
+        )
+    other = link.entry.key("sign")
+    if other is not None:
+        names.problems.fail(
+            other.place,
+            f"'{link.name}' has `bounds`, which say what `sign` would",
+            expected="one of them: `bounds: [0, 1]`, or `sign: positive`",
+        )
+    first, second = (
+        resolve(
+            names.problems.parsed(s, parse_expression),
+            ConstantScope(names, s, link.bound, "a bound"),
+        )
+        for s in ends
+    )
+    for scalar, end in zip(ends, (first, second), strict=True):
+        lists = (n for n in walk(end) if isinstance(n, Parameter))
+        if any(isinstance(names.parameters.value(n.name), tuple) for n in lists):
+            names.problems.fail(scalar.place, "a bound is one number for all weights, not a list")
+    return first, second
+
+
+def check_of(link: Link, names: Names) -> str | None:
+    """The property that `check` asks for."""
+    node = link.entry.scalar("check")
+    found = chosen(link.entry, SYNAPSE.known["check"], names.problems)
+    if found is None or node is None:
+        return None
+    if len(link.shape) != 2 or link.shape[0] != link.shape[1] or link.bias:
+        names.problems.add(
+            node.place,
+            f"`check: {node.text}` needs a square array of weights",
+            got=f"{shape_text(link.shape)}" + (" and a bias" if link.bias else ""),
+        )
+    return node.text
 
 
 def check_circles(names: Names) -> None:
