@@ -67,7 +67,7 @@ def stream_shapes(circuit: Any, program: Any) -> dict[str, tuple[int, ...]]:
     from ..engines.signal_rows import rows_taken
     from ..engines.simulation.parameters import Parameters
 
-    parameters = Parameters(circuit, 1).arrays(np.dtype("float64"))
+    parameters = Parameters(circuit, (0,)).arrays(np.dtype("float64"))
     rows = {
         axis.stream: (int(rows_taken(program, axis, parameters, 1)[0]),) for axis in program.signals
     }

@@ -7,6 +7,7 @@ from .connectivity import (
     weight_mask as weight_mask,
     weight_shape as weight_shape,
 )
+from .distributions import DISTRIBUTIONS as DISTRIBUTIONS, Distribution as Distribution
 from .functions import (
     FUNCTIONS as FUNCTIONS,
     Function as Function,
@@ -29,6 +30,8 @@ __all__ = [
     "CELLS",
     "CONNECTIVITY",
     "Connectivity",
+    "DISTRIBUTIONS",
+    "Distribution",
     "FUNCTIONS",
     "Function",
     "INITIALISERS",

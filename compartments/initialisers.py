@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
-from .ranges import NOT_NEGATIVE, ORDERED, Range
+from .distributions import DISTRIBUTIONS, Distribution
+from .ranges import Range
 
 
 class RandomStream(Protocol):
@@ -58,12 +59,14 @@ def _uniform(a: float, b: float, shape: tuple[int, ...], stream: RandomStream) -
     return a + (b - a) * stream.uniform(shape)
 
 
-def _draw_uniform(args: Sequence[float], to: Layout, stream: RandomStream) -> np.ndarray:
-    return _uniform(args[0], args[1], to.shape, stream)
+def _of(distribution: Distribution) -> Initialiser:
+    """A number of a distribution for each connection."""
 
+    def draw(args: Sequence[Any], to: Layout, stream: RandomStream) -> np.ndarray:
+        return distribution.of(getattr(stream, distribution.standard)(to.shape), *args)
 
-def _draw_normal(args: Sequence[float], to: Layout, stream: RandomStream) -> np.ndarray:
-    return args[0] + args[1] * stream.normal(to.shape)
+    row = distribution
+    return Initialiser(row.name, row.arguments, True, draw, row.text, row.ranges)
 
 
 def _draw_xavier_uniform(args: Sequence[float], to: Layout, stream: RandomStream) -> np.ndarray:
@@ -94,13 +97,7 @@ def _draw_eye(args: Sequence[float], to: Layout, stream: RandomStream) -> np.nda
 
 
 _TABLE = (
-    Initialiser(
-        "uniform", ("a", "b"), True, _draw_uniform, "uniform in [a, b)", {"b - a": ORDERED},
-    ),
-    Initialiser(
-        "normal", ("m", "s"), True, _draw_normal, "normal, mean m, standard deviation s",
-        {"s": NOT_NEGATIVE},
-    ),
+    *(_of(row) for row in DISTRIBUTIONS.values() if row.arguments),
     Initialiser(
         "xavier_uniform", (), True, _draw_xavier_uniform,
         "uniform in [-c, c), c = sqrt(6/(n_pre + n_post)); Glorot & Bengio 2010, eq. 16",

@@ -28,6 +28,9 @@ PRINTED = {  # what a quantity is -> how it is written
     "signal": "now({owner})",
     "parameter": "${owner}",
     "draw": "{part}({phase}.{owner})",
+    "begin draw": "begin({phase}.{owner}.{part})",
+    "after_step draw": "after_step({phase}.{owner}.{part})",
+    "start draw": "start({owner}.{part})",
     "counter": "#{owner}",
 }
 
@@ -218,6 +221,11 @@ def parameter(name: str) -> Quantity:
     return Quantity("parameter", name)
 
 
+def start_draw(population: str, name: str, number: int) -> Quantity:
+    """What is drawn once for a parameter or a slow variable of a population."""
+    return Quantity("start draw", population, name, number=number)
+
+
 def counter(name: str) -> Quantity:
     """A number that the host or a loop counts."""
     return Quantity("counter", name)
@@ -232,5 +240,5 @@ BEFORE = counter("before").name  # the steps that the slots have behind them
 TURN = counter("turn").name  # the presentations that the slots have behind them
 TIME, ORIGIN, COUNT, DT = (counter(n).name for n in ("t", "origin", "n", "dt"))
 CLOCK = (TIME, ORIGIN, COUNT, DT)  # scalars that outlive a presentation (see `timing`)
-# The time since the presentation began, and what it is counted from, where signals read it.
-ELAPSED, BEGUN, TAKEN = (counter(n).name for n in ("elapsed", "elapsed_origin", "elapsed_n"))
+ELAPSED = counter("elapsed").name  # the time since the presentation began, where signals count it
+SINCE_BEGUN = (ELAPSED, counter("elapsed_origin").name, counter("elapsed_n").name)

@@ -232,8 +232,9 @@ class MatrixReduce(Effects):
 
 @dataclass(frozen=True)
 class Draw(Effects):
-    """target := random numbers from the stream `name`: random_sign, uniform or normal.
+    """target := random numbers from the stream `name`, of the distribution `kind`.
 
+    Without arguments they are standard: uniform in [0, 1), normal with mean 0 and deviation 1.
     Counted by unit, `step` and sample: a unit variable by the number of each slot ("#slot" is that
     of the first), a scalar by that of the first.
     """

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from ...compartments.distributions import MOST_EVENTS
 from .. import philox
 from ..kernel_cache import njit
-from .options import INLINE, PLAIN
+from .options import EXACT, INLINE, PLAIN
 
 rounds = njit(**INLINE)(philox.rounds)
 counter = njit(**INLINE)(philox.counter)
@@ -43,3 +44,40 @@ def random_sign_at(k0: Any, k1: Any, unit: Any, step: Any, sample: Any) -> Any:
     """-1.0 or 1.0; as `philox.random_sign`."""
     a, _, _, _ = words(k0, k1, unit, step, sample)
     return 2.0 * float(a >> np.uint64(31)) - 1.0
+
+
+# --- what distributions with arguments make of standard numbers ----------------------------------
+
+
+@njit(**PLAIN)
+def uniform(u: Any, a: Any, b: Any) -> Any:
+    """Uniform in [a, b)."""
+    return a + (b - a) * u
+
+
+@njit(**PLAIN)
+def normal(z: Any, m: Any, s: Any) -> Any:
+    """Normal, mean m, standard deviation s."""
+    return m + s * z
+
+
+@njit(**EXACT)
+def bernoulli(u: Any, p: Any) -> Any:
+    """1 where u < p; NaN where p is no probability."""
+    if not 0.0 <= p <= 1.0:
+        return math.nan
+    return 1.0 if u < p else 0.0
+
+
+@njit(**EXACT)
+def poisson(u: Any, l: Any) -> Any:  # noqa: E741
+    """The least k whose cumulated probability is above u; as `distributions.poisson`."""
+    if not 0.0 <= l <= MOST_EVENTS:
+        return math.nan
+    k, probability = 0.0, math.exp(-float(l))
+    below = probability
+    while u >= below and probability > 0.0:
+        k += 1.0
+        probability *= l / k
+        below += probability
+    return k

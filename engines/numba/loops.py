@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...graphs.expressions.tree import Expr, Load
-from ...graphs.instructions import BatchReduce, Block, Reduce, loads
-from .text import Text
+from ...graphs.instructions import BatchReduce, Block, Draw, Reduce, loads
+from .text import Text, scalar
 from .writer import Writer
 
 
@@ -114,6 +114,22 @@ class Loops:
         to.line("    o = i * B", "    e = 0.0", "    for j in range(B):")
         to.line(f"        e += {text}")
         to.line(f"    {target}[i] = e / B" if r.average else f"    {target}[i] = e")
+
+    # --- chance --------------------------------------------------------------------------------
+
+    def draw(self, drawn: Draw, number: str) -> None:
+        """Random numbers per unit and sample; `number` is the text of a standard one."""
+        to = self.to
+        arguments = [self._wide(argument) for argument in drawn.arguments]
+        if arguments:
+            number = f"d.{drawn.kind}({number}, {', '.join(arguments)})"
+        size = to.buffers[drawn.target].size
+        self._around("unit", size, False, [f"{self._place(drawn.target)} = {number}"])
+
+    def _wide(self, expr: Expr) -> str:
+        """The text of an expression, in float64 where all of it is over scalars."""
+        scalars = all(self.to.layout.kind(name) == "scalar" for name in loads(expr))
+        return scalar(self.to, expr) if scalars else self._text(expr)
 
     # --- stop rules ----------------------------------------------------------------------------
 

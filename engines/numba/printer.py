@@ -14,6 +14,7 @@ from itertools import groupby
 
 import numpy as np
 
+from ...compartments.distributions import DISTRIBUTIONS
 from ...graphs.buffer import CLOCK, SLOT, STEP
 from ...graphs.expressions.tree import Expr
 from ...graphs.instructions import (
@@ -272,19 +273,14 @@ class Phase:
         row = to.integer(to.layout.draws.index(drawn.name))
         key = f"K[{row}, 0], K[{row}, 1]"
         step, first = scalar(to, drawn.step), to.scalar(SLOT)
+        function = f"d.{DISTRIBUTIONS[drawn.kind].standard}_at"
         if to.layout.kind(drawn.target) == "unit":
-            target, n = to.array(drawn.target), to.size(self.program.buffers[drawn.target].size)
-            to.line(f"for i in range({n}):", "    for j in range(B):")
-            at = f"{key}, i, {step}, {first} + j"
-            to.line(f"        {target}[i * B + j] = d.normal_at({at})")
+            sample = first if to.single else f"{first} + j"
+            Loops(to).draw(drawn, f"{function}({key}, i, {step}, {sample})")
             return
-        at = f"{key}, 0, {step}, {first}"
-        a, b = (scalar(to, x) for x in drawn.arguments) if drawn.arguments else ("0.0", "1.0")
-        number = {
-            "random_sign": f"d.random_sign_at({at})",
-            "uniform": f"{a} + ({b} - {a}) * d.uniform_at({at})",
-            "normal": f"{a} + {b} * d.normal_at({at})",
-        }[drawn.kind]
+        number = f"{function}({key}, 0, {step}, {first})"
+        arguments = ", ".join(scalar(to, x) for x in drawn.arguments)
+        number = f"d.{drawn.kind}({number}, {arguments})" if arguments else number
         to.line(f"{to.scalar(drawn.target)} = {number}")
 
     def _read_row(self, read: ReadRow) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ...compartments.distributions import DISTRIBUTIONS
 from ...graphs.buffer import CLOCK, SLOT, STEP
 from ...graphs.expressions.tree import Expr, Load, Transmitted, Weight
 from ...graphs.instructions import (
@@ -357,8 +358,10 @@ class Walk:
         slots = np.uint64(first.flat[0]) + np.arange(self.batch, dtype=np.uint64)[:, None]
         units = np.arange(target.size, dtype=np.uint64)
         words = philox.counter(units, np.uint64(step.flat[0]), slots)
-        drawn = [philox.normal(seed, d.name, *words) for seed in self.work.seeds]
-        self.arrays[d.target] = np.stack(drawn).astype(self.parent.dtype)
+        standard = getattr(philox, DISTRIBUTIONS[d.kind].standard)
+        drawn = np.stack([standard(seed, d.name, *words) for seed in self.work.seeds])
+        arguments = [self._value(a) for a in d.arguments]
+        self.arrays[d.target] = moved(d.kind, drawn, arguments).astype(self.parent.dtype)
 
     def _store(self, slot: int, source: str, row: int) -> None:
         place = self.parent.rows[slot][row]

@@ -27,14 +27,15 @@ class Demands:
             ValueError: A number is not what it must be: which one, its line, the parameters.
         """
         asked = list(of_run(self._circuit.requirements, protocol))
-        for replica, given in enumerate(parameters.given if asked else ()):
+        for replica, seed in enumerate(parameters.seeds if asked else ()):
+            given = parameters.given[replica]
             values: dict[str, Value] | None = None
             for number, one in enumerate(asked):
                 read = tuple(counters[name] for name in one.counters() if name in counters)
-                key = (protocol, number, read, repr(sorted(given.items())))
+                key = (protocol, number, read, seed, repr(sorted(given.items())))
                 if key in self._met:
                     continue
-                values = values or parameter_values(self._circuit, given)
+                values = values or parameter_values(self._circuit, given, seed)
                 wrong = one.wrong(values.__getitem__, counters)
                 if wrong is not None:
                     where = f", in replica {replica}" if parameters.replicas > 1 else ""

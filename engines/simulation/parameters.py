@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,13 +11,14 @@ from ...graphs.buffer import bias_column, parameter
 from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value, evaluate, of_units
 from ...graphs.expressions.tree import Place
+from ..draws import of_start
 from ..presentation import Arrays
 from .given import numbers
 from .views import ArrayView
 
 
-def parameter_values(circuit: Circuit, given: Mapping[str, Any]) -> dict[str, Value]:
-    """Every parameter of one replica: those given, and those that derive from them."""
+def parameter_values(circuit: Circuit, given: Mapping[str, Any], seed: int) -> dict[str, Value]:
+    """Every parameter of one replica: those given, and those drawn or derived from others."""
     found: dict[str, Value] = {}
 
     def of(name: str) -> Value:
@@ -28,7 +29,9 @@ def parameter_values(circuit: Circuit, given: Mapping[str, Any]) -> dict[str, Va
             elif isinstance(entry.expression, tuple):
                 found[name] = tuple(float(evaluate(e, of)) for e in entry.expression)  # type: ignore[arg-type]
             elif entry.units:
-                found[name] = of_units(entry.expression, of, entry.units)
+                owner, _, own = name.rpartition(".")
+                drawn = of_start(seed, owner, own, entry.expression, entry.units)
+                found[name] = of_units(entry.expression, of, entry.units, drawn)
             else:
                 found[name] = evaluate(entry.expression, of)
         return found[name]
@@ -37,19 +40,19 @@ def parameter_values(circuit: Circuit, given: Mapping[str, Any]) -> dict[str, Va
 
 
 class Parameters:
-    """Parameter values of each replica; `given` holds those that are not as in the file.
+    """Parameter values of replicas with these seeds; `given` holds those not as in the file.
 
     Raises:
         ValueError: No such parameter, a structural one, or a value of a wrong shape.
     """
 
-    def __init__(self, circuit: Circuit, replicas: int):
-        self.circuit, self.replicas = circuit, replicas
-        self.given: list[dict[str, Any]] = [{} for _ in range(replicas)]
+    def __init__(self, circuit: Circuit, seeds: Sequence[int]):
+        self.circuit, self.seeds, self.replicas = circuit, tuple(seeds), len(seeds)
+        self.given: list[dict[str, Any]] = [{} for _ in self.seeds]
 
     def copied(self) -> Parameters:
         """The same values, to be changed by themselves."""
-        made = Parameters(self.circuit, self.replicas)
+        made = Parameters(self.circuit, self.seeds)
         made.given = [dict(own) for own in self.given]
         return made
 
@@ -89,11 +92,12 @@ class Parameters:
     @property
     def names(self) -> dict[str, str]:
         """The parameter that each of the `arrays` holds."""
-        return {parameter(name).name: name for name in self.circuit.stated}
+        return {parameter(name).name: name for name in self.circuit.parameters}
 
     def tables(self) -> list[dict[str, Value]]:
-        """The values of all parameters, for each replica."""
-        return [parameter_values(self.circuit, given) for given in self.given]
+        """Every parameter of each replica."""
+        pairs = zip(self.given, self.seeds, strict=True)
+        return [parameter_values(self.circuit, given, seed) for given, seed in pairs]
 
     def arrays(self, dtype: np.dtype) -> Arrays:
         """All parameters as an engine wants them: buffer -> (replica, 1, length)."""
@@ -156,8 +160,8 @@ class ParameterView(ArrayView):
         self._parameters, self._memory, self._dtype = parameters, memory, dtype
 
     def _now(self) -> Arrays:
-        names = self._parameters.names.items()
-        return {name: self._memory[held][:, 0] for held, name in names}
+        stated = self._parameters.circuit.stated
+        return {name: self._memory[parameter(name).name][:, 0] for name in stated}
 
     def __getitem__(self, name: str) -> Any:
         array = self._find(name)

@@ -91,7 +91,7 @@ class Simulator:
         compensate: bool = True,
     ):
         settings = Settings.of(circuit, engine, seed, dtype, replicas, device, compensate)
-        given = Parameters(circuit, settings.replicas)
+        given = Parameters(circuit, settings.seeds)
         parameters = {} if parameters is None else parameters
         check_by_name("parameters", parameters, "numbers by name, as {'eta': 0.1}")
         for name, values in parameters.items():

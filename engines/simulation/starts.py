@@ -13,17 +13,18 @@ from ...compartments.connectivity import weight_mask
 from ...compartments.initialisers import INITIALISERS, draw
 from ...graphs.buffer import trace, variable
 from ...graphs.circuit import Circuit, Synapse
-from ...graphs.expressions.constants import Value
+from ...graphs.expressions.constants import Value, of_units
 from ...graphs.expressions.tree import Call, Expr, Load, Parameter, WeightOf, transform
 from ...graphs.lowering.precision import PrecisionWarning, SmallSum, hazards, small_sums
 from ...graphs.program import Program
 from .. import memory
 from ..arithmetic import value
+from ..draws import of_start
 from ..philox import Stream
 from ..presentation import Arrays
 from .demands import Demands
 from .limits import check_limits
-from .parameters import Parameters, parameter_values
+from .parameters import Parameters
 from .settings import Settings
 
 LOG = logging.getLogger("apical")
@@ -35,22 +36,22 @@ def start(settings: Settings, parameters: Parameters) -> tuple[Arrays, tuple[Sma
     Raises:
         ValueError: Parameters make a number what it cannot be.
     """
-    circuit, dtype, given = settings.circuit, settings.dtype, parameters.given
+    circuit, dtype = settings.circuit, settings.dtype
     Demands(circuit).check(parameters, None, {"presentation": 0, "sample": 0, "epoch": 0})
-    drawn = draw_arrays(circuit, settings.seeds, given)
-    warn_of_precision(circuit, drawn[0], given[0], str(dtype))
-    kept = sums_kept(circuit, drawn, given, str(dtype)) if settings.compensate else ()
+    values = parameters.tables()
+    drawn = draw_arrays(circuit, settings.seeds, values)
+    warn_of_precision(circuit, drawn[0], values[0], str(dtype))
+    kept = sums_kept(circuit, drawn, values, str(dtype)) if settings.compensate else ()
     return parameters.arrays(dtype) | lay_out(circuit, drawn, dtype), kept
 
 
 def draw_arrays(
-    circuit: Circuit, seeds: Sequence[int], given: Sequence[Mapping[str, Any]]
+    circuit: Circuit, seeds: Sequence[int], parameters: Sequence[Mapping[str, Value]]
 ) -> list[dict[str, np.ndarray]]:
     """For each replica its weights and slow variables, by name."""
     found = []
-    for seed, own in zip(seeds, given, strict=True):
-        values = parameter_values(circuit, own)
-        found.append(initial_weights(circuit, values, seed) | initial_slow(circuit, values))
+    for seed, values in zip(seeds, parameters, strict=True):
+        found.append(initial_weights(circuit, values, seed) | initial_slow(circuit, values, seed))
     return found
 
 
@@ -131,7 +132,7 @@ def _initial(
         ):
             name = f"%{len(arrays)}"
             if node.function in INITIALISERS:
-                arguments = [float(value(drawn_all(a), load, leaf)) for a in node.arguments]
+                arguments = [np.asarray(value(drawn_all(a), load, leaf)) for a in node.arguments]
                 arrays[name] = draw(node.function, arguments, synapse.shape, n_pre, n_post, stream)
             else:
                 inner = np.asarray(value(drawn_all(node.arguments[0]), load, leaf))
@@ -154,19 +155,19 @@ def _initial(
 
 
 def warn_of_precision(
-    circuit: Circuit, weights: Mapping[str, np.ndarray], given: Mapping[str, Any], dtype: str
+    circuit: Circuit, weights: Mapping[str, np.ndarray], values: Mapping[str, Value], dtype: str
 ) -> None:
     """Warns of rules whose changes floats of this width would swallow (see `graphs.precision`)."""
     if dtype == "float64":
         return
-    for hazard in hazards(circuit, weights, parameter_values(circuit, given), dtype):
+    for hazard in hazards(circuit, weights, values, dtype):
         warnings.warn(str(hazard), PrecisionWarning, stacklevel=4)
 
 
 def sums_kept(
     circuit: Circuit,
     starts: Sequence[Mapping[str, np.ndarray]],
-    given: Sequence[Mapping[str, Any]],
+    parameters: Sequence[Mapping[str, Value]],
     dtype: str,
 ) -> tuple[SmallSum, ...]:
     """The weights and slow variables that are compensated, since one replica asks for it.
@@ -174,32 +175,22 @@ def sums_kept(
     Each is noted in the log "apical".
     """
     found: dict[str, SmallSum] = {}
-    for arrays, own in zip(starts, given, strict=True):
-        for one in small_sums(circuit, arrays, parameter_values(circuit, own), dtype):
+    for arrays, values in zip(starts, parameters, strict=True):
+        for one in small_sums(circuit, arrays, values, dtype):
             found.setdefault(one.name, one)
     for one in found.values():
         LOG.info("%s", one)
     return tuple(found.values())
 
 
-def initial_slow(circuit: Circuit, parameters: Mapping[str, Value]) -> dict[str, np.ndarray]:
+def initial_slow(
+    circuit: Circuit, parameters: Mapping[str, Value], seed: int
+) -> dict[str, np.ndarray]:
     """The slow variables of one replica: one number per unit."""
     found: dict[str, np.ndarray] = {}
     for population in circuit.populations.values():
         for name, expression in population.slow.items():
-            start = value(expression, _no_buffer, lambda n: _constant(n, parameters))
-            row = np.asarray(start, dtype=np.float64)
-            found[variable(population.name, name).name] = np.array(
-                np.broadcast_to(row, (population.size,))
-            )
+            drawn = of_start(seed, population.name, name, expression, population.size)
+            row = of_units(expression, parameters.__getitem__, population.size, drawn)
+            found[variable(population.name, name).name] = np.array(row)
     return found
-
-
-def _no_buffer(node: Load) -> Any:
-    raise TypeError(f"a start value cannot read {node.buffer}")
-
-
-def _constant(node: Expr, parameters: Mapping[str, Value]) -> Any:
-    if isinstance(node, Parameter):
-        return np.asarray(parameters[node.name])
-    raise TypeError(f"a start value cannot read {node!r}")

@@ -14,6 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ...compartments.distributions import MOST_EVENTS
 from .. import philox
 from .tape import Tape
 
@@ -93,11 +94,33 @@ class Generator:
         tape.append(partial(out.copy_, self.high))
         tape.append(partial(out.mul_, 2.0**-53))
 
-    def write_normal(
-        self, tape: Tape, rounds: Sequence[tuple[Tensor, Tensor]], target: Tensor
+    def write_standard(
+        self,
+        standard: str,
+        tape: Tape,
+        rounds: Sequence[tuple[Tensor, Tensor]],
+        target: Tensor,
     ) -> None:
-        """Target := sqrt(-2 log(1 - u)) cos(2 pi v)."""
+        """Target := uniform in [0, 1), standard normal, or -1 or 1: a word of `philox`."""
         self.write(tape, rounds)
+        {"normal": self._normal, "uniform": self._uniform, "random_sign": self._sign}[standard](
+            tape, target
+        )
+
+    def _uniform(self, tape: Tape, target: Tensor) -> None:
+        u = torch.zeros(target.shape, dtype=torch.float64, device=target.device)
+        self._unit_interval(tape, self.words[0], self.words[1], u)
+        tape.append(partial(target.copy_, u))
+
+    def _sign(self, tape: Tape, target: Tensor) -> None:
+        """2 (x0 >> 31) - 1."""
+        tape.append(partial(torch.bitwise_right_shift, self.words[0], 31, out=self.high))
+        tape.append(partial(self.high.mul_, 2))
+        tape.append(partial(self.high.sub_, 1))
+        tape.append(partial(target.copy_, self.high))
+
+    def _normal(self, tape: Tape, target: Tensor) -> None:
+        """Sqrt(-2 log(1 - u)) cos(2 pi v)."""
         u, v = (torch.zeros(target.shape, dtype=torch.float64, device=target.device) for _ in "uv")
         self._unit_interval(tape, self.words[0], self.words[1], u)
         self._unit_interval(tape, self.words[2], self.words[3], v)
@@ -111,3 +134,98 @@ class Generator:
             partial(u.mul_, v),
             partial(target.copy_, u),
         ]
+
+
+# --- what distributions with arguments make of standard numbers ----------------------------------
+
+
+def write_moved(
+    kind: str, tape: Tape, standard: Tensor, arguments: Sequence[Tensor], target: Tensor
+) -> None:
+    """Target := the number of a distribution, of a standard one; all in float64."""
+    if not arguments:
+        tape.append(partial(target.copy_, standard))
+        return
+    _MOVED[kind](tape, standard, arguments, target)
+
+
+def _uniform(tape: Tape, u: Tensor, arguments: Sequence[Tensor], target: Tensor) -> None:
+    a, b = arguments
+    shape = torch.broadcast_shapes(a.shape, b.shape)
+    width = torch.zeros(shape, dtype=torch.float64, device=target.device)
+    tape += [partial(torch.sub, b, a, out=width), *_into(target, u, width, a)]
+
+
+def _normal(tape: Tape, z: Tensor, arguments: Sequence[Tensor], target: Tensor) -> None:
+    m, s = arguments
+    tape += _into(target, z, s, m)
+
+
+def _into(target: Tensor, number: Tensor, factor: Tensor, more: Tensor) -> Tape:
+    """Target := factor * number + more, each rounded."""
+    held = torch.zeros(target.shape, dtype=torch.float64, device=target.device)
+    made = Tape()
+    made += [
+        partial(torch.mul, factor, number, out=held),
+        partial(held.add_, more),
+        partial(target.copy_, held),
+    ]
+    return made
+
+
+def _bernoulli(tape: Tape, u: Tensor, arguments: Sequence[Tensor], target: Tensor) -> None:
+    """1 where u < p, else 0; NaN where p is no probability."""
+    (p,) = arguments
+    met = torch.zeros(target.shape, dtype=torch.bool, device=target.device)
+    held = torch.zeros(target.shape, dtype=torch.float64, device=target.device)
+    tape += [
+        partial(torch.lt, u, p, out=met),
+        partial(held.copy_, met),
+        *_checked(held, p, 1.0),
+        partial(target.copy_, held),
+    ]
+
+
+def _poisson(tape: Tape, u: Tensor, arguments: Sequence[Tensor], target: Tensor) -> None:
+    """The most k with Q(k, l) <= u (k > 0), where Q(k, l) is the probability of less than k.
+
+    Bit by bit, so that nothing depends on the numbers and the tape can be captured.
+    """
+    (l,) = arguments  # noqa: E741
+    shape, device = target.shape, target.device
+    k, more, below = (torch.zeros(shape, dtype=torch.float64, device=device) for _ in range(3))
+    met = torch.zeros(shape, dtype=torch.bool, device=device)
+    tape.append(partial(k.zero_))
+    bit = 1 << int(2 * MOST_EVENTS).bit_length() - 1
+    while bit:
+        tape += [
+            partial(torch.add, k, bit, out=more),
+            partial(torch.special.gammaincc, more, l, out=below),
+            partial(torch.le, below, u, out=met),
+            partial(torch.where, met, more, k, out=k),
+        ]
+        bit >>= 1
+    tape += [*_checked(k, l, MOST_EVENTS), partial(target.copy_, k)]
+
+
+def _checked(held: Tensor, argument: Tensor, most: float) -> Tape:
+    """NaN where an argument is not from 0 to `most`."""
+    fine = torch.zeros(argument.shape, dtype=torch.bool, device=held.device)
+    also = torch.zeros(argument.shape, dtype=torch.bool, device=held.device)
+    nan = torch.full((), math.nan, dtype=torch.float64, device=held.device)
+    made = Tape()
+    made += [
+        partial(torch.ge, argument, 0.0, out=fine),
+        partial(torch.le, argument, most, out=also),
+        partial(fine.logical_and_, also),
+        partial(torch.where, fine, held, nan, out=held),
+    ]
+    return made
+
+
+_MOVED = {
+    "uniform": _uniform,
+    "normal": _normal,
+    "bernoulli": _bernoulli,
+    "poisson": _poisson,
+}

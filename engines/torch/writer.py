@@ -14,6 +14,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ...compartments.distributions import DISTRIBUTIONS
 from ...graphs.buffer import STEP
 from ...graphs.expressions.tree import Expr
 from ...graphs.instructions import (
@@ -38,7 +39,7 @@ from ...graphs.instructions import (
 from .hoisting import Hoister
 from .kernels import KernelPrinter, Unprintable
 from .layout import LASTING, Layout
-from .philox import Generator, counter_words, keys
+from .philox import Generator, counter_words, keys, write_moved
 from .products import ProductWriter
 from .rules import RuleWriter
 from .tape import Tape
@@ -228,18 +229,31 @@ class Writer:
             tape.append(partial(step.copy_, now))
             counters = (units, *counter_words(step, layout.place, tape))
             generator = Generator(tuple(target.shape), counters, device)
-            generator.write_normal(tape, keys(layout.seeds, d.name, device), target)
-            return
-        raw = torch.zeros((layout.replicas, 1, 1), dtype=torch.float64, device=device)
-        layout.raw_draws[d] = raw
-        made = layout.assembler(tape, torch.float64)
-        if d.kind == "random_sign" or not d.arguments:
-            made.assign(target, made.tensor(raw))
+            standard = DISTRIBUTIONS[d.kind].standard
+            known = keys(layout.seeds, d.name, device)
+            if not d.arguments:
+                generator.write_standard(standard, tape, known, target)
+                return
+            raw = torch.zeros(target.shape, dtype=torch.float64, device=device)
+            generator.write_standard(standard, tape, known, raw)
         else:
-            first, second = (made.value(a) for a in d.arguments)
-            width = made.two("sub", second, first) if d.kind == "uniform" else second
-            made.assign(target, made.two("add", made.two("mul", width, made.tensor(raw)), first))
-        made.finish()
+            raw = torch.zeros((layout.replicas, 1, 1), dtype=torch.float64, device=device)
+            layout.raw_draws[d] = raw
+        arguments = [self._argument(argument, d, tape) for argument in d.arguments]
+        write_moved(d.kind, tape, raw, arguments, target)
+
+    def _argument(self, expr: Expr, d: Draw, tape: Tape) -> Tensor:
+        """An argument of a distribution in float64, worked out so where it is over scalars."""
+        layout = self.layout
+        wide = layout.is_scalar(expr)
+        shape = (layout.replicas, 1, 1) if wide else tuple(layout.tensors[d.target].shape)
+        held = torch.zeros(shape, dtype=torch.float64, device=layout.device)
+        made = layout.assembler(tape, torch.float64 if wide else None)
+        value, lent = made.result(made.value(expr if wide else self.hoist(expr)), shape)
+        tape.append(partial(held.copy_, value))
+        if lent:
+            layout.pool.give(value)
+        return held
 
     def _branch(
         self, condition: Expr, body: tuple[Instruction, ...], tape: Tape, gate: Tensor | None

@@ -94,6 +94,9 @@ def requirements(
             found[expr, stated.place, where] = made
             _check(made, stated, names)
 
+    for population in populations.values():
+        for stated in _started(population, names):
+            demand(stated, None, Setting({}), None)
     for synapse in synapses.values():
         for stated in (*_bounds(synapse, names), *_initial(synapse, names)):
             demand(stated, None, Setting({}), None)
@@ -206,10 +209,12 @@ def _clock(phase: Phase, entry: MappingNode | None) -> Iterator[Stated]:
 
 
 def _draws(phase: Phase, entry: MappingNode | None) -> Iterator[Stated]:
-    scalars = texts(entry.get("set")) if entry is not None else ()
-    for _, expr in phase.set:
-        for scalar in scalars:
-            yield from _calls(expr, scalar, "set")
+    for word, lines in (("set", phase.set), ("begin", phase.begin)):
+        scalars = texts(entry.get(word)) if entry is not None else ()
+        one_each = len(scalars) == len(lines)  # else some line stands for several members
+        for number, (_, expr) in enumerate(lines):
+            for scalar in (scalars[number],) if one_each else scalars:
+                yield from _calls(expr, scalar, word)
 
 
 def _population(population: Population, names: Names) -> Iterator[Stated]:
@@ -225,6 +230,8 @@ def _population(population: Population, names: Names) -> Iterator[Stated]:
         own = member.own_texts.get(tau.name) if isinstance(tau, Reference) else None
         scalar, span = (line.scalar, tau.span) if own is None else (own, None)
         yield Stated(equation.tau, POSITIVE, what, scalar, span)
+    for line, update in zip(member.cell.after_step, population.after_step, strict=False):
+        yield from _calls(update.right, line.scalar, "after_step")
     updates = population.after_step[len(member.cell.after_step) :]
     for (key, first, last), update in zip(member.cell.domain, updates, strict=True):
         assert isinstance(update.right, Call)
@@ -293,6 +300,19 @@ def _check_start(synapse: Synapse, names: Names) -> None:
     what = f"the start of '{synapse.name}', kept by its `{word}`,"
     made = Requirement(synapse.init, allowed, what, scalar.place)
     _check(made, Stated(synapse.init, allowed, what, scalar), names)
+
+
+def _started(population: Population, names: Names) -> Iterator[Stated]:
+    """What is drawn for parameters and slow variables of a population."""
+    member = names.populations[population.name]
+    for name, scalar in member.own_texts.items():
+        own = member.own[name]
+        if isinstance(own, Parameter) and own.name == f"{member.name}.{name}":
+            expr = names.parameters.get(own.name).expression
+            assert isinstance(expr, Expr)
+            yield from _calls(expr, scalar, "parameters")
+    for name, expr in population.slow.items():
+        yield from _calls(expr, member.cell.slow[name][0], "slow")
 
 
 def _initial(synapse: Synapse, names: Names) -> Iterator[Stated]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 
 from ..circuit import Equation, Population, Update
-from ..expressions.constants import LARGEST, NotConstantError, evaluate
+from ..expressions.constants import LARGEST, NotConstantError, of_units
 from ..expressions.parser import parse_expression, parse_family
 from ..expressions.tree import Call, Expr, Parameter, Variable
 from ..reading.budget import PART
@@ -185,8 +185,9 @@ def _finished(member: Member, names: Names) -> Population:
     slow: dict[str, Expr] = {}
     for name, (scalar, expr) in cell.slow.items():
         with names.problems.guard():
-            scope = CellScope(names, scalar, member)
+            scope = CellScope(names, scalar, member, draws=True)
             slow[name] = resolve(expr, scope)
+            check_units(slow[name], member, scope)
             _only_constants(slow[name], scope)
     return Population(
         name=member.name,
@@ -224,7 +225,7 @@ def _updates(
     found: list[Update] = []
     for line in lines:
         with names.problems.guard():
-            scope = CellScope(names, line.scalar, member)
+            scope = CellScope(names, line.scalar, member, draws=not slow)
             reader, name = ("equation", member.name)
             if slow:
                 reader, name = "slow", f"{member.name}.{line.statement.target.name}"
@@ -252,14 +253,10 @@ def _domains(member: Member, names: Names) -> list[Update]:
 def _only_constants(expr: Expr, scope: CellScope) -> None:
     """The start of a slow variable is made of numbers and parameters."""
     try:
-        evaluate(expr, lambda name: _scalar(scope.names.parameters.value(name)))
+        of_units(expr, scope.names.parameters.value, scope.member.size)
     except NotConstantError as error:
         start = error.node.span[0] if error.node.span else 0
         scope.names.problems.add(
             scope.scalar.place_at(min(start, len(scope.scalar.text))),
             "the start of a slow variable is a constant",
         )
-
-
-def _scalar(value: float | tuple[float, ...]) -> float:
-    return value[0] if isinstance(value, tuple) else value

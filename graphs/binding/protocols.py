@@ -195,7 +195,7 @@ def _assignment(
             f"`{word}` cannot set '{variable.name}' of '{member.name}': it is {what}",
             expected="a state",
         )
-    scope = CellScope(names, scalar, member, outside=True, indices=bound)
+    scope = CellScope(names, scalar, member, outside=True, indices=bound, draws=word == "begin")
     names.reading(scalar, statement.right, "assignment", member.name)
     right = resolve(statement.right, scope)
     check_units(right, member, scope)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 
+from ...compartments.distributions import DISTRIBUTIONS
 from ...compartments.functions import FUNCTIONS
 from ...compartments.initialisers import INITIALISERS
 from ..expressions.tree import (
@@ -155,11 +156,19 @@ def _call(node: Call, scope: Scope) -> Expr:
             return NOTHING
         return call
     known = [*names.functions.names(), *scope.calls, *FUNCTIONS]
+    if node.function in DISTRIBUTIONS:
+        scope.fail(
+            node,
+            f"'{node.function}' cannot be drawn here, in {scope.where}",
+            expected="`xi`, a normal number for each unit and step, as in dV/dt = -V + sigma*xi; "
+            "or a draw in `begin`, `after_step`, `set`, `init` or a parameter of a population",
+        )
+        return NOTHING
     if node.function in INITIALISERS:
         scope.fail(
             node,
-            f"'{node.function}' is drawn once, by `init` and `set`, and not here",
-            expected="`xi`, a normal number for each unit and step, as in dV/dt = -V + sigma*xi",
+            f"'{node.function}' says how the weights of a synapse start, and can be used only in "
+            "`init`",
         )
         return NOTHING
     what = "there is no function"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from ...compartments.distributions import DISTRIBUTIONS
 from ...compartments.place import PLACES
 from ..expressions.tree import (
     Expr,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from ..reading.nodes import ScalarNode
     from .declared import Member
 
-DRAWS = {"random_sign": (0, 0), "uniform": (2, 2), "normal": (2, 2)}
+DRAWS = {name: row.arity for name, row in DISTRIBUTIONS.items()}
 
 
 def variable_of(
@@ -84,8 +85,10 @@ class CellScope(Scope):
         noise: bool = False,
         outside: bool = False,
         indices: Mapping[str, int] | None = None,
+        draws: bool = False,
     ):
         super().__init__(names, scalar, indices)
+        self.calls = DRAWS if draws else {}
         self.member = member
         self.compartment = compartment
         self.noise = noise

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from ...compartments.distributions import DISTRIBUTIONS
 from ...compartments.functions import reduces
 from ...compartments.place import PLACES
+from ..expressions.draws import is_draw
 from ..expressions.tree import (
     Binary,
     Call,
@@ -32,6 +34,7 @@ class UnitScope(ConstantScope):
         self, names: Names, scalar: ScalarNode, member: Member, indices: Mapping[str, int]
     ):
         super().__init__(names, scalar, indices, "a parameter of a population")
+        self.calls = {name: row.arity for name, row in DISTRIBUTIONS.items()}
         self.member = member
 
     def built_in(self, node: Reference) -> Expr | None:
@@ -41,7 +44,8 @@ class UnitScope(ConstantScope):
 
 def differs(expr: Expr) -> bool:
     """Whether a parameter of a population has a value of its own for each unit."""
-    return any(isinstance(n, Parameter) and n.name.rpartition(".")[2] in PLACES for n in walk(expr))
+    places = (isinstance(n, Parameter) and n.name.rpartition(".")[2] in PLACES for n in walk(expr))
+    return any(places) or any(is_draw(n) for n in walk(expr))
 
 
 def place_of(

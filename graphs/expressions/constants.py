@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...compartments.functions import FUNCTIONS, kind_of
+from ...compartments.distributions import DISTRIBUTIONS
+from ...compartments.functions import FUNCTIONS, kind_of, reduces
+from .draws import is_draw
 from .tree import Binary, Call, Compare, Expr, Number, Parameter, Place, Unary
 
 Value = float | tuple[float, ...]
@@ -111,8 +113,18 @@ def _call(expr: Call, value: Callable[[str], Value]) -> float:
     return number
 
 
-def of_units(expr: Expr, value: Callable[[str], Value], size: int) -> tuple[float, ...]:
-    """The value of a constant expression for each of `size` units.
+Drawn = Callable[[Call, list[np.ndarray]], np.ndarray]
+
+
+def expected(draw: Call, arguments: list[np.ndarray]) -> np.ndarray:
+    """The mean of what is drawn: what stands for it before there is a seed."""
+    return np.asarray(DISTRIBUTIONS[draw.function].mean(*arguments), dtype=np.float64)
+
+
+def of_units(
+    expr: Expr, value: Callable[[str], Value], size: int, drawn: Drawn = expected
+) -> tuple[float, ...]:
+    """The value of a constant expression for each of `size` units; `drawn` draws.
 
     Raises:
         NotConstantError: as `evaluate`, or a unit has no finite value.
@@ -123,10 +135,21 @@ def of_units(expr: Expr, value: Callable[[str], Value], size: int) -> tuple[floa
             return np.asarray(value(node.name), dtype=np.float64)
         if isinstance(node, Place):
             return np.asarray(node.values)
+        if is_draw(node):
+            return drawn(node, [elementwise(a, leaf) for a in node.arguments])
+        if isinstance(node, Call) and reduces(node.function, len(node.arguments)):
+            return FUNCTIONS[node.function].numpy(
+                np.broadcast_to(elementwise(node.arguments[0], leaf), (size,))
+            )
         raise NotConstantError("this is no constant", node)
 
     with np.errstate(all="ignore"):
-        found = np.broadcast_to(elementwise(expr, leaf), (size,))
+        try:
+            found = np.broadcast_to(elementwise(expr, leaf), (size,))
+        except ValueError as error:
+            if isinstance(error, NotConstantError):
+                raise
+            raise NotConstantError(f"a list has not {size} values", expr) from None
     if not np.isfinite(found).all():
         unit = int(np.argmin(np.isfinite(found)))
         raise NotConstantError(f"this has no finite value for unit {unit}", expr)

@@ -149,6 +149,10 @@ class Buffers:
         identity = Quantity("draw", parameter, function, phase, number)
         return self.declare(identity, "scratch", "scalar")
 
+    def draw_of_units(self, what: str, population: str, name: str, phase: str, number: int) -> str:
+        """A random number per unit and sample that a phase draws for a variable."""
+        return self._of_units(Quantity(what, population, name, phase, number), "scratch")
+
     # --- what is made of other buffers ---------------------------------------------------------
 
     def beside(self, of: str, what: str, kind: str = "scratch", phase: str = "") -> str:

@@ -99,8 +99,6 @@ class Translation(Buffers):
                 return Load(self.counter(name))
             case Rate(population=population, name=name):
                 return Load(self.rate(population, name))
-            case Call(function="random_sign" | "uniform" | "normal") if synapse is None:
-                raise LoweringError(f"{node.function}() can only be used in `set` and `init`")
             case Call() if (made := defined(node)) is not None:
                 return self._inner(made, synapse)
             case Call(function="softmax", arguments=(argument,)):

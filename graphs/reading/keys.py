@@ -152,7 +152,8 @@ POPULATION = Keys(
         Key(
             "parameters",
             "mapping",
-            "Constants of this population, also one value per unit: `period: [9, 11]`.",
+            "Constants of this population, also one value per unit: `period: [9, 11]`, "
+            "`tau: normal(10, 1)`, `gain: 1 + 0.1*index`.",
         ),
     ),
 )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from ..circuit import Circuit, LearnItem, Phase, Population, Protocol, Synapse
+from ..expressions.draws import is_draw
 from ..expressions.text import text
 from ..expressions.tree import Expr, Input, Variable, walk
 from ..lower import lower
@@ -154,8 +155,16 @@ def _cell(circuit: Circuit, population: Population) -> Iterator[str]:
     ):
         for one in updates:
             yield f"{title}: {update(circuit, population, one)}"
+    for name, entry in circuit.stated.items():
+        owner, _, word = name.rpartition(".")
+        if entry.units and owner == population.name and isinstance(entry.expression, Expr):
+            once = ", drawn once" if any(is_draw(n) for n in walk(entry.expression)) else ""
+            right = own(circuit, population, entry.expression)
+            yield f"of each unit{once}: {paper(word)} = {right}"
     if population.slow:
-        starts = (f"{name} from {paper(text(e))}" for name, e in population.slow.items())
+        starts = (
+            f"{name} from {own(circuit, population, e)}" for name, e in population.slow.items()
+        )
         yield f"slow: {', '.join(starts)}"
 
 
@@ -316,7 +325,8 @@ def _phase(circuit: Circuit, protocol: Protocol, phase: Phase) -> Iterator[str]:
         lines = [_assigned(circuit, v, sign, e) for v, e in pairs]
         yield from (f"{word:<8}  {line}" for line in joined(lines))
     for name, expr in phase.set:
-        yield f"set       {paper(name)} = {paper(text(expr))}"
+        shared = ", drawn for the whole batch" if any(is_draw(n) for n in walk(expr)) else ""
+        yield f"set       {paper(name)} = {paper(text(expr))}{shared}"
     if phase.steps is not None or phase.duration is not None:
         yield f"order     {_order(circuit, phase)}"
         if not phase.plasticity:

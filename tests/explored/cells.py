@@ -181,6 +181,15 @@ class _Cell:
             return
         if draft.chance(0.12, "parameter of every unit"):
             right = rng.choice(["0.1*index", "a/(1 + index)", "cos(index) + 0.5*gp"])
+            if draft.chance(0.6, "parameter drawn for every unit"):
+                right = rng.choice(
+                    [
+                        "normal(a, 0.3)",
+                        "0.1*index + uniform(-1, 1)*bernoulli(0.5)",
+                        "0.1*poisson(3)",
+                        "uniform(0, 1) - normal(0.1*index, 0.2)",
+                    ]
+                )
             if "gp" in right:
                 draft.add("parameters", f"gp_{self.name}: {number(rng)}")
                 right = right.replace("gp", f"gp_{self.name}")
@@ -233,7 +242,7 @@ class _Cell:
         """`tau * dx/dt = -x + what drives it`, perhaps with noise."""
         draft, rng = self.draft, self.rng
         tau = rng.choice(["", "tau * ", "2 * ", "(1.5 + a) * "])
-        if self.lists and draft.chance(0.2, "a time constant of every unit"):
+        if "lp" in self.lists and draft.chance(0.2, "a time constant of every unit"):
             tau = "(1.5 + lp) * "
         right = f"-{state}" if rng.random() < 0.8 else f"-0.5*{state}*(1 + {state}^2)"
         drive = expression(rng, [*self.safe, *self.inputs], 2)
@@ -283,7 +292,10 @@ class _Cell:
         rng = self.rng
         if slow is None:
             return []
-        lines = ["  slow:", f"    {slow}: {rng.choice(['0', '0.3', 'a', '0.5*b'])}"]
+        start = rng.choice(["0", "0.3", "a", "0.5*b"])
+        if self.draft.chance(0.2, "drawn start of a slow variable"):
+            start = rng.choice(["normal(0, 0.5)", "0.1*index - uniform(0, a^2)", "random_sign()"])
+        lines = ["  slow:", f"    {slow}: {start}"]
         if self.draft.chance(0.8, "rule of a slow variable"):
             target = rng.choice(shown)
             rule = f"{slow} += {rng.choice(['eta', '0.2'])}*({target} - {slow})"
@@ -301,4 +313,19 @@ class _Cell:
             self.variables.append(Variable(name, "assigned"))
         if self.draft.chance(0.15, "after_step on a state"):
             after.append(f"{states[0]} := clip({states[0]}, -0.8, 1.2)")
+        if self.draft.chance(0.12, "draw in after_step"):
+            name = self.free.pop()
+            after.append(f"{name} := 0.5*{name} + {self._draw(shown)}")
+            if self.rng.random() < 0.4:
+                after.append(f"{name} -= {self._draw(shown)}")
+            self.variables.append(Variable(name, "assigned"))
         return statements("after_step", after) if after else []
+
+    def _draw(self, shown: list[str]) -> str:
+        """What a line of `after_step` may draw."""
+        read = self.rng.choice(shown)
+        return self.rng.choice(
+            ["normal(0, 0.2)", f"uniform(-0.1, 0.1)*{read}", f"0.1*bernoulli(logistic({read}))",
+             f"0.1*poisson(0.5 + {read}^2/(1 + {read}^2))", f"normal({read}, uniform(0, 0.1))",
+             "0.1*random_sign()", "g(normal(0, 1))", "0.1*(normal(0, 1) - normal(0, 1))"]
+        )  # fmt: skip

@@ -43,6 +43,7 @@ def _phase(draft: Draft, number: int, name: str) -> list[str]:
         draft.note("set")
         value = rng.choice(
             ["0", "0.5", "b", "0.5*random_sign()", "uniform(0, 0.5)", "normal(0.2, 0.1)",
+             "0.3*bernoulli(0.5)", "0.1*poisson(2)",
              "uniform(0, 0.2) + uniform(0, 0.2)"]
         )  # fmt: skip
         if "(" in value:
@@ -94,6 +95,11 @@ def _begins(draft: Draft, moving, number: int) -> list[str]:
         if number and draft.chance(0.3, "x@p in begin"):
             names = [f"{rng.choice(p.named())}@{rng.choice(draft.phases[:number])}"]
         lines.append(f"{p.name}.{v} := {expression(rng, names, 1)}")
+        if draft.chance(0.15, "draw in begin"):
+            lines[-1] += rng.choice(
+                [" + normal(0, 0.3)", " - uniform(0, a)*bernoulli(0.4)", " + 0.1*poisson(2)",
+                 f" + normal(0.1*{names[0]}, 0.2)", " - uniform(-1, 1)^2"]
+            )  # fmt: skip
     layers = [p for p in moving if p.name.startswith("layer")]
     if layers and draft.chance(0.4, "statement for k"):
         v = rng.choice(layers[0].named("state"))

@@ -8,7 +8,9 @@ from .draft import Draft, Population, statements
 
 INITS = (
     "normal(0, 0.4)", "uniform(-0.5, 0.5)", "0.3", "xavier_uniform", "xavier_normal", "eye",
-    "0.5*eye + 0.1*normal(0, 1)", "uniform(-1/sqrt(n_pre), 1/n_post)", "b*normal(0, 0.4)",
+    "0.5*eye + 0.1*normal(0, 1)",
+    "0.1*poisson(2)", "normal(0, 1)*bernoulli(0.5)",
+    "uniform(-1/sqrt(n_pre), 1/n_post)", "b*normal(0, 0.4)",
 )  # fmt: skip
 OFTEN = {"dense": 4, "one_to_one": 2, "all_but_self": 2}
 GAINS = (

@@ -36,7 +36,8 @@ CONSTRUCTS = {
     "clamp", "set", "draw in set", "begin", "moment", "for", "dt: h(step)", "plasticity: off",
     "learn", "learn_each_step", "when", "predict", "energy", "energy over members", "initial",
     "record every, in, mean or norm", "carry", "several presentations in a call", "fit",
-    "index", "shape", "row and column", "parameter of every unit", "weight by place",
+    "index", "shape", "row and column", "parameter of every unit", "parameter drawn for every unit",
+    "drawn start of a slow variable", "draw in after_step", "draw in begin", "weight by place",
     "init by place", "synapse family", "statement for k", "family in an order", "record for k",
     "short last batch", "fit with carry", "first", "replicas", "names that clash", "3 phases",
 }  # fmt: skip

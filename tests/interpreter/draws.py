@@ -11,6 +11,9 @@ from hashlib import blake2b
 from math import cos, log1p, pi, sqrt
 
 import numpy as np
+from scipy.special import pdtr
+
+from apical.graphs.expressions import tree
 
 WORD = 2**32
 
@@ -57,10 +60,59 @@ def counted(unit, step, sample):
     return unit, step % WORD, sample % WORD, (step // WORD) * 2**16 + sample // WORD
 
 
-def normals(seed, name, units, step, samples):
-    """(sample, unit) standard normals; `samples` are the numbers of the samples presented."""
-    rows = [[normal(seed, name, counted(u, step, s)) for u in range(units)] for s in samples]
+def table(draw, seed, name, units, step, samples):
+    """(sample, unit) numbers; `samples` are the numbers of the samples presented."""
+    rows = [[draw(seed, name, counted(u, step, s)) for u in range(units)] for s in samples]
     return np.array(rows)
+
+
+def events(u, mean):
+    """The least k with more than u of the Poisson distribution at or below it."""
+    k = 0
+    while pdtr(k, mean) <= u:
+        k += 1
+    return float(k)
+
+
+STANDARD = {
+    "uniform": uniform,
+    "normal": normal,
+    "random_sign": random_sign,
+    "bernoulli": uniform,
+    "poisson": uniform,
+}
+MADE = {  # of a standard number and the arguments
+    "uniform": lambda u, a, b: a + (b - a) * u,
+    "normal": lambda z, m, s: m + s * z,
+    "random_sign": lambda s: s,
+    "bernoulli": lambda u, p: (u < p) * 1.0,
+    "poisson": np.vectorize(events, otypes=[float]),
+}
+
+
+def numbered(lines):
+    """(row, where it stands) -> the number of each draw, over all lines; one that is repeated
+    by a function of the file stands at one place."""
+    places = [
+        (row, node.span)
+        for row, line in enumerate(lines)
+        for node in tree.walk(line)
+        if isinstance(node, tree.Call) and node.function in MADE
+    ]
+    return {place: number for number, place in enumerate(dict.fromkeys(places))}
+
+
+def laid(lines, row, number):
+    """A line with what `number(function, its number, its arguments)` gives for each draw."""
+    places = numbered(lines)
+
+    def each(node):
+        if not isinstance(node, tree.Call) or node.function not in MADE:
+            return None
+        arguments = [tree.transform(a, each) for a in node.arguments]
+        return number(node.function, places[row, node.span], arguments)
+
+    return tree.transform(lines[row], each)
 
 
 def place(kind, where, number):

@@ -18,12 +18,10 @@ from apical.graphs.expressions.constants import evaluate
 
 from . import draws
 from .functions import REDUCTIONS
-from .moment import Moment
+from .moment import Given, Moment
 from .plasticity import Plasticity, apply_together
 from .signals import Signals
 from .stepping import Clock, after_step, moving, take_turn
-
-DRAWS = ("random_sign", "uniform", "normal")
 
 
 @dataclass
@@ -66,7 +64,8 @@ class Interpreter:
         for population in circuit.populations.values():
             for name, start in population.slow.items():
                 moment = Moment(circuit, self.constants, {}, {}, 1)
-                self.slow[population.name, name] = moment.unit(start, population.name)[0]
+                drawn = self._started(moment, population.name, name, start)
+                self.slow[population.name, name] = moment.unit(drawn, population.name)[0]
         self.plasticity = Plasticity()
         self.presentation = self.sample = self.epoch = 0
         self.presented = {"run": 0, "fit": 0}  # samples, as draws count them
@@ -86,7 +85,8 @@ class Interpreter:
                     read = [n for n in tree.walk(entry.expression) if isinstance(n, tree.Parameter)]
                     known = {n.name: of(n.name) for n in read}
                     moment = Moment(self.circuit, known, {}, {}, 1)
-                    found[name] = tuple(np.zeros(entry.units) + moment.value(entry.expression))
+                    drawn = self._started(moment, *name.rsplit(".", 1), entry.expression)
+                    found[name] = tuple(moment.unit(drawn, name.rsplit(".", 1)[0])[0])
                 elif isinstance(entry.expression, tuple):
                     found[name] = tuple(float(evaluate(e, of)) for e in entry.expression)
                 else:
@@ -94,6 +94,18 @@ class Interpreter:
             return found[name]
 
         return {name: of(name) for name in self.circuit.parameters}
+
+    def _started(self, moment, population, name, expression):
+        """A start with what it draws, one number for each unit."""
+        units = moment.size(population)
+
+        def number(function, n, arguments):
+            at = draws.place("start", f"{population}.{name}", n)
+            standard = draws.table(draws.STANDARD[function], self.seed, at, units, 0, [0])
+            given = [moment.unit(a, population) for a in arguments]
+            return Given(draws.MADE[function](standard, *given))
+
+        return draws.laid([expression], 0, number)
 
     # --- calls ---------------------------------------------------------------------------------
 
@@ -203,7 +215,7 @@ class _Walk:
         self.steps_before = left.steps  # of the slots, before this phase
         self.ends = {}
         self.wanted = self._latched()
-        moment.noise = self._noise
+        moment.noise, moment.chance = self._noise, self._chance
 
     def _latched(self):
         """Every x@p of the file and of the records."""
@@ -247,8 +259,10 @@ class _Walk:
             moment.changed()
         if self._count(phase):
             moment.signals.step()
-        for v, expression in phase.begin:
-            value = moment.unit(expression, v.population)
+        lines = [(v.population, v.name, expression) for v, expression in phase.begin]
+        for row, (v, _) in enumerate(phase.begin):
+            drawn = self._chance("begin", lines, row, self.left.turns)
+            value = moment.unit(drawn, v.population)
             moment.states[v.population, v.name] = np.array(value)
             moment.changed()
         if phase is self.phases[0]:
@@ -339,29 +353,37 @@ class _Walk:
         at = draws.place("xi", f"{self.phase.name}.{population}.{name}", number)
         samples = [self.left.first + b for b in range(moment.batch)]
         step = self.steps_before + int(moment.counters["step"])
-        return draws.normals(seed, at, moment.size(population), step, samples)
+        return draws.table(draws.normal, seed, at, moment.size(population), step, samples)
+
+    def _chance(self, kind, lines, row, step=None):
+        """A line (population, variable, right side) with what it draws; lines of one variable
+        count their draws together."""
+        population, name, _ = lines[row]
+        same = [n for n, line in enumerate(lines) if line[:2] == lines[row][:2]]
+        samples = [self.left.first + b for b in range(self.moment.batch)]
+        if step is None:
+            step = self.steps_before + int(self.moment.counters["step"])
+
+        def number(function, n, arguments):
+            at = draws.place(kind, f"{self.phase.name}.{population}.{name}", n)
+            given = [self.moment.unit(a, population) for a in arguments]
+            units, standard = self.moment.size(population), draws.STANDARD[function]
+            found = draws.table(standard, self.parent.seed, at, units, step, samples)
+            return Given(draws.MADE[function](found, *given))
+
+        return draws.laid([lines[n][2] for n in same], same.index(row), number)
 
     def _drawn(self, phase, name, expression):
         """The value of a line of `set`; what is drawn in it is shared by the batch."""
-        found = [
-            n for n in tree.walk(expression) if isinstance(n, tree.Call) and n.function in DRAWS
-        ]
-        places = list(dict.fromkeys(n.span for n in found))
 
-        def each(node):
-            if node not in found:
-                return None
-            at = draws.place(node.function, f"{phase.name}.{name}", places.index(node.span))
+        def number(function, n, arguments):
+            at = draws.place(function, f"{phase.name}.{name}", n)
             counter = draws.counted(0, self.left.turns, self.left.first)
-            number = getattr(draws, node.function)(self.parent.seed, at, counter)
-            a = [float(self.moment.value(tree.transform(x, each))) for x in node.arguments]
-            if node.function == "uniform":
-                number = a[0] + (a[1] - a[0]) * number
-            elif node.function == "normal":
-                number = a[0] + a[1] * number
-            return tree.Number(number)
+            standard = draws.STANDARD[function](self.parent.seed, at, counter)
+            given = [float(self.moment.value(a)) for a in arguments]
+            return tree.Number(float(draws.MADE[function](standard, *given)))
 
-        return self.moment.value(tree.transform(expression, each))
+        return self.moment.value(draws.laid([expression], 0, number))
 
     # --- records -------------------------------------------------------------------------------
 

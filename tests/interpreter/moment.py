@@ -48,6 +48,7 @@ class Moment:
         self.counters = dict.fromkeys(("t", "dt", "step", "presentation", "sample", "epoch"), 0.0)
         self.signals = None  # which rows of the streams with a time axis are read
         self.told_rows = {}  # name of a signal -> row -> prediction, (sample, unit)
+        self.chance = None  # what a line of `after_step` draws
         self.noise = None  # (population, variable, number within its line) -> (sample, unit)
         self.known, self.lent, self.before = {}, {}, {}
         self.sloping = ""  # a slope is being taken, of a state or of what a synapse holds

@@ -153,7 +153,9 @@ def after_step(moment, turn, active):
         for name, found in lines.items():
             if row < len(found) and (name, found[row].target) not in moment.clamped:
                 key, line = (name, found[row].target), found[row]
-                value = updated(moment.states[key], line.kind, moment.unit(line.right, name))
+                told = [(name, other.target, other.right) for other in found]
+                right = moment.unit(moment.chance("after_step", told, row), name)
+                value = updated(moment.states[key], line.kind, right)
                 new[key] = np.where(active[:, None], value, moment.states[key])
         moment.states.update(new)
         moment.changed()

@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("graphs", "engines", "traces", "models", "cli")
 FILES = [path for room in ROOMS for path in sorted((ROOT / room).rglob("*.py"))]
 LANGUAGE = (ROOT / "docs" / "language.md").read_text("utf-8")
-DRAWS = {"uniform", "normal"}  # of `set`, too, which knows them by these names
+DRAWS = {"uniform", "normal"}  # of Philox, too, which knows standard numbers by these names
 NAMES_OF_ROWS = {*CONNECTIVITY, *TABLEAUX, *OPTIMIZERS, *INITIALISERS} - DRAWS
 
 

@@ -107,7 +107,7 @@ def parameters_of(file: Checkpoint, settings: Settings) -> Parameters:
             file.refuse("given", f"expected names and values, got {own!r:.60}")
         for name, value in own.items():
             _check_parameter(file, circuit, name, value)
-    made = Parameters(circuit, settings.replicas)
+    made = Parameters(circuit, settings.seeds)
     made.given = [
         {n: tuple(v) if isinstance(v, list) else v for n, v in own.items()} for own in given
     ]

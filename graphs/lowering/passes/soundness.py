@@ -129,7 +129,7 @@ class _Check:
                 self.elementwise("a stop rule", condition, ("sample",))
             case Draw(target=target, arguments=arguments):
                 for argument in arguments:
-                    self.elementwise(target, argument, ("scalar",))
+                    self.elementwise(target, argument, self.shape(target))
             case ReadRow(target=target, source=source, row=row):
                 self._exactly(target, self.shape(source))
                 self.elementwise(target, row, ("scalar",))

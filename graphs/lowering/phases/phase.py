@@ -8,9 +8,11 @@ from collections.abc import Callable
 from ...buffer import STEP, Beside
 from ...circuit import Phase, Record
 from ...expressions.derivative import simplify
-from ...expressions.tree import Call, Expr, Load, Noise, Number, transform, walk
-from ...instructions import Draw, Map, Output, Stop
+from ...expressions.draws import is_draw
+from ...expressions.tree import Expr, Load, Noise, Number, walk
+from ...instructions import Map, Output, Stop
 from ...program import PhaseProgram, StepLoop
+from ..chance import of_begin, of_set
 from ..emitter import Emitter, PhaseView
 from ..refusal import LoweringError
 from ..rules.plasticity import RuleCompiler
@@ -19,8 +21,6 @@ from .stepping import Stepping
 from .stopping import StopRule
 from .storing import Storing
 from .timing import RUN, STEP_NOW, PhaseClock, plus, reads_time
-
-DRAWS = ("random_sign", "uniform", "normal")
 
 
 class PhaseLowering:
@@ -47,7 +47,9 @@ class PhaseLowering:
         self.timelines = (RUN,) * reads_time(evaluator.circuit)
         self.timelines += self.signals.timelines
         equations = [e for p in evaluator.circuit.populations.values() for e in p.equations]
+        updates = [u for p in evaluator.circuit.populations.values() for u in p.after_step]
         self.noisy = any(isinstance(n, Noise) for e in equations for n in walk(e.right))
+        self.noisy |= any(is_draw(n) for u in updates for n in walk(u.right))
         self.first_row = 0
 
     def lower(self, phase: Phase, keep_end: bool, output: str | None) -> PhaseProgram:
@@ -99,9 +101,10 @@ class PhaseLowering:
                 at.assign(STEP, Number(0.0))  # for a derivative that `begin` or a record reads
         for population, variable in clamps:
             at.need(at.variable(population, variable))
-        for variable, value in phase.begin:
+        for row, (variable, _) in enumerate(phase.begin):
             target = at.variable(variable.population, variable.name)
             size = at.population(variable.population).size
+            value = of_begin(at, phase.begin, row, phase.name)
             at.assign(target, at.fitted(at.translate(value), size))
         return steps
 
@@ -116,26 +119,9 @@ class PhaseLowering:
                     self.at.assign(state.name, Load(saved.name))
 
     def _set(self, name: str, value: Expr) -> None:
-        places: list[object] = []
-
-        def draw(node: Expr) -> Expr | None:
-            if not (isinstance(node, Call) and node.function in DRAWS):
-                return None
-            if node.span not in places:
-                places.append(node.span)
-            function, phase, number = node.function, self.phase.name, places.index(node.span)
-            target = self.at.draw(function, name, phase, number)
-            if target not in drawn:
-                drawn.add(target)
-                arguments = tuple(self.at.translate(transform(a, draw)) for a in node.arguments)
-                self.at.emit(Draw(target, function, target, Load(turn), arguments))
-            return Load(target)
-
-        drawn: set[str] = set()
-        self.at.counter("slot")
-        turn = self.at.counter("turn")
+        drawn = of_set(self.at, value, self.phase.name, name)
         target = self.at.parameter_buffer(name)
-        self.at.assign(target, self.at.translate(transform(value, draw)))
+        self.at.assign(target, self.at.translate(drawn))
 
     def _steps(self) -> int:
         phase = self.phase

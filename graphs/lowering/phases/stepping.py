@@ -7,6 +7,7 @@ from ...circuit import Equation, Phase, Update
 from ...expressions.derivative import simplify
 from ...expressions.tree import Binary, Call, Compare, Expr, Load, Number, walk
 from ...instructions import Map
+from ..chance import of_after_step
 from ..emitter import Emitter
 from ..refusal import LoweringError, Subject
 from ..rules.plasticity import RuleCompiler
@@ -206,8 +207,9 @@ class Stepping:
                 if line < len(steps) and (name, steps[line].target) not in at.view.clamps:
                     updates.append((name, at.variable(name, steps[line].target), steps[line]))
             values = []
-            for _, target, update in updates:
-                right = at.translate(update.right)
+            for name, target, update in updates:
+                drawn = of_after_step(at, at.population(name).after_step, line, name)
+                right = at.translate(drawn)
                 value = (
                     right if update.kind == ":=" else Binary(update.kind[0], Load(target), right)
                 )
