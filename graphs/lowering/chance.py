@@ -16,7 +16,9 @@ from .emitter import Emitter
 
 def of_set(at: Emitter, line: Expr, phase: str, parameter: str) -> Expr:
     """A line of `set`; what is drawn in it is one number, shared by the batch."""
-    return _drawn(at, [line], 0, 1, lambda word, n: at.draw(word, parameter, phase, n), _turn(at))
+    at.counter("slot")
+    at.counter("turn")
+    return _drawn(at, [line], 0, 1, lambda word, n: at.draw(word, parameter, phase, n), _turn)
 
 
 def of_begin(at: Emitter, lines: Sequence[tuple[Variable, Expr]], row: int, phase: str) -> Expr:
@@ -29,7 +31,7 @@ def of_begin(at: Emitter, lines: Sequence[tuple[Variable, Expr]], row: int, phas
         same.index(row),
         at.population(key[0]).size,
         lambda _, n: at.draw_of_units("begin draw", *key, phase, n),
-        _turn(at),
+        _turn,
     )
 
 
@@ -37,20 +39,24 @@ def of_after_step(at: Emitter, lines: Sequence[Update], row: int, population: st
     """The right side of a row of `after_step`; one number per unit and sample, in each step."""
     variable, phase = lines[row].target, at.view.phase
     same = [n for n, line in enumerate(lines) if line.target == variable]
-    at.counter("slot")
     return _drawn(
         at,
         [lines[n].right for n in same],
         same.index(row),
         at.population(population).size,
         lambda _, n: at.draw_of_units("after_step draw", population, variable, phase, n),
-        Binary("+", Load(at.counter("before")), Load(at.counter("step"))),
+        _step,
     )
 
 
 def _turn(at: Emitter) -> Expr:
-    at.counter("slot")
+    """What counts the draws of a line that a presentation carries out once."""
     return Load(at.counter("turn"))
+
+
+def _step(at: Emitter) -> Expr:
+    """What counts the draws of a line that each step carries out."""
+    return Binary("+", Load(at.counter("before")), Load(at.counter("step")))
 
 
 def _drawn(
@@ -59,10 +65,14 @@ def _drawn(
     row: int,
     size: int,
     target: Callable[[str, int], str],
-    step: Expr,
+    counted: Callable[[Emitter], Expr],
 ) -> Expr:
     """One of the lines of a variable with buffers for its draws, which are numbered over all."""
     places, done = numbers(*lines), set[str]()
+    if not places:
+        return lines[row]
+    at.counter("slot")
+    step = counted(at)
 
     def each(node: Expr) -> Expr | None:
         if not is_draw(node):
