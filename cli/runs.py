@@ -55,7 +55,7 @@ def run(
     variant: Variants = None,
     record: Annotated[
         list[str] | None,
-        typer.Option(metavar="WHAT", help="'layer[1].v_A', 'F', 'F every 5'; repeatable."),
+        typer.Option(metavar="WHAT", help="'layer[1].v_A', 'F every 5', 'W[1]'; repeatable."),
     ] = None,
     out: Annotated[
         str | None, typer.Option(metavar="FILE", help="Traces go here: .nc, .npz or .csv.")

@@ -28,6 +28,8 @@ from .streams import given_streams, stream_shapes
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..traces.traces import Traces
+
 Protocol = Annotated[
     str | None, typer.Option(help="Which protocol; default the only one, or 'train'.")
 ]
@@ -42,7 +44,7 @@ GivenStreams = Annotated[
 ]
 Records = Annotated[
     list[str] | None,
-    typer.Option(metavar="WHAT", help="'layer[1].v_A', 'F', 'F every 5'; repeatable."),
+    typer.Option(metavar="WHAT", help="'layer[1].v_A', 'F every 5', 'W[1]'; repeatable."),
 ]
 Samples = Annotated[
     int | None, typer.Option(min=1, help="How many samples; default those of the files, or 1.")
@@ -109,6 +111,7 @@ def simulate(
         if plot is not None:
             traces.plot(plot)
         ends = reduced(traces, "last")
+        ends |= {name: ends[name][:, 0] for name in traces.learnt}
     settings = {"circuit": circuit.name, "protocol": chosen, "samples": count or 1}
     settings |= {"engine": engine, "seed": seed} | ({"seeds": seeds} if seeds > 1 else {})
     if as_json:
@@ -116,7 +119,7 @@ def simulate(
         typer.echo(json.dumps({**settings, "last": held, "out": out, "plot": plot}))
         return
     typer.echo(", ".join(f"{name} {value}" for name, value in settings.items()))
-    for line in _table(traces.arrays, ends):
+    for line in _table(traces, ends):
         typer.echo(line)
     for what, place in (("traces", out), ("picture", plot)):
         if place is not None:
@@ -202,10 +205,10 @@ def _check_plot(plot: str | None) -> None:
         raise Usage(f"--plot {plot}: the folder {str(place.parent)!r} does not exist")
 
 
-def _table(arrays: Mapping[str, np.ndarray], ends: Mapping[str, np.ndarray]) -> list[str]:
+def _table(traces: Traces, ends: Mapping[str, np.ndarray]) -> list[str]:
     """A line per record: its values at the end, or their range where there are many."""
-    width = max(map(len, arrays), default=0)
-    return [f"{name:<{width}}  {_values(ends[name])}  ({_extent(a)})" for name, a in arrays.items()]
+    width = max(map(len, traces), default=0)
+    return [f"{name:<{width}}  {_values(ends[name])}  ({_extent(traces, name)})" for name in traces]
 
 
 def _values(last: np.ndarray) -> str:
@@ -215,11 +218,13 @@ def _values(last: np.ndarray) -> str:
     return f"ends between {flat.min():.6g} and {flat.max():.6g}"
 
 
-def _extent(array: np.ndarray) -> str:
-    names = ("replica", "sample", "row", "unit")[: array.ndim]
+def _extent(traces: Traces, name: str) -> str:
+    names = [axis.rsplit(".", 1)[-1] for axis in traces.dims(name)]
+    names = ["row" if axis == "step" else axis for axis in names]
+    array = (traces.arrays | traces.learnt)[name]
     counts = dict(zip(names, array.shape, strict=True))
     return ", ".join(
-        f"{count} {name if count == 1 else name + 's'}"
+        f"{count} {name if count == 1 or name in ('post', 'pre') else name + 's'}"
         for name, count in counts.items()
         if count > 1 or name == "row"
     )

@@ -219,6 +219,40 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Snapshot:
+    """What is recorded between presentations: weights, a synaptic trace, a slow variable.
+
+    It is taken before the first presentation of a call, and whenever the number of presentations
+    that were learnt is a multiple of `every`.
+
+    owner: A synapse, or the population of a slow variable. part: Which trace or slow variable of
+    it; "" for the weights.
+    """
+
+    owner: str
+    part: str = ""
+    every: int = 1
+    reduce: str | None = None  # mean | norm, over connections or units
+
+    @property
+    def held(self) -> str:
+        """The name of the array that it is a copy of: "W[1]", "W[1].m", "y.mu"."""
+        if not self.part:
+            return buffer.weight(self.owner).name
+        return buffer.trace(self.owner, self.part).name
+
+    @property
+    def name(self) -> str:
+        """Its name in the traces: "W[1]", "norm(W[1])", "y.mu"."""
+        return f"{self.reduce}({self.held})" if self.reduce else self.held
+
+    def __str__(self) -> str:
+        """The line of `record` that asks for it."""
+        reduce = f" {self.reduce}" if self.reduce else ""
+        return f"{self.held} every {self.every} presentations{reduce}"
+
+
+@dataclass(frozen=True)
 class Signal:
     """The time axis of a stream: a row each `every` time units; None: each step.
 
@@ -253,7 +287,7 @@ class Circuit:
     synapses: Mapping[str, Synapse]
     energies: Mapping[str, Expr]  # over Call("sum" | "mean", (e,)) of units; members summed
     predicts: Mapping[str, Variable]
-    record: tuple[Record, ...]
+    record: tuple[Record | Snapshot, ...]
     protocols: Mapping[str, Protocol]
     source: Source
     set_names: frozenset[str] = frozenset()  # parameters that some phase sets

@@ -313,7 +313,7 @@ def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circui
     made_protocols = protocols.finish(draft, names)
     energies = readouts.energies(section("energy"), names)
     predicts = readouts.predicts(section("predicts"), names)
-    record = readouts.records(merged.get("record"), energies, names)
+    record = readouts.records(merged.get("record"), energies, made_synapses, names)
     check_names(merged, problems)
     required_numbers: tuple[Requirement, ...] = ()
     if not problems.errors:

@@ -18,10 +18,10 @@ import numpy as np
 
 from ..engines.registry import find
 from ..engines.simulation.simulator import Simulator
-from ..graphs.circuit import Circuit
+from ..graphs.circuit import Circuit, Snapshot
 from ..graphs.load import bundled, rebuild
 from ..traces.manifest import texts_hash, versions
-from ..traces.recording import recordings
+from ..traces.recording import between_presentations, recordings
 from ..traces.traces import Traces
 from .published import published
 from .tasks.choice import check_choice, chosen
@@ -144,7 +144,8 @@ class Experiment:
             replicas=self.seeds,
             device=self.device,
         )
-        score = self._train(simulator, task, on_epoch)
+        learnt = between_presentations(records) if traces else ()
+        score, trained = self._train(simulator, task, on_epoch, learnt)
         wanted = task.report or task.picture
         predictions = simulator.predict(task.test) if wanted else {}
         found = None
@@ -154,17 +155,25 @@ class Experiment:
             shown = {n: few[n] for n in few if n in circuit.streams}
             facts = {"command": asdict(self)}
             found = simulator.run(protocol, streams=shown, learn=False, record=records, facts=facts)
+            if trained is not None:
+                found.learnt, found.presentation = trained.learnt, trained.presentation
         return Outcome(circuit, task, score, found, predictions)
 
     def _tested_alone(self, circuit: Circuit, task: Task) -> bool:
         """Whether the test samples lack what a presentation of `train` shows."""
         return "train" not in circuit.protocols or not set(task.train) <= set(task.test)
 
-    def _train(self, simulator: Simulator, task: Task, on_epoch: OnEpoch | None) -> dict[str, Any]:
-        """The scores after the last epoch."""
+    def _train(
+        self,
+        simulator: Simulator,
+        task: Task,
+        on_epoch: OnEpoch | None,
+        record: tuple[Snapshot, ...],
+    ) -> tuple[dict[str, Any], Traces | None]:
+        """The scores after the last epoch, and what was recorded between presentations."""
         assert self.epochs is not None and self.batch is not None
         if not self.epochs:
-            return simulator.evaluate(task.test)
+            return simulator.evaluate(task.test), None
         history = simulator.fit(
             task.train,
             epochs=self.epochs,
@@ -172,10 +181,12 @@ class Experiment:
             shuffle=task.shuffle,
             validate=task.test,
             on_epoch=on_epoch and (lambda _, entry: on_epoch(entry)),
+            record=record,
         )
         if history.interrupted:
             raise KeyboardInterrupt
-        return {n: v for n, v in history.epochs[-1].items() if n not in ("epoch", "seconds")}
+        last = history.epochs[-1]
+        return {n: v for n, v in last.items() if n not in ("epoch", "seconds")}, history.traces
 
 
 def _predicts_nothing(circuit: Circuit) -> str:
@@ -305,8 +316,8 @@ def _check_hash(path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
 
 def _different(old: Traces, new: Traces) -> tuple[str, ...]:
     """Names of variables that only one of the two has, or whose bits differ."""
-    names = dict.fromkeys((*old.arrays, *new.arrays))
-    return tuple(n for n in names if not _same(old.arrays.get(n), new.arrays.get(n)))
+    then, now = old.arrays | old.learnt, new.arrays | new.learnt
+    return tuple(n for n in dict.fromkeys((*then, *now)) if not _same(then.get(n), now.get(n)))
 
 
 def _same(old: np.ndarray | None, new: np.ndarray | None) -> bool:

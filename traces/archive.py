@@ -20,9 +20,12 @@ _COORDINATES = ("replica", "sample", "phase", "phase_step", "time")
 def write_npz(traces: Traces, path: str | os.PathLike[str]) -> None:
     """Writes arrays under their names, coordinates under theirs, and `manifest` as JSON text."""
     facts = {"time_unit": traces.time_unit, "manifest": traces.manifest}
+    facts["learnt"] = list(traces.learnt)
     facts["parameters"] = {name: values.tolist() for name, values in traces.parameters.items()}
     entries: dict[str, np.ndarray] = {
         **traces.arrays,
+        **traces.learnt,
+        **({"presentation": traces.presentation} if traces.learnt else {}),
         **{name: getattr(traces, name) for name in _COORDINATES},
         "manifest": np.asarray(json.dumps(facts, default=str)),
     }
@@ -42,7 +45,10 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, Any]:
         entries = {name: archive[name] for name in archive.files}
     facts = json.loads(str(entries.pop("manifest").reshape(())))
     coordinates = {name: entries.pop(name) for name in _COORDINATES}
+    learnt = {name: entries.pop(name) for name in facts.get("learnt", ())}
     return {
+        "presentation": entries.pop("presentation") if learnt else (),
+        "learnt": learnt,
         "arrays": entries,
         **coordinates,
         "time_unit": facts["time_unit"],
@@ -60,8 +66,12 @@ def read_netcdf(path: str | os.PathLike[str]) -> dict[str, Any]:
         if dataset["time"].dims == ("replica", "step"):
             coordinates["time"] = coordinates["time"][:, None]
         of_replicas = [n for n, c in dataset.coords.items() if c.dims[:1] == ("replica",)]
+        held = {str(name): dataset[name] for name in dataset.data_vars}
+        between = [name for name, array in held.items() if "presentation" in array.dims]
         return {
-            "arrays": {str(name): dataset[name].values for name in dataset.data_vars},
+            "learnt": {name: held[name].values for name in between},
+            "presentation": dataset["presentation"].values if between else (),
+            "arrays": {name: a.values for name, a in held.items() if name not in between},
             **coordinates,
             "time_unit": dataset["time"].attrs.get("units"),
             "manifest": json.loads(dataset.attrs.get("manifest", "{}")),

@@ -53,6 +53,7 @@ def manifest(
         "parameters": {name: plain(p.value) for name, p in circuit.stated.items()}
         | {name: plain(value) for name, value in (parameters or {}).items()},
         **shapes(circuit),
+        **biases(circuit),
         "hash": circuit_hash(circuit),
         "versions": versions(packages),
         "engine": engine,
@@ -69,6 +70,12 @@ def shapes(circuit: Circuit) -> dict[str, dict[str, list[int]]]:
     """Where units stand: `shapes`, population -> its shape, of those that have one."""
     found = {p.name: list(p.shape) for p in circuit.populations.values() if p.shape is not None}
     return {"shapes": found} if found else {}
+
+
+def biases(circuit: Circuit) -> dict[str, list[str]]:
+    """`biases`: the synapses whose last column is a bias, where there are some."""
+    found = [synapse.name for synapse in circuit.synapses.values() if synapse.bias]
+    return {"biases": found} if found else {}
 
 
 def circuit_hash(circuit: Circuit) -> str:

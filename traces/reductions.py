@@ -31,6 +31,8 @@ REDUCTIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
 def reduced(traces: Traces, reduction: str) -> dict[str, np.ndarray]:
     """Each recorded variable, (replica, sample, row[, unit]), without its rows.
 
+    What was recorded between presentations is the same for all samples.
+
     `last` is the last value, `mean`, `min`, `max` and `sd` run over all recorded rows alike. Rows
     in which a variable was not recorded do not count; a variable without any is NaN.
 
@@ -45,4 +47,9 @@ def reduced(traces: Traces, reduction: str) -> dict[str, np.ndarray]:
         raise ValueError(f"reduction {reduction!r}: expected one of {', '.join(REDUCTIONS)}")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, of rows that are all NaN
-        return {name: REDUCTIONS[reduction](array) for name, array in traces.arrays.items()}
+        found = {name: REDUCTIONS[reduction](array) for name, array in traces.arrays.items()}
+        samples = max(len(traces.sample), 1)
+        for name, array in traces.learnt.items():
+            one = REDUCTIONS[reduction](array[:, None])
+            found[name] = np.broadcast_to(one, (len(one), samples, *one.shape[2:]))
+        return found

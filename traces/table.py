@@ -23,7 +23,9 @@ COLUMNS = (
     "unit",
     "value",
 )
+BETWEEN = ("presentation", "post", "pre")  # of what is recorded between presentations
 
+Places = tuple[np.ndarray, ...]
 
 FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet takes for one
 
@@ -37,27 +39,36 @@ def write_csv(traces: Traces, path: str | os.PathLike[str]) -> None:
     """Writes the values that were recorded, variable after variable."""
     import pandas
 
+    columns = (*COLUMNS, *BETWEEN) if traces.learnt else COLUMNS
     lead = (len(traces.replica), len(traces.sample), len(traces.phase))
     times = np.broadcast_to(traces.time, lead)
+    phases = np.asarray([plain(name) for name in traces.phase.tolist()], dtype=str)
     with replacing(path) as draft, open(draft, "w", encoding="utf-8", newline="") as file:
-        file.write(",".join(COLUMNS) + "\n")
-        phases = np.asarray([plain(name) for name in traces.phase.tolist()], dtype=str)
+        file.write(",".join(columns) + "\n")
+
+        def write(name: str, array: np.ndarray, there: Places, **held: np.ndarray) -> None:
+            row = {"variable": plain(name), "replica": traces.replica[there[0]], **held}
+            empty = dict.fromkeys(columns, "")
+            frame = pandas.DataFrame({**empty, **row, "value": array[there]}, columns=list(columns))
+            frame.to_csv(file, header=False, index=False)
+
         for name, array in traces.arrays.items():
             there = np.nonzero(~np.isnan(array))
             replica, sample, step = there[:3]
-            time = times[replica, sample, step]
-            frame = pandas.DataFrame(
-                {
-                    "variable": plain(name),
-                    "replica": traces.replica[replica],
-                    "sample": traces.sample[sample],
-                    "step": step,
-                    "phase": phases[step],
-                    "phase_step": traces.phase_step[step],
-                    "time": time,
-                    "unit": there[3] if array.ndim == 4 else "",
-                    "value": array[there],
-                },
-                columns=list(COLUMNS),
+            write(
+                name,
+                array,
+                there,
+                sample=traces.sample[sample],
+                step=step,
+                phase=phases[step],
+                phase_step=traces.phase_step[step],
+                time=times[replica, sample, step],
+                **dict(zip(("unit",), there[3:], strict=False)),
             )
-            frame.to_csv(file, header=False, index=False)
+        for name, array in traces.learnt.items():
+            there = np.nonzero(~np.isnan(array))
+            units = ("post", "pre") if array.ndim == 4 else ("unit",)
+            presentation = traces.presentation[there[1]]
+            own = dict(zip(units, there[2:], strict=False))
+            write(name, array, there, presentation=presentation, **own)

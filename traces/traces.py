@@ -19,15 +19,20 @@ if TYPE_CHECKING:
     import xarray
 
 COORDINATES = ("replica", "sample", "step", "phase", "phase_step", "time", "manifest")
+COORDINATES += ("presentation",)
 
 
 class Traces:
-    """Recorded variables over (replica, sample, step, unit).
+    """Recorded variables over (replica, sample, step, unit), and what was learnt in between.
 
     `arrays[name]` has shape (replica, sample, step, unit) for a unit variable and (replica, sample,
     step) for an energy or a variable reduced over its units. `step` counts rows over all phases;
     each phase starts with a row for the state after its `begin`. What was not recorded in a row is
     NaN, and axes of length one stay.
+
+    `learnt[name]` has shape (replica, presentation, post, pre), or (replica, presentation, unit)
+    where each unit has one number, or (replica, presentation) where it is reduced. `presentation`
+    counts those that were learnt before the row was taken.
 
     Args:
         arrays: Name ("layer[1].v_A", "F", "norm(layer[1].e)") -> array.
@@ -42,6 +47,8 @@ class Traces:
         manifest: What is needed to make the run again (see `manifest`).
         parameters: Parameters in which replicas differ: name -> (replica,) or (replica, entry);
             coordinates of the replicas.
+        learnt: Name ("W[1]", "norm(W[1])", "y.mu") -> array.
+        presentation: Presentations before each row of `learnt`, shape (presentation,).
 
     Raises:
         ValueError: Shapes that do not fit together, or a variable with the name of a coordinate.
@@ -59,8 +66,12 @@ class Traces:
         time_unit: str | None = None,
         manifest: Mapping[str, Any] | None = None,
         parameters: Mapping[str, Any] | None = None,
+        learnt: Mapping[str, np.ndarray] | None = None,
+        presentation: Sequence[int] | np.ndarray = (),
     ):
         self.arrays = {name: np.asarray(array) for name, array in arrays.items()}
+        self.learnt = {name: np.asarray(array) for name, array in (learnt or {}).items()}
+        self.presentation = np.asarray(presentation, dtype=np.int64)
         self.phase = np.asarray(list(phase), dtype=str)
         self.phase_step = np.asarray(phase_step, dtype=np.int64)
         self.time = np.asarray(time, dtype=np.float64)
@@ -69,6 +80,8 @@ class Traces:
             (1 if replica is None else len(replica), 0 if sample is None else len(sample)),
         )
         self.sample = np.arange(samples) if sample is None else np.asarray(sample)
+        if replica is None and self.learnt and not self.arrays:
+            replicas = len(next(iter(self.learnt.values())))
         self.replica = np.arange(replicas) if replica is None else np.asarray(replica)
         self.time_unit = time_unit
         self.manifest = dict(manifest or {})
@@ -83,16 +96,24 @@ class Traces:
     def _check(self) -> None:
         rows = len(self.phase)
         lead = (len(self.replica), len(self.sample), rows)
-        for name, array in self.arrays.items():
+        for name in (*self.arrays, *self.learnt):
             if name in COORDINATES:
                 raise ValueError(
                     f"a recorded variable cannot be called {name!r}, the name of a coordinate of "
                     f"the traces; rename it in the circuit file"
                 )
+        for name, array in self.arrays.items():
             if array.ndim not in (3, 4) or array.shape[:3] != lead:
                 raise ValueError(
                     f"{name}: expected shape (replica, sample, step[, unit]) = {lead} or "
                     f"{(*lead, 'unit')}, got {array.shape}"
+                )
+        between = (lead[0], len(self.presentation))
+        for name, array in self.learnt.items():
+            if array.ndim not in (2, 3, 4) or array.shape[:2] != between:
+                raise ValueError(
+                    f"{name}: expected shape (replica, presentation, ...) = {(*between, '...')}, "
+                    f"got {array.shape}"
                 )
         if self.phase_step.shape != (rows,):
             raise ValueError(f"phase_step: expected shape {(rows,)}, got {self.phase_step.shape}")
@@ -110,8 +131,14 @@ class Traces:
 
     def dims(self, name: str) -> tuple[str, ...]:
         """The names of the axes of a variable."""
-        lead = ("replica", "sample", "step")
-        return lead if self.arrays[name].ndim == 3 else (*lead, f"{population_of(name)}.unit")
+        if name in self.arrays:
+            lead = ("replica", "sample", "step")
+            return lead if self.arrays[name].ndim == 3 else (*lead, f"{owner_of(name)}.unit")
+        owner, units = owner_of(name), ("unit",)
+        if self.learnt[name].ndim == 4:
+            units = ("post", "pre")
+        own = [f"{owner}.{unit}" for unit in units] if self.learnt[name].ndim > 2 else []
+        return ("replica", "presentation", *own)
 
     @cached_property
     def dataset(self) -> xarray.Dataset:
@@ -128,7 +155,7 @@ class Traces:
         dataset = xarray.Dataset(
             {
                 name: (self.dims(name), array, {"long_name": name})
-                for name, array in self.arrays.items()
+                for name, array in (self.arrays | self.learnt).items()
             },
             coords={
                 "replica": self.replica,
@@ -139,6 +166,7 @@ class Traces:
                 "time": (time_dims, time, time_attrs),
                 **self._replica_coordinates(),
                 **self._unit_coordinates(),
+                **self._learnt_coordinates(),
             },
             attrs={"manifest": json.dumps(self.manifest, default=str)},
         )
@@ -166,7 +194,7 @@ class Traces:
         """`layer.row`, ... along the units of populations with a shape, if nothing is called so."""
         found = {}
         for name, array in self.arrays.items():
-            population = population_of(name)
+            population = owner_of(name)
             shape = tuple(self.manifest.get("shapes", {}).get(population, ()))
             if array.ndim != 4 or np.prod(shape) != array.shape[3]:
                 continue
@@ -177,23 +205,36 @@ class Traces:
                     found[label] = ((f"{population}.unit",), values, {"long_name": place.meaning})
         return found
 
+    def _learnt_coordinates(self) -> dict[str, tuple[tuple[str], np.ndarray, dict[str, str]]]:
+        """`presentation`, and along the units before a synapse with a bias their names."""
+        if not self.learnt:
+            return {}
+        said = {"long_name": "presentations learnt before"}
+        found = {"presentation": (("presentation",), self.presentation, said)}
+        for name, array in self.learnt.items():
+            owner = owner_of(name)
+            if array.ndim == 4 and owner in self.manifest.get("biases", ()):
+                names = [str(unit) for unit in range(array.shape[3] - 1)] + ["bias"]
+                found[f"{owner}.pre"] = ((f"{owner}.pre",), np.asarray(names), {})
+        return found
+
     def __getitem__(self, name: str) -> xarray.DataArray:
         """One variable as an `xarray.DataArray`."""
-        if name not in self.arrays:
-            raise KeyError(f"{name!r} was not recorded; recorded: {', '.join(self.arrays)}")
+        if name not in self:
+            raise KeyError(f"{name!r} was not recorded; recorded: {', '.join(self)}")
         return self.dataset[name]
 
     def __contains__(self, name: object) -> bool:
         """Whether a variable was recorded."""
-        return name in self.arrays
+        return name in self.arrays or name in self.learnt
 
     def __iter__(self):
         """The names of the recorded variables."""
-        return iter(self.arrays)
+        return iter((*self.arrays, *self.learnt))
 
     def __len__(self) -> int:
         """How many variables were recorded."""
-        return len(self.arrays)
+        return len(self.arrays) + len(self.learnt)
 
     def __repr__(self) -> str:
         phases = ", ".join(f"{p} {n}" for p, n in self._rows_per_phase().items())
@@ -201,8 +242,11 @@ class Traces:
             f"Traces: {len(self.replica)} replica(s), {len(self.sample)} sample(s), "
             f"{len(self.phase)} rows ({phases})"
         ]
+        if self.learnt:
+            lines[0] += f", {len(self.presentation)} rows between presentations"
         lines += [
-            f"  {name:<24} {array.dtype} {array.shape}" for name, array in self.arrays.items()
+            f"  {name:<24} {array.dtype} {array.shape}"
+            for name, array in (self.arrays | self.learnt).items()
         ]
         return "\n".join(lines)
 
@@ -229,7 +273,8 @@ class Traces:
         """Writes a long table, a line per value; values that were not recorded are left out.
 
         Columns: variable, replica, sample, step, phase, phase_step, time, unit, value; `unit` is
-        empty for energies and reduced variables.
+        empty for energies and reduced variables. Where something was recorded between
+        presentations, also presentation, post, pre.
         """
         from .table import write_csv
 
@@ -290,8 +335,8 @@ def _short(error: Exception) -> str:
     return f"{type(error).__name__}: {said[:200]}" if said else type(error).__name__
 
 
-def population_of(name: str) -> str:
-    """The population of a unit variable: "layer[1]" of "layer[1].v_A"."""
+def owner_of(name: str) -> str:
+    """What a variable belongs to: "layer[1]" of "layer[1].v_A", "W[1]" of "W[1]" and "W[1].m"."""
     return name.rsplit(".", 1)[0]
 
 

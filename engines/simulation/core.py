@@ -9,6 +9,7 @@ import numpy as np
 
 from ...graphs.lowering.precision import SmallSum
 from ...graphs.program import Program
+from ...traces.manifest import manifest
 from ..presentation import Arrays, Presentations
 from ..signal_rows import rows_taken
 from ..stability import InferenceWatch
@@ -74,6 +75,23 @@ class Core:
         arrays, replicas = self.standing.arrays, self.settings.replicas
         taken = {a.stream: rows_taken(program, a, arrays, replicas) for a in program.signals}
         return {name: int(rows.max()) for name, rows in taken.items()}
+
+    def facts(self, protocol: str, **more: Any) -> tuple[dict[str, Any], Arrays]:
+        """The manifest of a call, and the parameters in which replicas differ."""
+        own = self.settings
+        values, differing = self.parameters.values()
+        said = manifest(
+            own.circuit,
+            engine=own.engine,
+            seed=own.seed,
+            dtype=own.activity,
+            replicas=own.replicas,
+            protocol=protocol,
+            parameters=values,
+            packages=(own.row.package,),
+            **more,
+        )
+        return said, differing
 
     def work(
         self,

@@ -10,6 +10,7 @@ from ..divergence import diverged
 from ..executable import Executable
 from ..presentation import Presentations, allocate
 from .core import Core
+from .snapshots import Snapshots
 from .training.position import Position
 from .training.saving import Saving
 
@@ -27,6 +28,7 @@ class Runner:
     bar: what shows progress, or None.
     place: where in an epoch `work` begins, or None.
     saving: when a checkpoint is written, or None.
+    snapshots: what is recorded between presentations, or None.
     """
 
     core: Core
@@ -37,6 +39,7 @@ class Runner:
     bar: Any = None
     place: Position | None = None
     saving: Saving | None = None
+    snapshots: Snapshots | None = None
 
     def present(self) -> None:
         """Runs them all.
@@ -53,15 +56,14 @@ class Runner:
         chunk = 1
         try:
             while (start := work.done) < work.count:
-                stop = min(work.count, start + chunk)
-                if saving is not None and (room := saving.room(at.presentation)):
-                    stop = min(stop, start + room)
+                stop = min(work.count, start + min(chunk, self._room()))
                 began = time.perf_counter()
                 self._run(start, stop)
                 spent = time.perf_counter() - began
                 if saving is not None and saving.due(at.presentation):
                     executable.settle(at.arrays)
                     saving.write()
+                self._look()
                 if self.bar is not None:
                     self.bar.advance(stop - start)
                 fits = int((stop - start) * CHUNK_SECONDS / max(spent, 1e-9))
@@ -69,6 +71,20 @@ class Runner:
         finally:
             at.go_back()
             executable.settle(at.arrays)
+            self._look()
+
+    def _room(self) -> int:
+        """Presentations until one after which something is saved or recorded."""
+        number, events = self.core.standing.presentation, (self.saving, self.snapshots)
+        rooms = [event.room(number) for event in events if event is not None]
+        return min((room for room in rooms if room is not None), default=self.work.count)
+
+    def _look(self) -> None:
+        """Takes the snapshots that are due."""
+        at, snapshots = self.core.standing, self.snapshots
+        if snapshots is not None and snapshots.due(at.presentation):
+            self.executable.settle(at.arrays)
+            snapshots.take(at.presentation, at.arrays)
 
     def _run(self, start: int, stop: int) -> None:
         """Presentations `start` to `stop`."""

@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ...graphs.circuit import Circuit, Record
+from ...graphs.circuit import Circuit
 from ...graphs.lowering.precision import SmallSum
 from ...graphs.program import Program
 from ...traces.budget import DEFAULT_BUDGET
-from ...traces.manifest import manifest
-from ...traces.recording import recordings
+from ...traces.recording import (
+    Line,
+    between_presentations,
+    in_presentations,
+    recordings,
+)
 from ...traces.traces import Traces
 from ..divergence import Divergence
 from ..presentation import Arrays, Presentations
@@ -30,6 +35,7 @@ from .progress import progress
 from .runner import Runner
 from .scores import check_scored, scores
 from .settings import Settings
+from .snapshots import Snapshots
 from .standing import Standing
 from .starts import start
 from .streams import check_batch, in_batches, initial_states, joined
@@ -176,11 +182,11 @@ class Simulator:
         self,
         protocol: str = "train",
         learn: bool = True,
-        record: Iterable[str | Record] | None = (),
+        record: Iterable[Line] | Line | None = (),
         output: str | None = None,
     ) -> Program:
         """The Program of a protocol; printable."""
-        records = recordings(record, self.circuit)
+        records = in_presentations(recordings(record, self.circuit))
         return self._core.programs.executable(protocol, learn, records, output).program
 
     def signal_rows(self, protocol: str = "train") -> dict[str, int]:
@@ -205,6 +211,8 @@ class Simulator:
         checkpoint: str | os.PathLike[str] | None = None,
         every: int | None = None,
         carry: bool = False,
+        record: Iterable[Line] | Line | None = None,
+        budget: int = DEFAULT_BUDGET,
     ) -> History:
         """Presents the samples `epochs` times, with plasticity.
 
@@ -228,9 +236,15 @@ class Simulator:
             every: Whether it is written in between, too: whenever that many presentations are over.
             carry: Whether slot b of a batch goes on where slot b of the last one was (see `run`);
                 batches then have one size.
+            record: What the history's `traces` hold of what is learnt, such as "W[1] every 100
+                presentations"; None: what the file's `record` says of it.
+            budget: Bytes that the recording may take.
 
         Raises:
-            Divergence: A state or a weight is no longer finite.
+            Divergence: A state or a weight is no longer finite; its `traces` hold what `record`
+                took until then.
+            BudgetError: The recording would be larger than the budget.
+            RecordingError: A line of `record` that is not of what is learnt.
             ValueError: Samples, or a number, that the circuit cannot be given, or others than
                 those of the unfinished epoch; before anything is learnt, also what `validate`
                 holds.
@@ -253,6 +267,8 @@ class Simulator:
             checkpoint=checkpoint,
             every=every,
             save=self.save,
+            record=record,
+            budget=whole("budget", budget, 0),
         )
 
     def start_epoch_anew(self) -> None:
@@ -292,7 +308,7 @@ class Simulator:
         protocol: str = "train",
         *,
         learn: bool = False,
-        record: Iterable[str | Record] | None = None,
+        record: Iterable[Line] | Line | None = None,
         batch: int | None = None,
         initial: Mapping[str, Any] | None = None,
         carry: bool = False,
@@ -332,50 +348,43 @@ class Simulator:
         samples = None if samples is None else whole("samples", samples, 1)
         budget = whole("budget", budget, 0)
         core, records = self._core, recordings(record, self.circuit)
-        executable = core.programs.executable(protocol, learn, records)
+        snapshots = Snapshots(self.circuit, between_presentations(records))
+        executable = core.programs.executable(protocol, learn, in_presentations(records))
         program = executable.program
         given = core.streams(program, joined(streams, by_name), samples)
         starts = initial_states(program, {} if initial is None else initial, given, self.dtype)
         check_recording(program, given.total, self.replicas, self.dtype, budget)
-        values, own = core.parameters.values()
-        said = manifest(
-            self.circuit,
-            engine=self.engine,
-            seed=self.seed,
-            dtype=self.activity,
-            replicas=self.replicas,
-            protocol=protocol,
-            parameters=values,
-            packages=(core.settings.row.package,),
-            learn=learn,
-            batch=batch,
-            **(facts or {}),
-        )
+        said, own = core.facts(protocol, learn=learn, batch=batch, **(facts or {}))
         batch = batch or given.total
         check_batch(program, given.total, batch)
         self.counters.check("run", given.total, batch, carry)
+        snapshots.check_budget(core.standing.whole(), learn * -(-given.total // batch), budget)
         self.counters.begin_at(first, carry)
         done: list[Presentations] = []
+        if snapshots:
+            snapshots.take(self.presentation, core.standing.whole())
         try:
             with progress(-(-given.total // batch), "run") as bar:
                 for part in in_batches(given.places, batch):
                     done.append(core.work(part, given, starts, carry))
-                    Runner(core, executable, done[-1], "run", learn, bar).present()
+                    runner = Runner(core, executable, done[-1], "run", learn, bar)
+                    replace(runner, snapshots=snapshots if learn else None).present()
         except KeyboardInterrupt:
             message, said = interruption(done, given.total, batch, learn, said)
             stop = Interrupted(message)
-            if parts := reached(done, len(program.slots)):
-                stop.traces = traced(self.circuit, program, parts, said, own)
+            parts = reached(done, len(program.slots))
+            if parts or snapshots:
+                stop.traces = traced(self.circuit, program, parts, said, own, snapshots)
             raise stop from None
         except Divergence as error:
             if learn:
                 core.watch.look(core.weights(), "when it diverged")
-            error.traces = traced(self.circuit, program, done, said, own)
+            error.traces = traced(self.circuit, program, done, said, own, snapshots)
             raise
         if learn:
             core.watch.look(core.weights(), f"after presentation {self.presentation}")
         self.stopped = stops(done)
-        return traced(self.circuit, program, done, said, own)
+        return traced(self.circuit, program, done, said, own, snapshots)
 
     # --- checkpoints ---------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from ...graphs.program import Program, RecordSlot
 from ...traces.budget import check_budget
 from ...traces.traces import Traces
 from ..presentation import Presentations
+from .snapshots import Snapshots
 
 
 def sample_times(done: Sequence[Presentations], rows: Sequence[int]) -> np.ndarray:
@@ -45,15 +46,16 @@ def traced(
     done: Sequence[Presentations],
     facts: Mapping[str, Any],
     parameters: Mapping[str, np.ndarray],
+    snapshots: Snapshots,
 ) -> Traces:
     """The records of presentations as traces; NaN at the rows that a record did not take.
 
-    parameters: those in which replicas differ.
+    parameters: those in which replicas differ. snapshots: what was taken between presentations.
     """
     rows = taken(program)
     names = [(p.name, s) for p in program.phases for s in range(p.steps + 1)]
     arrays: dict[str, np.ndarray] = {}
-    for number, slot in enumerate(program.slots):
+    for number, slot in enumerate(program.slots if done else ()):
         found = _joined(slot, [work.records[number] for work in done], rows)
         if slot.name in arrays:  # asked for by several lines: each row that one of them takes
             found = np.where(np.isnan(found), arrays[slot.name], found)
@@ -65,9 +67,32 @@ def traced(
         time=sample_times(done, rows),
         time_unit=circuit.time_unit,
         sample=list(range(sum(work.count * work.batch for work in done))),
-        replica=list(range(len(done[0].seeds) if done else 1)),
+        replica=list(range(facts["replicas"])),
         manifest=facts,
         parameters=parameters,
+        learnt=snapshots.joined(),
+        presentation=snapshots.presentations,
+    )
+
+
+def traced_training(
+    circuit: Circuit,
+    facts: Mapping[str, Any],
+    parameters: Mapping[str, np.ndarray],
+    snapshots: Snapshots,
+) -> Traces:
+    """What was taken between the presentations of a training; no rows of steps."""
+    return Traces(
+        {},
+        phase=[],
+        phase_step=[],
+        time=[],
+        time_unit=circuit.time_unit,
+        replica=list(range(facts["replicas"])),
+        manifest=facts,
+        parameters=parameters,
+        learnt=snapshots.joined(),
+        presentation=snapshots.presentations,
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from ..circuit import Record, Signal
-from ..expressions.parser import parse_expression, parse_record, parse_reference
+from collections.abc import Iterator, Mapping
+
+from ..circuit import Record, Signal, Snapshot, Synapse
+from ..expressions.parser import RecordEntry, parse_expression, parse_record, parse_reference
 from ..expressions.tree import Expr, Variable
 from ..reading.keys import SIGNAL
 from ..reading.nodes import MappingNode, Node, ScalarNode, texts
 from ..reading.problems import Skip
 from ..reading.schema import chosen, required
+from ..snapshots import SnapshotError, check_steps, of_population, of_synapse
 from .constant_scope import ConstantScope
 from .energy_scope import EnergyScope
 from .families import repeat
@@ -102,16 +105,29 @@ def predicts(section: Node | None, names: Names) -> dict[str, Variable]:
     return found
 
 
-def records(section: Node | None, energy: dict[str, Expr], names: Names) -> tuple[Record, ...]:
+Records = tuple[Record | Snapshot, ...]
+
+
+def records(
+    section: Node | None,
+    energy: Mapping[str, Expr],
+    synapses: Mapping[str, Synapse],
+    names: Names,
+) -> Records:
     """The section `record`, expanded over members."""
-    found: list[Record] = []
+    found: list[Record | Snapshot] = []
     for scalar in texts(section):
         with names.problems.guard():
-            found += record(scalar, energy, names)
+            found += _record(scalar, energy, synapses, names)
     return tuple(found)
 
 
-def record(scalar: ScalarNode, energy: dict[str, Expr], names: Names) -> list[Record]:
+def _record(
+    scalar: ScalarNode,
+    energy: Mapping[str, Expr],
+    synapses: Mapping[str, Synapse],
+    names: Names,
+) -> Iterator[Record | Snapshot]:
     """One statement of `record`."""
     entry = names.problems.parsed(scalar, parse_record)
     problems, node = names.problems, entry.reference
@@ -124,17 +140,63 @@ def record(scalar: ScalarNode, energy: dict[str, Expr], names: Names) -> list[Re
         every = names.bound(entry.every, scalar)
         if every < 1:
             problems.fail(scalar.place, "`every` is a whole number from 1", got=str(every))
-    if not node.attributes:
-        if node.name not in energy:
-            known = [*energy, *(f"{name}.x" for name in names.families)]
-            problems.unknown(scalar.place, "there is no variable or energy", node.name, known)
-            raise Skip
-        return [Record(node.name, entry.phase, every, entry.reduce)]
-    found: list[Record] = []
+    try:
+        if node.name in names.synapse_families:
+            yield from _of_synapses(scalar, entry, every, synapses, names)
+        elif node.attributes:
+            yield from _of_populations(scalar, entry, every, names)
+        else:
+            yield _of_energy(scalar, entry, every, energy, names)
+    except SnapshotError as error:
+        at = scalar.place_at(node.span[0] if node.span else 0)
+        line = error.suggestion and problems.corrected(at, scalar.text, error.suggestion)
+        problems.fail(at, error.message, expected=error.expected, suggestion=line)
+
+
+def _of_synapses(
+    scalar: ScalarNode,
+    entry: RecordEntry,
+    every: int,
+    synapses: Mapping[str, Synapse],
+    names: Names,
+) -> Iterator[Snapshot]:
+    for bound in repeat(names, scalar, entry.loop):
+        scope = ProtocolScope(names, scalar, bound, "`record`")
+        for link in names.synapse_members(entry.reference, scope):
+            if link.name not in synapses:
+                names.problems.echo()
+            yield of_synapse(scalar.text, entry, synapses[link.name], every)
+
+
+def _of_populations(
+    scalar: ScalarNode, entry: RecordEntry, every: int, names: Names
+) -> Iterator[Record | Snapshot]:
+    node = entry.reference
     for bound in repeat(names, scalar, entry.loop):
         scope = ProtocolScope(names, scalar, bound, "`record`")
         for member in names.population_members(node, scope):
             variable = member_variable(node, member, scope)
-            if isinstance(variable, Variable):
-                found.append(Record(variable, entry.phase, every, entry.reduce))
-    return found
+            if not isinstance(variable, Variable):
+                continue
+            if entry.counted == "presentation":
+                slow = [name for name, kind in member.kinds.items() if kind == "slow"]
+                yield of_population(scalar.text, entry, member.name, every, slow)
+            else:
+                yield Record(variable, entry.phase, every, entry.reduce)
+
+
+def _of_energy(
+    scalar: ScalarNode,
+    entry: RecordEntry,
+    every: int,
+    energy: Mapping[str, Expr],
+    names: Names,
+) -> Record:
+    name = entry.reference.name
+    if name not in energy:
+        known = [*energy, *names.synapse_families, *(f"{name}.x" for name in names.families)]
+        what = "there is no variable, energy or synapse"
+        names.problems.unknown(scalar.place, what, name, known)
+        raise Skip
+    check_steps(scalar.text, entry, name)
+    return Record(name, entry.phase, every, entry.reduce)

@@ -195,14 +195,17 @@ class Builder(ExpressionBuilder):
         """`in PHASE`."""
         return str(pieces[1])
 
-    def every(self, pieces: Pieces) -> Expr:
-        """`every n`."""
-        return pieces[1]
+    def every(self, pieces: Pieces) -> tuple[Expr, str | None]:
+        """`every n`, `every n steps`, `every n presentations`."""
+        _, number, counted = pieces
+        return number, None if counted is None else str(counted).rstrip("s")
 
     def record(self, pieces: Pieces) -> RecordEntry:
         """One line of `record`."""
         reference, loop, phase, every, reduce = pieces
-        return RecordEntry(reference, loop, phase, every, None if reduce is None else str(reduce))
+        number, counted = every or (None, None)
+        reduce = None if reduce is None else str(reduce)
+        return RecordEntry(reference, loop, phase, number, counted, reduce)
 
 
 def split_rate(left: Expr) -> tuple[Expr | None, RateReference | None]:

@@ -33,7 +33,7 @@ FORMS = {
     "order": "simultaneous, k = a..b, or names with commas between",
     "family": "name, name[k=a..b] or name[e]",
     "signature": "f, f(x) or f(x, y)",
-    "record": "VARIABLE [for k = a..b] [in PHASE] [every n] [mean | norm]",
+    "record": "WHAT [for k = a..b] [in PHASE] [every n [presentations]] [mean | norm]",
     "reference": "name, name[k], name.variable or population.compartment.port",
 }
 

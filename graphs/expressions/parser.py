@@ -144,7 +144,7 @@ def parse_signature(text: str) -> tuple[str, tuple[str, ...]]:
 
 
 def parse_record(text: str) -> RecordEntry:
-    """`VAR [for k = a..b] [in PHASE] [every n] [mean | norm]`."""
+    """`VAR [for k = a..b] [in PHASE] [every n [steps | presentations]] [mean | norm]`."""
     found: RecordEntry = _parse(text, "record")
     _check_depth(found.reference, found.every, *_loop_trees(found.loop))
     return found

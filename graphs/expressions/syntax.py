@@ -62,10 +62,14 @@ class Family:
 
 @dataclass(frozen=True)
 class RecordEntry:
-    """One line of `record`: what, of which members, in which phase, how often, reduced how."""
+    """One line of `record`: what, of which members, in which phase, how often, reduced how.
+
+    counted: What `every` counts, "step" or "presentation"; None where the line does not say.
+    """
 
     reference: Reference
     loop: Loop | None = None
     phase: str | None = None
     every: Expr | None = None
+    counted: str | None = None
     reduce: str | None = None

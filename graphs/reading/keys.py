@@ -114,7 +114,11 @@ TOP = Keys(
             "mapping",
             "Which variable says what the circuit thinks a stream is: `label: out.r`.",
         ),
-        Key("record", "texts", "What to record: `layer[1].u in settle every 5`."),
+        Key(
+            "record",
+            "texts",
+            "What to record: `layer[1].u in settle every 5`, `W every 10 presentations`.",
+        ),
         Key("protocols", "mapping", "What happens during one presentation, phase after phase."),
         Key("variants", "mapping", "Named partial files that are laid over this one."),
     ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from ..circuit import Circuit, LearnItem, Phase, Population, Protocol, Synapse
+from ..circuit import Circuit, LearnItem, Phase, Population, Protocol, Snapshot, Synapse
 from ..expressions.draws import is_draw
 from ..expressions.text import text
 from ..expressions.tree import Expr, Input, Variable, walk
@@ -285,6 +285,9 @@ def _readouts(circuit: Circuit) -> Iterator[str]:
     for name, variable in circuit.predicts.items():
         yield f"  {text(variable)} predicts {name}"
     for record in circuit.record:
+        if isinstance(record, Snapshot):
+            yield f"  record {record}"
+            continue
         what = record.what if isinstance(record.what, str) else text(record.what)
         yield f"  record {what}" + (f" in {record.phase}" if record.phase else "")
 

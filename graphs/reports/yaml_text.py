@@ -22,6 +22,7 @@ from ..circuit import (
     Phase,
     Population,
     Record,
+    Snapshot,
     Source,
     Synapse,
     Update,
@@ -237,7 +238,9 @@ def _rule(own: Own, synapse: Synapse, one: Update | Equation) -> str:
     return f"{tau}d{one.variable}/dt = {right}"
 
 
-def _record(one: Record) -> str:
+def _record(one: Record | Snapshot) -> str:
+    if isinstance(one, Snapshot):
+        return str(one)
     said = one.what if isinstance(one.what, str) else text(one.what)
     said += f" in {one.phase}" if one.phase else ""
     said += f" every {one.every}" if one.every != 1 else ""

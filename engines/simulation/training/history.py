@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ....traces.traces import Traces
+
 
 @dataclass
 class History:
     """What `fit` saw: one entry per epoch, with the validation scores where asked for.
 
     `interrupted`: whether Ctrl-C stopped it. `resumed`: samples of the first epoch that an earlier
-    call had learnt already.
+    call had learnt already. `traces`: what was recorded between presentations, or None.
     """
 
     epochs: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
     resumed: int = 0
+    traces: Traces | None = None
 
     def __getitem__(self, name: str) -> list[Any]:
         """The values of one score, epoch by epoch; where Ctrl-C came before the last, without it.

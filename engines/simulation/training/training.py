@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from ....graphs.circuit import Record
+from ....graphs.circuit import Circuit, Record, Snapshot
+from ....traces.recording import (
+    Line,
+    RecordingError,
+    between_presentations,
+    in_presentations,
+    recordings,
+)
+from ....traces.traces import Traces
 from ...divergence import Divergence
 from ...executable import Executable
 from ...stability import instabilities
@@ -20,7 +28,9 @@ from ..given import file_place, whole
 from ..prediction import check_validation
 from ..progress import progress
 from ..runner import Runner
+from ..snapshots import Snapshots
 from ..streams import Streams, check_batch, in_batches
+from ..tracing import traced_training
 from .history import History
 from .position import Position, digest_of
 from .saving import Saving
@@ -33,7 +43,7 @@ class Training:
     """One call of `fit`.
 
     validate: gives the scores after an epoch, or None. on_epoch: is called with the history's
-    entry after each epoch, or None.
+    entry after each epoch, or None. snapshots: what is recorded between presentations.
     """
 
     core: Core
@@ -43,6 +53,7 @@ class Training:
     saving: Saving | None
     validate: Callable[[], Mapping[str, Any]] | None
     on_epoch: Callable[[dict[str, Any]], Any] | None
+    snapshots: Snapshots
 
     def perform(self, epochs: int) -> History:
         """The epochs; Ctrl-C ends them.
@@ -55,6 +66,8 @@ class Training:
             self._check_unfinished(at.unfinished)
             history.resumed = at.unfinished.done
         count = epochs * -(-self.asked.samples // self.asked.batch)
+        if self.snapshots:
+            self.snapshots.take(at.presentation, at.whole())
         try:
             with progress(count, "fit") as bar:
                 for _ in range(epochs):
@@ -62,11 +75,21 @@ class Training:
         except KeyboardInterrupt:
             history.interrupted = True
             self._leave()
-        except Divergence:
+        except Divergence as error:
             self._leave()
+            error.traces = self._traces()
             self.core.watch.look(self.core.weights(), f"in epoch {at.epoch + 1}, which diverged")
             raise
+        history.traces = self._traces()
         return history
+
+    def _traces(self) -> Traces | None:
+        """What was recorded; None where nothing was to be."""
+        if not self.snapshots:
+            return None
+        core, asked = self.core, self.asked
+        said, own = core.facts(asked.protocol, learn=True, batch=asked.batch)
+        return traced_training(core.settings.circuit, said, own, self.snapshots)
 
     def _epoch(self, history: History, bar: Any) -> None:
         core, streams, at = self.core, self.streams, self.core.standing
@@ -78,7 +101,8 @@ class Training:
         for part in in_batches(order[:, place.done :], place.batch):
             work = core.work(part, streams, carry=place.carry)
             now = at.unfinished or self.asked
-            Runner(core, self.executable, work, "fit", True, bar, now, self.saving).present()
+            events = (self.saving, self.snapshots)
+            Runner(core, self.executable, work, "fit", True, bar, now, *events).present()
         at.hold(epoch=at.epoch + 1, unfinished=None)  # both, or Ctrl-C was before
         if self.saving is not None:
             self.saving.write()
@@ -139,8 +163,11 @@ def train(
     checkpoint: str | os.PathLike[str] | None,
     every: int | None,
     save: Callable[[Any], None],
+    record: Iterable[Line] | Line | None,
+    budget: int,
 ) -> History:
     """What `Simulator.fit` does; `evaluate` scores samples, `save` writes a checkpoint."""
+    snapshots = Snapshots(core.settings.circuit, _of_training(record, core.settings.circuit))
     epochs, batch = whole("epochs", epochs, 0), whole("batch", batch, 1)
     every = None if every is None else whole("every", every, 1)
     if every is not None and checkpoint is None:
@@ -153,15 +180,33 @@ def train(
     if validate is not None:
         check_validation(core, validate)
     core.standing.counters.check("fit", streams.total, batch, bool(carry))
-    core.programs.check_numbers(protocol, epochs * -(-streams.total // batch))
+    presentations = epochs * -(-streams.total // batch)
+    core.programs.check_numbers(protocol, presentations)
+    snapshots.check_budget(core.standing.whole(), presentations, budget)
     asked = Position(protocol, streams.total, batch, bool(shuffle), bool(carry))
     saving = None
     if checkpoint is not None:
         saving = Saving(partial(save, checkpoint), every)
         asked = replace(asked, streams=digest_of(streams, executable.program.streams))
     scores = None if validate is None else partial(evaluate, validate)
-    training = Training(core, executable, streams, asked, saving, scores, on_epoch)
+    training = Training(core, executable, streams, asked, saving, scores, on_epoch, snapshots)
     history = training.perform(epochs)
     if history.interrupted and saving is not None:
         saving.write()
     return history
+
+
+def _of_training(record: Iterable[Line] | Line | None, circuit: Circuit) -> tuple[Snapshot, ...]:
+    """What a training records: of the file's lines those of what is learnt.
+
+    Raises:
+        RecordingError: A line was given that is taken step by step.
+    """
+    records = recordings(record, circuit)
+    steps = in_presentations(records)
+    if steps and record is not None:
+        raise RecordingError(
+            f"record: `fit` records what is learnt, between presentations, and "
+            f"{steps[0].name!r} has a value at each step; run(..., learn=True, record=...) takes it"
+        )
+    return between_presentations(records)
