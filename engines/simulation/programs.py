@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...graphs.circuit import Record
+from ...graphs.circuit import Record, Snapshot
 from ...graphs.lower import lower
 from ...graphs.lowering.precision import SmallSum
 from ...graphs.program import Program
+from ...traces.recording import in_presentations
 from ..executable import Executable
 from .demands import Demands
 from .parameters import Parameters
@@ -38,10 +39,10 @@ class Programs:
         self,
         protocol: str,
         learn: bool = False,
-        record: tuple[Record, ...] = (),
+        record: tuple[Record | Snapshot, ...] = (),
         output: str | None = None,
     ) -> Executable:
-        """A protocol, ready to run; its optimizers are in memory.
+        """A protocol, ready to run; its optimizers are in memory. Snapshots are no part of it.
 
         Raises:
             ValueError: No such protocol, or a parameter that makes a number what it cannot be.
@@ -51,13 +52,14 @@ class Programs:
             known = ", ".join(circuit.protocols)
             raise ValueError(f"{circuit.name} has no protocol {protocol!r}; it has: {known}")
         self.check_numbers(protocol)
-        key = (protocol, learn, record, output)
+        steps = in_presentations(record)
+        key = (protocol, learn, steps, output)
         if key not in self.made:
             program = lower(
                 circuit,
                 protocol,
                 learn=learn,
-                record=record,
+                record=steps,
                 output=output,
                 compensate=self.compensated,
             )

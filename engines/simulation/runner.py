@@ -75,7 +75,8 @@ class Runner:
 
     def _room(self) -> int:
         """Presentations until one after which something is saved or recorded."""
-        number, events = self.core.standing.presentation, (self.saving, self.snapshots)
+        number = self.core.standing.presentation
+        events = (self.saving, self.snapshots) if self.learning else ()
         rooms = [event.room(number) for event in events if event is not None]
         return min((room for room in rooms if room is not None), default=self.work.count)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from copy import copy
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -15,12 +14,7 @@ from ...graphs.circuit import Circuit
 from ...graphs.lowering.precision import SmallSum
 from ...graphs.program import Program
 from ...traces.budget import DEFAULT_BUDGET
-from ...traces.recording import (
-    Line,
-    between_presentations,
-    in_presentations,
-    recordings,
-)
+from ...traces.recording import Line, recordings
 from ...traces.traces import Traces
 from ..divergence import Divergence
 from ..presentation import Arrays, Presentations
@@ -186,7 +180,7 @@ class Simulator:
         output: str | None = None,
     ) -> Program:
         """The Program of a protocol; printable."""
-        records = in_presentations(recordings(record, self.circuit))
+        records = recordings(record, self.circuit)
         return self._core.programs.executable(protocol, learn, records, output).program
 
     def signal_rows(self, protocol: str = "train") -> dict[str, int]:
@@ -348,8 +342,8 @@ class Simulator:
         samples = None if samples is None else whole("samples", samples, 1)
         budget = whole("budget", budget, 0)
         core, records = self._core, recordings(record, self.circuit)
-        snapshots = Snapshots(self.circuit, between_presentations(records))
-        executable = core.programs.executable(protocol, learn, in_presentations(records))
+        snapshots = Snapshots(self.circuit, records)
+        executable = core.programs.executable(protocol, learn, records)
         program = executable.program
         given = core.streams(program, joined(streams, by_name), samples)
         starts = initial_states(program, {} if initial is None else initial, given, self.dtype)
@@ -361,19 +355,18 @@ class Simulator:
         snapshots.check_budget(core.standing.whole(), learn * -(-given.total // batch), budget)
         self.counters.begin_at(first, carry)
         done: list[Presentations] = []
-        if snapshots:
-            snapshots.take(self.presentation, core.standing.whole())
+        snapshots.take(self.presentation, core.standing.whole())
         try:
             with progress(-(-given.total // batch), "run") as bar:
                 for part in in_batches(given.places, batch):
                     done.append(core.work(part, given, starts, carry))
-                    runner = Runner(core, executable, done[-1], "run", learn, bar)
-                    replace(runner, snapshots=snapshots if learn else None).present()
+                    Runner(
+                        core, executable, done[-1], "run", learn, bar, None, None, snapshots
+                    ).present()
         except KeyboardInterrupt:
             message, said = interruption(done, given.total, batch, learn, said)
             stop = Interrupted(message)
-            parts = reached(done, len(program.slots))
-            if parts or snapshots:
+            if (parts := reached(done, len(program.slots))) or snapshots:
                 stop.traces = traced(self.circuit, program, parts, said, own, snapshots)
             raise stop from None
         except Divergence as error:

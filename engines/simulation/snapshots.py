@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...graphs.circuit import Circuit, Snapshot
+from ...graphs.circuit import Circuit, Record, Snapshot
 from ...graphs.lowering.trace_means import apart
 from ...graphs.wording import bytes_text
 from ...traces.budget import BudgetError
-from ...traces.recording import RecordingError
+from ...traces.recording import RecordingError, between_presentations
 from ..presentation import Arrays
 
 
@@ -21,13 +21,14 @@ class Snapshots:
     presentations that were learnt is a multiple of their line's `every`.
 
     Raises:
-        RecordingError: A trace that each sample has for itself.
+        RecordingError: A trace that each sample has for itself, or a name that is recorded step
+            by step as well.
     """
 
-    def __init__(self, circuit: Circuit, wanted: Sequence[Snapshot]):
-        self.circuit, self.wanted = circuit, tuple(wanted)
+    def __init__(self, circuit: Circuit, records: Sequence[Record | Snapshot]):
+        self.circuit, self.wanted = circuit, between_presentations(records)
         self._taken: list[tuple[int, Arrays]] = []
-        for one in wanted:
+        for one in self.wanted:
             if one.part and one.owner in circuit.synapses and one.owner in apart(circuit):
                 raise RecordingError(
                     f"record: each sample of a batch has a trace {one.held!r} of its own; after a "
@@ -55,6 +56,8 @@ class Snapshots:
 
     def take(self, presentation: int, arrays: Arrays) -> None:
         """Copies what is due."""
+        if not self.wanted:
+            return
         first = not self._taken
         row = {
             one.name: self._value(one, arrays[one.held])

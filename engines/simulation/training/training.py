@@ -66,8 +66,7 @@ class Training:
             self._check_unfinished(at.unfinished)
             history.resumed = at.unfinished.done
         count = epochs * -(-self.asked.samples // self.asked.batch)
-        if self.snapshots:
-            self.snapshots.take(at.presentation, at.whole())
+        self.snapshots.take(at.presentation, at.whole())
         try:
             with progress(count, "fit") as bar:
                 for _ in range(epochs):
