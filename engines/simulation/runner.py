@@ -26,9 +26,9 @@ class Runner:
     call: "fit" or "run": whose counter goes on.
     learning: whether presentations are counted.
     bar: what shows progress, or None.
+    snapshots: what is recorded between presentations, or None.
     place: where in an epoch `work` begins, or None.
     saving: when a checkpoint is written, or None.
-    snapshots: what is recorded between presentations, or None.
     """
 
     core: Core
@@ -37,9 +37,9 @@ class Runner:
     call: str
     learning: bool = False
     bar: Any = None
+    snapshots: Snapshots | None = None
     place: Position | None = None
     saving: Saving | None = None
-    snapshots: Snapshots | None = None
 
     def present(self) -> None:
         """Runs them all.

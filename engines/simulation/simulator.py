@@ -360,9 +360,7 @@ class Simulator:
             with progress(-(-given.total // batch), "run") as bar:
                 for part in in_batches(given.places, batch):
                     done.append(core.work(part, given, starts, carry))
-                    Runner(
-                        core, executable, done[-1], "run", learn, bar, None, None, snapshots
-                    ).present()
+                    Runner(core, executable, done[-1], "run", learn, bar, snapshots).present()
         except KeyboardInterrupt:
             message, said = interruption(done, given.total, batch, learn, said)
             stop = Interrupted(message)

@@ -100,8 +100,8 @@ class Training:
         for part in in_batches(order[:, place.done :], place.batch):
             work = core.work(part, streams, carry=place.carry)
             now = at.unfinished or self.asked
-            events = (self.saving, self.snapshots)
-            Runner(core, self.executable, work, "fit", True, bar, now, *events).present()
+            events = (self.snapshots, now, self.saving)
+            Runner(core, self.executable, work, "fit", True, bar, *events).present()
         at.hold(epoch=at.epoch + 1, unfinished=None)  # both, or Ctrl-C was before
         if self.saving is not None:
             self.saving.write()
