@@ -4,7 +4,7 @@ Parts: `layers` (pc with 1 to 300 of them), `circuits` (all that are bundled), `
 numba module written by hand for the same work) and `cached` (a first batch from the cache beside
 `import numba, networkx`). A compilation is the first call less the second, in a fresh process with
 an empty cache, numba imported; seconds are those of the processor, so that other processes disturb
-less. Every figure is a median over rounds, every ratio is formed inside a round.
+less. What every engine imports is imported before. Every figure is a median over rounds, every ratio is formed inside a round.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ simulator = apical.Simulator(circuit, engine="numba", dtype="float32", seed=0)
 protocol = next(iter(circuit.protocols))
 random = np.random.default_rng(0)
 streams = {n: random.random((batch, k), dtype=np.float32) for n, k in circuit.streams.items()}
+given = {**streams, "batch": batch if streams else None, "record": []}
+apical.Simulator(circuit, engine="numpy", seed=0).run(protocol, **given)  # what all engines import
 times = [time.process_time()]
 for _ in range(2):
-    simulator.run(protocol, **streams, batch=batch if streams else None, record=[])
+    simulator.run(protocol, **given)
     times.append(time.process_time())
 most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 first, second = times[1] - times[0], times[2] - times[1]
