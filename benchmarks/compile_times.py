@@ -4,7 +4,8 @@ Parts: `layers` (pc with 1 to 300 of them), `circuits` (all that are bundled), `
 numba module written by hand for the same work) and `cached` (a first batch from the cache beside
 `import numba, networkx`). A compilation is the first call less the second, in a fresh process with
 an empty cache, numba imported; seconds are those of the processor, so that other processes disturb
-less. What every engine imports is imported before. Every figure is a median over rounds, every ratio is formed inside a round.
+less. What every engine imports is imported before. Every figure is a median over rounds, every
+ratio is formed inside a round.
 """
 
 from __future__ import annotations
