@@ -314,17 +314,17 @@ def test_stages_read_their_own_time_or_the_row_of_the_step(method, between):
 def test_two_hundred_presentations_are_one_long_run(engine, every, between):
     """Bit for bit; those of a linear one share the row at their ends."""
     rng = np.random.default_rng(4)
-    rows = 200 if every == "step" else 50
-    long = rng.normal(size=(3, rows + (between == "linear"), 2))
-    (whole,) = recorded(following(every, between, 200), engine, drive=long)
+    rows = 4 if every == "step" else 1  # of a presentation
+    ends = between == "linear"
+    long = rng.normal(size=(3, 200 * rows + ends, 2))
+    (whole,) = recorded(following(every, between, 800), engine, drive=long)
+    parts = [long[:, k * rows : (k + 1) * rows + ends] for k in range(200)]
     sim = apical.Simulator(following(every, between, 4), engine=engine)
-    one = 4 if every == "step" else 1
-    for number in range(50):
-        part = long[:, number * one : (number + 1) * one + (between == "linear")]
-        traces = sim.run("train", record=["p.V"], carry=True, drive=part)
-        found = traces["p.V"].values[0]
-        np.testing.assert_array_equal(found, whole[:, 4 * number : 4 * number + 5])
-    assert float(sim.counters.going.clock.now[0]) == 25.0
+    traces = sim.run("train", record=["p.V"], batch=3, carry=True, drive=np.concatenate(parts))
+    found = traces["p.V"].values[0].reshape(200, 3, 5, 2)
+    expected = np.stack([whole[:, 4 * k : 4 * k + 5] for k in range(200)])
+    np.testing.assert_array_equal(found, expected)
+    assert float(sim.counters.going.clock.now[0]) == 100.0
 
 
 def test_calls_are_one_call(engine):
@@ -483,6 +483,20 @@ def test_an_epoch_goes_on_after_a_checkpoint(engine, tmp_path):
     again = apical.Simulator.resume(tmp_path / "half.safetensors")
     again.fit(task, epochs=2, batch=2)
     np.testing.assert_array_equal(again.weights["W"], whole.weights["W"])
+
+
+def test_a_sequence_that_diverges_is_named_and_taken_back(engine):
+    text = READOUT.replace("soma: du/dt = x - u", "soma: du/dt = x - u + 1e9*max(u - 50, 0)^3")
+    task = sequences(8, np.random.default_rng(17))
+    sim = apical.Simulator(load_text(text), engine=engine)
+    sim.fit({name: array[:4] for name, array in task.items()}, batch=2, shuffle=False)
+    before = np.array(sim.weights["W"])
+    task["x"][5, 3] = 1e3
+    with pytest.raises(apical.Divergence) as told:
+        sim.fit({n: a[4:] for n, a in task.items()}, batch=2, shuffle=False)
+    assert (told.value.variable, told.value.sample) == ("a.u", 1)
+    assert 1.5 <= told.value.time <= 6
+    np.testing.assert_array_equal(sim.weights["W"], before)
 
 
 # --- replicas, stops, other keys -----------------------------------------------------------------
