@@ -48,8 +48,9 @@ def sections(layout: Layout) -> Sections:
 
 @dataclass(frozen=True)
 class Given:
-    """The arrays of one replica, by what they are for."""
+    """The arrays of one replica, by what they are for; all of one type."""
 
+    dtype: np.dtype
     buffer: Callable[[str], np.ndarray]
     streams: Sequence[np.ndarray]
     signals: Sequence[np.ndarray]  # each (sample, row, unit)
@@ -57,42 +58,54 @@ class Given:
     output: np.ndarray | None  # (presentation, unit, sample), or a row before the units
     changes: np.ndarray | None
 
+    def row(self, array: np.ndarray, rows: int, columns: int) -> Row:
+        """The row of P of an array; code reads and writes there without another look."""
+        if array.dtype != self.dtype or not array.flags.c_contiguous or array.size < rows * columns:
+            raise ValueError(
+                f"expected {rows} * {columns} numbers of {self.dtype} in one piece, got "
+                f"{array.shape} of {array.dtype}, strides {array.strides}"
+            )
+        return array.__array_interface__["data"][0], rows, columns
+
 
 def table(layout: Layout, views: Sequence[View], given: Given, batch: int) -> np.ndarray:
-    """P, for arrays of one replica and a number of samples."""
+    """P, for arrays of one replica and a number of samples.
+
+    Raises:
+        ValueError: An array is of another type than code takes it for, too small, or in pieces.
+    """
     rows: list[Row] = []
     for name, stream in zip(layout.streams, given.streams, strict=True):
-        rows += [_row(stream, *stream.shape), _row(given.buffer(name), 1, stream.shape[1] * batch)]
+        rows += [
+            given.row(stream, *stream.shape),
+            given.row(given.buffer(name), 1, stream.shape[1] * batch),
+        ]
     place = sections(layout)
     for name in (*place.cleared, *place.finite):
         rows.append(_buffer(layout, given, name, batch))
     for record, source in zip(given.records, layout.sources, strict=True):
-        rows.append(_row(record, len(record), record[:1].size))
+        rows.append(given.row(record, len(record), record[:1].size))
         rows.append(_buffer(layout, given, source, batch))
     output = given.output
-    rows.append((0, 0, 0) if output is None else _row(output, len(output), output[:1].size))
+    rows.append((0, 0, 0) if output is None else given.row(output, len(output), output[:1].size))
     for signal in given.signals:
-        rows.append(_row(signal, len(signal), signal[:1].size))
+        rows.append(given.row(signal, len(signal), signal[:1].size))
     for view in views:
         rows.append(_view(layout, given, view, batch))
     return np.array(rows, dtype=np.int64)
 
 
-def _row(array: np.ndarray, rows: int, columns: int) -> Row:
-    return array.__array_interface__["data"][0], rows, columns
-
-
 def _buffer(layout: Layout, given: Given, name: str, batch: int) -> Row:
     """All numbers of a buffer but those of the constant unit."""
     count = layout.program.buffers[name].size
-    return _row(given.buffer(name), count, layout.samples(name, batch))
+    return given.row(given.buffer(name), count, layout.samples(name, batch))
 
 
 def _view(layout: Layout, given: Given, view: View, batch: int) -> Row:
     name = view.buffer
     if view.changes:
         assert given.changes is not None
-        return _row(given.changes, *layout.changes[name])
+        return given.row(given.changes, *layout.changes[name])
     if layout.kind(name) == "matrix":
-        return _row(given.buffer(name), *layout.matrix(name))
-    return _row(given.buffer(name), view.units, layout.samples(name, batch))
+        return given.row(given.buffer(name), *layout.matrix(name))
+    return given.row(given.buffer(name), view.units, layout.samples(name, batch))

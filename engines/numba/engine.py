@@ -127,6 +127,7 @@ class _Call:
     ) -> np.ndarray:
         """Where all arrays lie; they live as long as the call."""
         given = Given(
+            dtype=self.parent.dtype,
             buffer=self._array,
             streams=streams,
             signals=signals,
