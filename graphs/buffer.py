@@ -240,5 +240,5 @@ BEFORE = counter("before").name  # the steps that the slots have behind them
 TURN = counter("turn").name  # the presentations that the slots have behind them
 TIME, ORIGIN, COUNT, DT = (counter(n).name for n in ("t", "origin", "n", "dt"))
 CLOCK = (TIME, ORIGIN, COUNT, DT)  # scalars that outlive a presentation (see `timing`)
-ELAPSED = counter("elapsed").name  # the time since the presentation began, where signals count it
-SINCE_BEGUN = (ELAPSED, counter("elapsed_origin").name, counter("elapsed_n").name)
+# The time since the presentation began, and what it is counted from, where signals read it.
+ELAPSED, BEGUN, TAKEN = (counter(n).name for n in ("elapsed", "elapsed_origin", "elapsed_n"))

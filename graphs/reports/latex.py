@@ -25,6 +25,7 @@ from ..expressions.tree import (
     Parameter,
     Rate,
     Residual,
+    Stream,
     Transmitted,
     Unary,
     Variable,
@@ -153,6 +154,8 @@ def _written(circuit: Circuit | None, home: Population | None, expr: Expr) -> tu
             return _call(circuit, home, expr)
         case Input():
             return _arriving(circuit, expr)
+        case Stream(name=name) if circuit is not None and name in circuit.signals:
+            return ATOM, rf"{symbol(name)}(t)"
         case _:
             return _leaf(home, expr)
 

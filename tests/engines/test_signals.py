@@ -824,11 +824,13 @@ def test_predictions_of_samples_that_stop_are_refused():
 
 
 def test_a_signal_is_printed_and_read_again():
+    from apical.graphs.reports.latex import latex
     from apical.graphs.reports.show import show
     from apical.graphs.reports.yaml_text import comparable, print_circuit
 
     for circuit in (following(between="linear"), following("step"), load_text(READOUT)):
         again = load_text(print_circuit(circuit))
         assert comparable(again) == comparable(circuit)
+    assert r"\mathrm{drive}(t)" in latex(following())
     shown = show(following(between="linear"))
     assert "signal drive: 2 per sample and row, a row every row = 0.5, linear between" in shown

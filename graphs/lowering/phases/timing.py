@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ...buffer import COUNT, DT, ORIGIN, SINCE_BEGUN, STEP, TIME
+from ...buffer import BEGUN, COUNT, DT, ELAPSED, ORIGIN, STEP, TAKEN, TIME
 from ...circuit import Circuit, Equation
 from ...expressions.derivative import simplify
 from ...expressions.tree import Binary, Call, Compare, Counter, Expr, Load, Number, walk
@@ -46,7 +46,7 @@ class Timeline:
 
 
 RUN = Timeline(TIME, ORIGIN, COUNT)  # goes on where presentations are carried on
-PRESENTATION = Timeline(*SINCE_BEGUN)
+PRESENTATION = Timeline(ELAPSED, BEGUN, TAKEN)
 
 
 def plus(left: Expr, right: Expr) -> Expr:
