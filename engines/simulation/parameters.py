@@ -107,7 +107,7 @@ class Parameters:
             if synapse.bias and any(synapse.limits):
                 column = np.arange(synapse.shape[1]) == synapse.shape[1] - 1
                 rows = np.broadcast_to(column, (self.replicas, 1, len(column)))
-                found[bias_column(synapse.name).name] = rows.astype(dtype)
+                found[bias_column(synapse.name).name] = rows.astype(dtype, order="C")
         for name, entry in self.circuit.parameters.items():
             rows = [np.asarray(t[name], dtype=np.float64).reshape(1, -1) for t in tables]
             wide = np.float64 if not isinstance(entry.value, tuple) else dtype

@@ -69,6 +69,20 @@ def test_weights_are_kept_after_the_optimizer_and_after_each_step(engine, dtype)
     assert np.all(np.diag(sim.weights["V"]) == 0)
 
 
+@pytest.mark.parametrize("engine", ["numpy", "torch", "numba"])
+def test_the_bias_of_each_replica_is_free(engine):
+    """The bias column was held, too, on numba with replicas: where it is lay in pieces."""
+    image = np.random.default_rng(0).normal(size=(5, 4))
+    circuit = apical.load_text(TEXT)
+    sim = apical.Simulator(circuit, engine=engine, seed=[1, 2, 3], replicas=3)
+    starts = [[np.array(sim.weights[n][r]) for n in ("W", "O", "V")] for r in range(3)]
+    sim.run("train", image=image, learn=True, batch=1, record=[])
+    for replica, arrays in enumerate(starts):
+        w, _ = by_hand(image, *arrays, rounds=1)
+        assert_allclose(sim.weights["W"][replica], w, rtol=1e-12, atol=1e-12)
+        assert np.abs(w[:, 4]).max() > 0.3
+
+
 def test_a_checkpoint_holds_weights_and_nothing_of_their_limits(tmp_path):
     circuit = apical.load_text(TEXT)
     sim = apical.Simulator(circuit, engine="numpy", seed=1)
