@@ -17,7 +17,7 @@ from ..compartments.signs import SIGNS
 from ..compartments.tableaux import DEFAULT_METHOD
 from . import buffer
 from .diagnostics import CircuitError, Diagnostic
-from .expressions.tree import Expr, Input, Number, Place, Variable
+from .expressions.tree import Call, Expr, Input, Number, Place, Variable, WeightOf
 
 if TYPE_CHECKING:
     import networkx
@@ -134,6 +134,17 @@ class Synapse:
     def connection(self) -> Connectivity:
         """What `connect` says of the weights."""
         return CONNECTIVITY[self.connect]
+
+    @property
+    def shares(self) -> tuple[str, bool] | None:
+        """The synapse to whose array the rule adds, and whether transposed; None: its own."""
+        weight, turned = self.weight, False
+        if weight is None or not self.rule:
+            return None
+        while isinstance(weight, Call) and weight.function in ("transpose", "copy"):
+            turned ^= weight.function == "transpose"
+            weight = weight.arguments[0]
+        return (weight.synapse, turned) if isinstance(weight, WeightOf) else None
 
     @property
     def limits(self) -> tuple[Expr | None, Expr | None]:
@@ -308,6 +319,13 @@ class Circuit:
     def stated(self) -> Mapping[str, ParameterValue]:
         """The parameters but those that say where a unit stands, which nobody states."""
         return {n: p for n, p in self.parameters.items() if not isinstance(p.expression, Place)}
+
+    @cached_property
+    def plastic(self) -> frozenset[str]:
+        """The synapses whose arrays rules change, their own or those of synapses that share."""
+        synapses = self.synapses.values()
+        own = (s.name for s in synapses if s.rule and s.weight is None)
+        return frozenset((*own, *(s.shares[0] for s in synapses if s.shares is not None)))
 
     @cached_property
     def _by_target(self) -> Mapping[Target, list[Synapse]]:

@@ -104,7 +104,7 @@ class Parameters:
         tables = self.tables()
         found: Arrays = {}
         for synapse in self.circuit.synapses.values():
-            if synapse.bias and any(synapse.limits):
+            if synapse.bias:
                 column = np.arange(synapse.shape[1]) == synapse.shape[1] - 1
                 rows = np.broadcast_to(column, (self.replicas, 1, len(column)))
                 found[bias_column(synapse.name).name] = rows.astype(dtype, order="C")

@@ -25,7 +25,7 @@ from .families import expand
 from .names import Names, Scope
 from .resolve import resolve
 from .scopes import RuleScope
-from .weights import bounds_of, check_circles, check_of, check_stated, weight_of
+from .weights import bounds_of, check_circles, check_live, check_of, check_stated, weight_of
 
 
 def declare(section: MappingNode, names: Names) -> None:
@@ -185,14 +185,7 @@ def _finished(link: Link, names: Names) -> Synapse:
         init = weight_of(link, "init", names)
     stated = init is not None
     if weight is not None:
-        for word in ("init", "rule", "trace", "optimizer", "bounds", "sign", "bias", "check"):
-            key = entry.key(word)
-            if key is not None:
-                names.problems.add(
-                    key.place,
-                    f"'{link.name}' has a `weight`, which says what the weight is at every moment; "
-                    f"`{word}` has no effect",
-                )
+        check_live(link, weight, rule, names)
     elif init is None:
         check_stated(entry, link.connect, link.key, names)
         init = _default_init(link.connect)

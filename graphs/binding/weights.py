@@ -8,6 +8,7 @@ from dataclasses import replace
 from ...compartments.connectivity import CONNECTIVITY
 from ...compartments.initialisers import INITIALISERS
 from ...compartments.place import PLACES
+from ..circuit import Equation, Update
 from ..expressions.parser import (
     parse_expression,
 )
@@ -288,6 +289,58 @@ def check_of(link: Link, names: Names) -> str | None:
             got=f"{shape_text(link.shape)}" + (" and a bias" if link.bias else ""),
         )
     return node.text
+
+
+def check_live(link: Link, weight: Expr, rule: tuple[Update | Equation, ...], names: Names) -> None:
+    """What a synapse with a `weight` has no use for; written down where it is stated."""
+    entry, owner = link.entry, weight
+    while isinstance(owner, Call) and owner.function in ("transpose", "copy"):
+        owner = owner.arguments[0]
+    key = entry.key("rule")
+    if key is not None and not isinstance(owner, WeightOf):
+        names.problems.add(
+            key.place,
+            f"'{link.name}' has a `weight`, which says what the weight is at every moment; "
+            f"`rule` has no effect",
+            expected="`weight: A` or `weight: transpose(A)`, to whose array a rule adds",
+        )
+    elif key is not None and isinstance(owner, WeightOf):
+        _check_shared(link, key, names.synapses[owner.synapse], rule, names)
+    for word in ("init", "trace", "optimizer", "bounds", "sign", "bias", "check"):
+        key = entry.key(word)
+        if key is not None:
+            names.problems.add(
+                key.place,
+                f"'{link.name}' has a `weight`, which says what the weight is at every moment; "
+                f"`{word}` has no effect",
+            )
+
+
+def _check_shared(
+    link: Link, key: ScalarNode, owner: Link, rule: tuple[Update | Equation, ...], names: Names
+) -> None:
+    """A rule that adds to the array of another synapse."""
+    if owner.entry.get("weight") is not None:
+        names.problems.add(
+            key.place,
+            f"the rule of '{link.name}' adds to the array of '{owner.name}', which has none: its "
+            "`weight` is made of another synapse",
+            expected="the synapse that has the array: `weight: A` or `weight: transpose(A)`",
+        )
+    kinds = [CONNECTIVITY[one.connect] for one in (link, owner)]
+    if kinds[0].off_diagonal != kinds[1].off_diagonal:
+        names.problems.add(
+            key.place,
+            f"the rule of '{link.name}' adds to the array of '{owner.name}', which has other "
+            "connections",
+            expected=f"`connect: {owner.connect}`",
+        )
+    if any(not isinstance(line, Update) or line.kind == ":=" for line in rule):
+        names.problems.add(
+            key.place,
+            f"the rule of '{link.name}' adds to the array of '{owner.name}'",
+            expected="`w += E` or `w -= E`, what it adds",
+        )
 
 
 def check_circles(names: Names) -> None:

@@ -45,6 +45,8 @@ def _synapse(circuit: Circuit, synapse: Synapse) -> Finding:
     rules = [*synapse.rule, *synapse.trace]
     if synapse.weight is not None:
         verdict, path = _live(synapse)
+        if synapse.rule:
+            reads = _judge(circuit, synapse, rules)[2]
     elif synapse.rule:
         verdict, path, reads = _judge(circuit, synapse, rules)
     source, variable = synapse.source

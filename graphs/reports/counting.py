@@ -44,7 +44,7 @@ def counts(circuit: Circuit) -> Counts:
     return Counts(
         units=sum(p.size for p in populations),
         weights=sum(prod(s.shape) for s in own),
-        plastic=sum(prod(s.shape) for s in own if s.rule),
+        plastic=sum(prod(s.shape) for s in own if s.name in circuit.plastic),
         slow=sum(p.size * len(p.slow) for p in populations),
         traces=sum(prod(s.shape) * len(s.trace) for s in own if s.name not in each),
         activity=sum(

@@ -39,10 +39,10 @@ def _sign(circuit: Circuit, synapse: Synapse) -> str:
     if synapse.current is not None:
         return "?"
     kept = _kept(circuit, synapse)
-    if synapse.rule or kept != "?":
-        return kept
     if synapse.weight is not None:
         return _sign_of(circuit, synapse.weight)
+    if synapse.name in circuit.plastic or kept != "?":
+        return kept
     assert synapse.init is not None  # of a weight of its own
     return _sign_of(circuit, synapse.init)
 

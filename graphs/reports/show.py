@@ -210,7 +210,8 @@ def _synapse(circuit: Circuit, synapse: Synapse) -> Iterator[str]:
         if synapse.optimizer is not None:
             arguments = ", ".join(paper(text(a)) for a in synapse.optimizer.arguments)
             optimizer = f", {synapse.optimizer.kind}({arguments})"
-        yield f"       {synapse.batch} over the batch{optimizer}"
+        adds = "" if synapse.shares is None else f", added to {synapse.shares[0]}"
+        yield f"       {synapse.batch} over the batch{optimizer}{adds}"
     if synapse.bounds is not None:
         low, high = (paper(text(e)) for e in synapse.bounds)
         yield f"bounds {low} to {high}{', the bias free' * synapse.bias}"

@@ -89,10 +89,15 @@ def _synapse(draft: Draft, target: Population, compartment: str, port: str | Non
         lines.append(f"  connect: {connect}")
     shape = weight_shape(connect, target.size, source.size)
     bias = CONNECTIVITY[connect].bias and draft.chance(0.3, "bias")
+    shared = False
     live = None if bias or rng.random() > 0.25 else _live(draft, shape, connect)
     if live is not None:
         draft.note("live weight")
         lines.append(f"  weight: {live}")
+        owner = live.removeprefix("transpose(").removeprefix("copy(").removesuffix(")")
+        other = draft.synapses.get(owner)
+        alike = other is not None and other["own"] and other["connect"] == connect
+        shared = alike and draft.chance(0.6, "rule of a shared array")
     else:
         lines += _limits(draft, _init(draft, shape, connect, bias))
     if bias:
@@ -105,6 +110,10 @@ def _synapse(draft: Draft, target: Population, compartment: str, port: str | Non
         lines.append(f"  current: {_current(ends)}")
         if bias:
             draft.note("bias with current")
+    if shared and not filtered:
+        rule = f"w += 0.1 * {ends.gain(ends.post())} * {ends.gain(ends.pre())}"
+        lines.append(f"  rule: {rule}{rng.choice(['', ' - 0.05*w'])}")
+        draft.learnable.append(name)
     plastic = live is None and rng.random() < 0.7
     if plastic:
         lines += _plastic(draft, ends, filtered)

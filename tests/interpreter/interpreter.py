@@ -283,7 +283,7 @@ class _Walk:
         } if phase is self.phases[-1] else {}  # fmt: skip
         for group in phase.learn if self.learn else ():
             kept = [self.parent.plasticity.read(moment, item) for item in group]
-            apply_together(moment, kept)
+            apply_together(moment, kept, self.parent.plasticity)
 
     # --- steps ---------------------------------------------------------------------------------
 
@@ -306,7 +306,7 @@ class _Walk:
             moment.signals.taken(dt)
             moment.changed()
             if active.any() and self._kept:
-                apply_together(moment, self._kept)
+                apply_together(moment, self._kept, self.parent.plasticity)
             self._store(phase, step + 1, active)
             moment.signals.predict()
             if phase.until is not None and active.any():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from apical.graphs.circuit import Update
+from apical.graphs.expressions.tree import WeightOf
 
 from .optimizers import OPTIMIZERS
 
@@ -27,23 +28,29 @@ class Plasticity:
         self.memories = {}  # synapse -> what its optimizer keeps
 
     def read(self, moment, item):
-        """What one item of `learn` changes; the function returned applies it."""
+        """What one item of `learn` changes: (array, change), or for a slow variable a function."""
         if item.variable is not None:
             return self._read_slow(moment, (item.name, item.variable))
         synapse = moment.circuit.synapses[item.name]
-        new = old = moment.weights[item.name]
+        new = old = moment.weight(synapse)
         lines = [line for line in synapse.rule if isinstance(line, Update)]
         for line in lines:  # each sees the `w` of the line before, and currents the old one
             right = over_samples(moment, synapse, line.right, new)
             new = updated(new, line.kind, right)
         change = np.where(moment.there(synapse), new - old, 0)
+        if synapse.weight is None:
+            return item.name, change
+        owner, turned = of_another(synapse.weight)
+        if turned and not synapse.connection.elementwise:
+            change = change.T
+        full = np.zeros_like(moment.weights[owner])
+        full[:, : change.shape[1]] = change  # a bias column is the owner's alone
+        return owner, full
 
-        def apply():
-            step = self._optimized(moment, synapse, change)
-            name, old = item.name, moment.weights[item.name]
-            moment.weights[name] = moment.limited(name, old + step)
-
-        return apply
+    def apply(self, moment, name, change):
+        """What a change does to a weight, by the optimizer and within the limits."""
+        step = self._optimized(moment, moment.circuit.synapses[name], change)
+        moment.weights[name] = moment.limited(name, moment.weights[name] + step)
 
     def _read_slow(self, moment, key):
         new = old = moment.slow[key]
@@ -65,8 +72,23 @@ class Plasticity:
         return OPTIMIZERS[synapse.optimizer.kind](change, memory, *arguments)
 
 
-def apply_together(moment, kept):
-    """All changes that were read before, at once."""
-    for apply in kept:
-        apply()
+def of_another(weight):
+    """The synapse whose array a weight is, and whether it is transposed."""
+    if isinstance(weight, WeightOf):
+        return weight.synapse, False
+    name, turned = of_another(weight.arguments[0])
+    return name, turned != (weight.function == "transpose")
+
+
+def apply_together(moment, kept, plasticity):
+    """All changes that were read before, at once; those of one array are summed."""
+    changes = {}
+    for one in kept:
+        if callable(one):
+            one()
+        else:
+            name, change = one
+            changes[name] = changes.get(name, 0) + change
+    for name, change in changes.items():
+        plasticity.apply(moment, name, change)
     moment.changed()

@@ -14,8 +14,9 @@ from ...instructions import Map, Output, Stop
 from ...program import PhaseProgram, StepLoop
 from ..chance import of_begin, of_set
 from ..emitter import Emitter, PhaseView
-from ..refusal import LoweringError
+from ..refusal import LoweringError, Subject
 from ..rules.plasticity import RuleCompiler
+from ..rules.shared import gathered
 from .signal_rows import SignalRows
 from .stepping import Stepping
 from .stopping import StopRule
@@ -224,10 +225,17 @@ class PhaseLowering:
     def _read_kept(self) -> list[Callable[[], None]]:
         if not self.learn or not self.phase.plasticity:
             return []
-        kept = []
-        for item, when in self.phase.learn_each_step:
+        kept, each = [], self.phase.learn_each_step
+        for group in gathered(self.at.circuit, tuple(item for item, _ in each)):
+            when, *others = (condition for item, condition in each if item in group)
+            if any(other != when for other in others):
+                raise LoweringError(
+                    f"phase {self.phase.name!r}: {', '.join(map(str, group))} change one array in "
+                    f"`learn_each_step`, so they have the same `when`",
+                    about=Subject(group[0].name, "rule"),
+                )
             condition = None if when is None else self.at.reading(self.at.translate(when))
-            apply = self.rules.read(item, keep=True)
+            apply = self.rules.read_group(group, keep=True)
             kept.append(apply if condition is None else self._branched(condition, apply))
         return kept
 
@@ -260,7 +268,7 @@ class PhaseLowering:
         if not self.learn:
             return
         for group in self.phase.learn:
-            applied = [self.rules.read(item) for item in group]
+            applied = [self.rules.read_group(one) for one in gathered(at.circuit, group)]
             for apply in applied:
                 apply()
         for population, variable in at.view.clamps:  # what is carried on, where this phase is last

@@ -11,7 +11,18 @@ from dataclasses import dataclass, replace
 
 from ...circuit import Equation, LearnItem, Synapse, Update
 from ...expressions.derivative import simplify, summed
-from ...expressions.tree import Binary, Expr, Load, Number, Trace, Unary, Weight, transform, walk
+from ...expressions.tree import (
+    Binary,
+    Call,
+    Expr,
+    Load,
+    Number,
+    Trace,
+    Unary,
+    Weight,
+    transform,
+    walk,
+)
 from ...instructions import BatchReduce, Instruction, Map, RankUpdate, RowReduce, Term
 from ..emitter import Emitter
 from ..refusal import LoweringError, Subject, about
@@ -21,6 +32,7 @@ from .factors import ONE, separate, times
 from .limits import Limits
 from .optimizing import Optimizing
 from .pairs import Pairs
+from .shared import array_of, as_own_rule
 from .terms import Terms
 
 Apply = Callable[[], None]
@@ -65,6 +77,50 @@ class RuleCompiler:
         """
         with about(Subject(item.name, item.variable or "rule")):
             return self._read(item, keep)
+
+    def read_group(self, items: tuple[LearnItem, ...], keep: bool = False) -> Apply:
+        """The same for what changes one array: its changes are summed, then applied once."""
+        circuit = self.at.circuit
+        if len(items) == 1 and array_of(circuit, items[0]) == str(items[0]):
+            return self.read(items[0], keep)
+        owner = circuit.synapses[array_of(circuit, items[0])]
+        weight = self.at.weight(owner)
+        shape = self.at.buffers[weight].shape
+        read: list[tuple[str, list[Apply]]] = []
+        for item in items:
+            with about(Subject(item.name, "rule")):
+                synapse = circuit.synapses[item.name]
+                one = owner if synapse is owner else as_own_rule(circuit, synapse)
+                updates = [r for r in one.rule if isinstance(r, Update)]
+                new = self.at.passing("new", owner, *shape)
+                read.append((new, self._read_updates(one, updates, new, keep)))
+
+        def apply() -> None:
+            for new, steps in read:
+                self.at.put(new, Load(weight))
+                for step in steps:
+                    step()
+                self.at.put(new, Binary("-", Load(new), Load(weight)))
+            change = read[0][0]
+            if len(read) > 1:
+                self.at.put(change, summed([Load(new) for new, _ in read]))
+            self._change(owner, change)
+
+        return apply
+
+    def _change(self, synapse: Synapse, change: str) -> None:
+        """Emits what a change does to a weight: by its optimizer, and within its limits."""
+        at, weight = self.at, self.at.weight(synapse)
+        if synapse.optimizer is not None:
+            self.optimizing.apply(synapse, change)
+        elif weight in self.sums.names:
+            self.sums.add(weight, lambda name, lost: at.put(name, Binary("-", Load(change), lost)))
+        else:
+            at.put(weight, Binary("+", Load(weight), Load(change)))
+        if synapse.connection.off_diagonal:
+            at.emit(RankUpdate(weight, Load(weight), off_diagonal=True))
+        self.limits.keep(synapse)
+        at.write(weight)
 
     def _read(self, item: LearnItem, keep: bool) -> Apply:
         if item.variable is not None:
@@ -162,6 +218,8 @@ class RuleCompiler:
             base = base and Unary("-", base)
             bias = bias and Unary("-", bias)
             terms = [replace(t, coefficient=simplify(Unary("-", t.coefficient))) for t in terms]
+        if base is not None and not synapse.bias and self._biased(synapse):
+            base = Call("where", (Load(self.at.bias_column(synapse), "pre"), Number(0.0), base))
         row = self._bias_row(synapse, bias)
         diagonal = synapse.connection.off_diagonal
 
@@ -252,6 +310,10 @@ class RuleCompiler:
         kind = self.at.buffers[load.buffer].shape[0]
         return {"row": "matrix", "unit": "post", "sample": "pre"}.get(str(kind))
 
+    def _biased(self, synapse: Synapse) -> bool:
+        """Whether the array has a column of a bias unit, which a rule that shares it lacks."""
+        return self.at.circuit.synapses[synapse.name].bias
+
     # --- the bias unit -------------------------------------------------------------------------
 
     def _bias(self, synapse: Synapse, scalar: Expr, post: Expr, pre: Expr | None) -> Expr | None:
@@ -283,11 +345,7 @@ class RuleCompiler:
             for step in steps:
                 step()
             put(changed, Binary("-", Load(changed), Load(weight)))
-            self.optimizing.apply(synapse, changed)
-            if synapse.connection.off_diagonal:
-                self.at.emit(RankUpdate(weight, Load(weight), off_diagonal=True))
-            self.limits.keep(synapse)
-            self.at.write(weight)
+            self._change(synapse, changed)
 
         return apply
 
