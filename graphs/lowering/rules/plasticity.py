@@ -27,9 +27,9 @@ from ...instructions import BatchReduce, Instruction, Map, RankUpdate, RowReduce
 from ..emitter import Emitter
 from ..refusal import LoweringError, Subject, about
 from ..transmission import Transmission
+from .changes import Changes
 from .compensation import Compensation
 from .factors import ONE, separate, times
-from .limits import Limits
 from .optimizing import Optimizing
 from .pairs import Pairs
 from .shared import array_of, as_own_rule
@@ -68,7 +68,8 @@ class RuleCompiler:
         self.sums = Compensation(evaluator, compensate, self.starts)
         self.optimizing = Optimizing(evaluator, self.starts)
         self.terms = Terms(evaluator)
-        self.limits = Limits(evaluator)
+        self.changes = Changes(evaluator, self.optimizing, self.sums)
+        self.limits = self.changes.limits
 
     def read(self, item: LearnItem, keep: bool = False) -> Apply:
         """Emits what a rule reads; the returned function emits its application.
@@ -95,32 +96,7 @@ class RuleCompiler:
                 new = self.at.passing("new", owner, *shape)
                 read.append((new, self._read_updates(one, updates, new, keep)))
 
-        def apply() -> None:
-            for new, steps in read:
-                self.at.put(new, Load(weight))
-                for step in steps:
-                    step()
-                self.at.put(new, Binary("-", Load(new), Load(weight)))
-            change = read[0][0]
-            if len(read) > 1:
-                self.at.put(change, summed([Load(new) for new, _ in read]))
-            self._change(owner, change)
-
-        return apply
-
-    def _change(self, synapse: Synapse, change: str) -> None:
-        """Emits what a change does to a weight: by its optimizer, and within its limits."""
-        at, weight = self.at, self.at.weight(synapse)
-        if synapse.optimizer is not None:
-            self.optimizing.apply(synapse, change)
-        elif weight in self.sums.names:
-            self.sums.add(weight, lambda name, lost: at.put(name, Binary("-", Load(change), lost)))
-        else:
-            at.put(weight, Binary("+", Load(weight), Load(change)))
-        if synapse.connection.off_diagonal:
-            at.emit(RankUpdate(weight, Load(weight), off_diagonal=True))
-        self.limits.keep(synapse)
-        at.write(weight)
+        return lambda: self.changes.together(owner, read)
 
     def _read(self, item: LearnItem, keep: bool) -> Apply:
         if item.variable is not None:
@@ -338,16 +314,7 @@ class RuleCompiler:
         shape = self.at.buffers[weight].shape
         changed = self.at.passing("new", synapse, *shape)
         steps = self._read_updates(synapse, updates, changed, keep)
-        put = self.at.put
-
-        def apply() -> None:
-            put(changed, Load(weight))
-            for step in steps:
-                step()
-            put(changed, Binary("-", Load(changed), Load(weight)))
-            self._change(synapse, changed)
-
-        return apply
+        return lambda: self.changes.together(synapse, [(changed, steps)])
 
     # --- continuous plasticity -----------------------------------------------------------------
 
