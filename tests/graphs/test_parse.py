@@ -244,9 +244,19 @@ def test_record():
     assert parse_record("F every 10") == RecordEntry(Reference("F"), every=Number(10.0))
     assert parse_record("y.x mean") == RecordEntry(Reference("y", None, ("x",)), reduce="mean")
     assert parse_record("l[k].v for k = 1..L in nudged every n+1 norm") == RecordEntry(
-        Reference("l", k, ("v",)), loop("k", "1", "L"), "nudged", parse_expression("n+1"), "norm"
+        Reference("l", k, ("v",)),
+        loop("k", "1", "L"),
+        "nudged",
+        parse_expression("n+1"),
+        reduce="norm",
     )
-    assert parse_record("F in free mean") == RecordEntry(Reference("F"), None, "free", None, "mean")
+    assert parse_record("W[1] every 3 presentations norm") == RecordEntry(
+        Reference("W", Number(1.0)), None, None, Number(3.0), "presentation", "norm"
+    )
+    assert parse_record("y.x every 1 step").counted == "step"
+    assert parse_record("F in free mean") == RecordEntry(
+        Reference("F"), None, "free", reduce="mean"
+    )
 
 
 # --- problems ------------------------------------------------------------------------------------
