@@ -66,6 +66,7 @@ TABLE = {
     ("pem",): {"W": "local", "C": "two-cell", "y.mu": "local", "y.var": "local"},
     ("pem", "unnormalised"): {"W": "local", "C": "local", "y.mu": "local", "y.var": "local"},
     ("pem", "correlation"): {"W": "local", "B": "two-cell", "y.mu": "local", "y.var": "local"},
+    ("ring_attractor",): {"W": "fixed"},
     ("sacramento",): {
         "W": "fixed",
         "feedback": "fixed",
