@@ -128,12 +128,15 @@ def _initial(
 
     def drawn(node: Expr) -> Expr | None:
         if isinstance(node, Call) and (
-            node.function in INITIALISERS or node.function in ("transpose", "copy")
+            node.function in INITIALISERS or node.function in ("transpose", "copy", "product")
         ):
             name = f"%{len(arrays)}"
             if node.function in INITIALISERS:
                 arguments = [np.asarray(value(drawn_all(a), load, leaf)) for a in node.arguments]
                 arrays[name] = draw(node.function, arguments, synapse.shape, n_pre, n_post, stream)
+            elif node.function == "product":
+                left, right = (value(drawn_all(a), load, leaf) for a in node.arguments)
+                arrays[name] = np.asarray(left) @ np.asarray(right)
             else:
                 inner = np.asarray(value(drawn_all(node.arguments[0]), load, leaf))
                 arrays[name] = inner.T if node.function == "transpose" else inner

@@ -35,6 +35,8 @@ from .resolve import resolve
 from .scopes import sided
 from .units import place_of
 
+MADE = ("transpose", "product")  # what makes arrays of another shape, without a bias column
+
 
 class WeightScope(Scope):
     """`init` and `weight`: other synapses, parameters of both ends, and initialisers."""
@@ -54,6 +56,7 @@ class WeightScope(Scope):
         self.source, self.target, self.live = source, target, live
         self.where = "`weight`" if live else "`init`"
         calls: dict[str, tuple[int, int]] = {"transpose": (1, 1), "copy": (1, 1)}
+        calls["product"] = (2, 2)
         for name, initialiser in () if live else INITIALISERS.items():
             calls[name] = (len(initialiser.arguments), len(initialiser.arguments))
         self.calls = calls
@@ -179,7 +182,7 @@ def check_bias_column(expr: Expr, name: str, scope: Scope) -> None:
             expected="an `init` without `pre`, or a slow variable as a bias of the postsynaptic "
             "cell",
         )
-    calls = [n for n in walk(expr) if isinstance(n, Call) and n.function == "transpose"]
+    calls = [n for n in walk(expr) if isinstance(n, Call) and n.function in MADE]
     turned = {n for call in calls for n in walk(call) if isinstance(n, WeightOf)}
     for node in (n for n in walk(expr) if isinstance(n, WeightOf)):
         if node in turned or not scope.names.synapses[node.synapse].bias:
@@ -234,10 +237,39 @@ def _shape(expr: Expr, scope: Scope, names: Names) -> tuple[int, ...] | None:
             )
             raise Skip
         return left if left is not None else right
+    if isinstance(expr, Call) and expr.function == "product":
+        return _product_shape(expr, scope, names)
     if isinstance(expr, Call) and expr.arguments:
         inner = _shape(expr.arguments[0], scope, names)
         return inner[::-1] if inner is not None and expr.function == "transpose" else inner
     return None
+
+
+def _product_shape(expr: Call, scope: Scope, names: Names) -> tuple[int, ...]:
+    """(post, pre) of the matrix product of two weights."""
+    if isinstance(scope, WeightScope) and scope.live:
+        scope.fail(
+            expr,
+            "`weight` cannot be a product of two arrays yet; `init` can, once",
+            suggestion=f"init: {scope.scalar.text}",
+        )
+        raise Skip
+    left, right = (_shape(a, scope, names) for a in expr.arguments)
+    if left is None or right is None or len(left) != 2 or len(right) != 2:
+        scope.fail(
+            expr,
+            "`product` takes two synapses with a matrix of weights, or their transposes",
+            expected="`product(A, transpose(B))`",
+        )
+        raise Skip
+    if left[1] != right[0]:
+        scope.fail(
+            expr,
+            f"the shapes {shape_text(left)} and {shape_text(right)} have no product",
+            expected="as many presynaptic units on the left as postsynaptic units on the right",
+        )
+        raise Skip
+    return left[0], right[1]
 
 
 def shape_text(shape: tuple[int, ...]) -> str:
