@@ -22,7 +22,15 @@ OWNERS = {
 PARTS = ("I", "W", "s", "p", "w", "x", "each", "lost", "d", "t")
 OF = {  # what each kind of thing has
     "population": ("variable", "rate", "latch", "noise"),
-    "synapse": ("weight", "live weight", "current", "sent", "trace", "trace of each sample"),
+    "synapse": (
+        "weight",
+        "live weight",
+        "current",
+        "sent",
+        "trace",
+        "trace of each sample",
+        "bias column",
+    ),
     "energy": ("energy",),
     "stream": ("stream", "signal"),
 }
@@ -64,7 +72,8 @@ def test_different_things_have_different_names(one, other):
 
 def test_every_quantity_is_drawn():
     drawn = {what for kinds in OF.values() for what in kinds} | {"parameter", "counter", "draw"}
-    assert drawn | {"filter", "optimizer"} == set(PRINTED)
+    of_lines = {"begin draw", "after_step draw", "start draw"}  # of a population, like "noise"
+    assert drawn | of_lines | {"filter", "optimizer"} == set(PRINTED)
 
 
 def hostile() -> Circuit:
