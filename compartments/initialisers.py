@@ -117,7 +117,7 @@ INITIALISERS: Mapping[str, Initialiser] = MappingProxyType({init.name: init for 
 
 def draw(
     name: str,
-    arguments: Sequence[float],
+    arguments: Sequence[Any],
     shape: tuple[int, ...],
     n_pre: int,
     n_post: int,
