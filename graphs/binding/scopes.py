@@ -114,7 +114,7 @@ class CellScope(Scope):
         if node.name in ("w", "pre", "post"):
             self.fail(node, f"'{node.name}' can be used only in a synapse")
             return NOTHING
-        if node.name in self.names.synapse_families:
+        if node.name in self.names.synapse_families and not self.names.parameters.has(node.name):
             self.fail(
                 node,
                 "a cell cannot read a synapse",

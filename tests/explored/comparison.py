@@ -25,7 +25,10 @@ from .circuits import Case
 
 TOLERANCE = 1e-10
 LARGEST = 1e6
-REFUSED_BEFORE_A_RUN = ("ValueError: batch: expected 1, got",)  # what only a call can tell
+REFUSED_BEFORE_A_RUN = (  # what only a call can tell
+    "ValueError: batch: expected 1, got",
+    "is read at the end of each of its rows, which samples that stop before do not reach",
+)
 
 
 @dataclass

@@ -152,7 +152,7 @@ def _limits(draft: Draft, lines: list[str]) -> list[str]:
         low, high = rng.choice([("-0.3", "0.4"), ("0", "0.5"), ("-0.2", "b")])
         lines[at] = f"  init: min(max({start}, {low}), {high})"
         return [*lines, f"  bounds: [{low}, {high}]"]
-    lines[at] = f"  init: {'-' * (kind == 'negative')}|{start}|"
+    lines[at] = f"  init: {'-' * (kind == 'negative')}abs({start})"
     return [*lines, f"  sign: {kind}"]
 
 

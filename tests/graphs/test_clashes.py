@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import apical
 from apical.graphs.diagnostics import CircuitError
 from apical.graphs.load import load_text
 
@@ -76,3 +77,36 @@ def test_a_prediction_is_of_a_stream(snapshot):
     (one,) = told(("  label: c.u", "  lable: c.u"))
     assert one.place.line == 37 and one.suggestion == "label: c.u"
     assert str(one) == snapshot
+
+
+def test_a_parameter_may_be_called_as_a_synapse():
+    text = """
+apical: 1
+name: named
+parameters:
+  W: 3
+cells:
+  source:
+    soma: r = W
+  sink:
+    basal: v = W * input
+populations:
+  a:
+    cell: source
+    size: 1
+  b:
+    cell: sink
+    size: 1
+synapses:
+  W:
+    from: a.r
+    to: b.basal
+    init: 2
+protocols:
+  train:
+    go:
+      steps: 1
+      dt: 1
+"""
+    sim = apical.Simulator(load_text(text), engine="numpy")
+    assert sim.run("train", record=["b.v"]).arrays["b.v"].tolist() == [[[[18.0], [18.0]]]]
