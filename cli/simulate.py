@@ -127,13 +127,13 @@ def simulate(
 
 
 def commands(file: Sequence[str], circuit: Any) -> list[str]:
-    """A line for each protocol that simulates it, with drawn streams where it reads some.
+    """What trains a circuit on its task, and what simulates each protocol, on drawn streams.
 
     file: The path or name, with the options that variants and parameters were set by.
     """
     from ..graphs.lower import lower
 
-    found = []
+    found = [shlex.join(["apical", "run", *file])] if circuit.task else []
     for name in circuit.protocols:
         words = ["apical", "simulate", *file]
         if name != default_protocol(circuit):
