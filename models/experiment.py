@@ -186,7 +186,7 @@ class Experiment:
         if history.interrupted:
             raise KeyboardInterrupt
         last = history.epochs[-1]
-        return {n: v for n, v in last.items() if n not in ("epoch", "seconds")}, history.traces
+        return {n: v for n, v in last.items() if n not in ("epoch", "seconds")}, history.recorded
 
 
 def _predicts_nothing(circuit: Circuit) -> str:

@@ -138,7 +138,7 @@ def test_each_row_of_a_training(engine, shown):
     of_file = sim.fit(shown, epochs=2, batch=4).traces  # 8 to 16, after 9, 12, 15 as the file says
     assert of_file.presentation.tolist() == [8, 9, 12, 15]
     np.testing.assert_array_equal(of_file.learnt["W"][0, 0], again)
-    assert sim.fit(shown, batch=7, record=()).traces is None
+    assert sim.fit(shown, batch=7, record=()).recorded is None
 
 
 @pytest.mark.parametrize("carry", [False, True])

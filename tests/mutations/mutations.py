@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from apical.graphs.reading.keys import SYNAPSE
+
 DECLARED = (
     "compartment misspelt", "protocol misspelt", "synapse of a variant", "phase of a variant",
     "parameter misspelt", "function misspelt", "cell misspelt", "stream misspelt",
@@ -515,8 +517,8 @@ class Mutator:
 
     def later_word(self):
         line = self.pick(lambda x: x.section == "synapses" and len(x.full) == 3 and not x.item)
-        new = self.rng.choice(["delay: 3", "sign: positive", "bounds: [0, 1]"])
-        return self.made("not built yet", line, [line.indent + new, self.raw[line.number]])
+        new = f"{self.rng.choice(SYNAPSE.later)}: 3"
+        return self.made("reserved", line, [line.indent + new, self.raw[line.number]])
 
     def circular(self):
         """A parameter that is made of itself."""

@@ -13,13 +13,24 @@ class History:
     """What `fit` saw: one entry per epoch, with the validation scores where asked for.
 
     `interrupted`: whether Ctrl-C stopped it. `resumed`: samples of the first epoch that an earlier
-    call had learnt already. `traces`: what was recorded between presentations, or None.
+    call had learnt already. `recorded`: the traces between presentations, None without a record.
     """
 
     epochs: list[dict[str, Any]] = field(default_factory=list)
     interrupted: bool = False
     resumed: int = 0
-    traces: Traces | None = None
+    recorded: Traces | None = None
+
+    @property
+    def traces(self) -> Traces:
+        """What was recorded between presentations.
+
+        Raises:
+            ValueError: Nothing was.
+        """
+        if self.recorded is None:
+            raise ValueError('nothing was recorded: give `fit` a record, as in record=["W"]')
+        return self.recorded
 
     def __getitem__(self, name: str) -> list[Any]:
         """The values of one score, epoch by epoch; where Ctrl-C came before the last, without it.

@@ -79,7 +79,7 @@ class Training:
             error.traces = self._traces()
             self.core.watch.look(self.core.weights(), f"in epoch {at.epoch + 1}, which diverged")
             raise
-        history.traces = self._traces()
+        history.recorded = self._traces()
         return history
 
     def _traces(self) -> Traces | None:
