@@ -246,7 +246,7 @@ def test_philox_bits_and_normals_equal_the_streams_of_numpy():
         for mine, theirs in zip(generator.words, bits, strict=True):
             assert_array_equal(mine[replica].numpy().astype(np.uint64), theirs)
     tape = Tape()
-    generator.write_normal(tape, keys(seeds, name, torch.device("cpu")), drawn)
+    generator.write_standard("normal", tape, keys(seeds, name, torch.device("cpu")), drawn)
     tape()
     for replica, seed in enumerate(seeds):
         expected = philox.normal(seed, name, *counters)
