@@ -146,7 +146,11 @@ Figures = dict[str, float]
 def figures(code: str, *arguments: str, cache: str | None = None) -> Figures:
     """What a fresh process prints; its cache is empty where none is given."""
     with tempfile.TemporaryDirectory() as empty:
-        environment = os.environ | THREADS | {"APICAL_CACHE_DIR": cache or empty}
+        environment = (
+            os.environ
+            | THREADS
+            | {"APICAL_LOAD_LIMIT": "1000000", "APICAL_CACHE_DIR": cache or empty}
+        )
         environment |= {"PYTHONPYCACHEPREFIX": f"{cache or empty}/bytecode"}
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
         done = subprocess.run(

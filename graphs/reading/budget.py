@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-MOST_WORK = 400_000
+MOST_WORK = 300_000
 VARIABLE = "APICAL_LOAD_LIMIT"  # of a user who trusts a larger file
 
 NODE = 1  # of an expression
@@ -17,7 +17,7 @@ TEXT = 8  # an expression, each time that it is resolved
 INLINED = 4  # a node of a function, where it is called
 MEMBER = 10  # of a family, and a repetition of a statement
 PART = 50  # a population or a synapse
-LOWERED = 20  # an equation or a synapse, in each phase of each protocol
+LOWERED = 30  # an equation or a synapse, in each phase of each protocol
 LINE = 2  # of a cell, each time that it is laid over another
 
 

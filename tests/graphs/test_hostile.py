@@ -200,7 +200,7 @@ def test_files_are_refused_in_time(tmp_path, part):
         path.write_bytes(FILES[name])
     found = answers(LOAD_FILES, json.dumps([str(path) for path in paths]))
     for name, (seconds, said) in zip(names, found, strict=True):
-        assert seconds < 2, name
+        assert seconds < 3, name  # 2 where nothing else runs
         assert not said.startswith("Traceback"), f"{name}: {said}"
         assert len(said) < 25_000, name
         assert bool(said) != (name in HARMLESS), name

@@ -45,7 +45,7 @@ def test_nothing_to_fear():
 
 def test_simulator_warns():
     circuit = apical.load("corinfomax_sst", sizes=[6, 5, 3])
-    with pytest.warns(PrecisionWarning, match="the weight stands still"):
+    with pytest.warns(PrecisionWarning, match="the weight never changes"):
         apical.Simulator(circuit, engine="numpy", dtype="float32")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
