@@ -74,10 +74,11 @@ def poisson(u: Any, l: Any) -> Any:  # noqa: E741
     """The least k whose cumulated probability is above u; as `distributions.poisson`."""
     if not 0.0 <= l <= MOST_EVENTS:
         return math.nan
-    k, probability = 0.0, math.exp(-float(l))
+    rate = np.float64(l)  # float() of numba leaves float32 what it is, and e^-104 is 0 there
+    k, probability = 0.0, math.exp(-rate)
     below = probability
     while u >= below and probability > 0.0:
         k += 1.0
-        probability *= l / k
+        probability *= rate / k
         below += probability
     return k

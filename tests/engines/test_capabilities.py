@@ -334,6 +334,7 @@ ELSEWHERE = {
     "a GPU",
     "stop rules, sample by sample",
     "several processes that share a batch",
+    "signals: held rows, linear between rows, a row each step",
 }
 
 
