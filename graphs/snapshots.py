@@ -85,11 +85,7 @@ def _check_between(line: str, entry: RecordEntry, what: str) -> None:
         return
     corrected = re.sub(r"\s+in\s+\w+|@\w+", "", line) if phase is not None else line
     if steps:
-        corrected = re.sub(
-            r"(\bevery\s+\S.*?)(\s+steps?)?(\s+(?:mean|norm))?\s*$",
-            r"\1 presentations\3",
-            corrected,
-        )
+        corrected = _EVERY_STEPS.sub(r"\1 presentations\3", corrected)
     asked = f"in the phase {phase}" if phase is not None else "every so many steps"
     raise SnapshotError(
         f"{what} recorded between presentations, not {asked}",
