@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,6 +20,7 @@ from .shared import (
     Usage,
     Variants,
     app,
+    check_place,
     load_circuit,
     refusals,
 )
@@ -72,7 +72,7 @@ def run(
     """Train a circuit on a task with one seed or several, print the test scores, write traces."""
     with refusals(as_json):
         _check_run(task, data, engine, dtype, out, record)
-        _check_picture(picture)
+        check_place("--picture", picture)
         from ..models.experiment import Experiment, spread
 
         circuit = load_circuit(file, sets, variant, strict)
@@ -180,18 +180,7 @@ def _check_words(*given: tuple[str, str | None, tuple[str | None, ...]]) -> None
 
 def check_out(out: str | None) -> None:
     """Refuses a file of traces that could not be written after the run."""
-    if out is None:
-        return
-    place = Path(out)
-    if place.suffix.lower() not in (".nc", ".npz", ".csv"):
-        raise Usage(f"--out {out}: expected a name that ends in .nc, .npz or .csv")
-    if not place.parent.is_dir():
-        raise Usage(f"--out {out}: the folder {str(place.parent)!r} does not exist")
-
-
-def _check_picture(picture: str | None) -> None:
-    if picture is not None and not Path(picture).parent.is_dir():
-        raise Usage(f"--picture {picture}: the folder {str(Path(picture).parent)!r} does not exist")
+    check_place("--out", out, ".nc", ".npz", ".csv")
 
 
 def _saved(outcome: Any, out: str | None) -> str:

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -45,6 +46,21 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")]
 
 class Usage(Exception):
     """The command line is wrong; the message says what was expected."""
+
+
+def check_place(option: str, path: str | None, *endings: str) -> None:
+    """Refuses a file that could not be written after the run, or has none of the endings."""
+    if path is None:
+        return
+    place = Path(path)
+    if endings and place.suffix.lower() not in endings:
+        *most, last = endings
+        raise Usage(
+            f"{option} {path}: expected a name that ends in "
+            f"{', '.join(most)}{' or ' if most else ''}{last}"
+        )
+    if not place.parent.is_dir():
+        raise Usage(f"{option} {path}: the folder {str(place.parent)!r} does not exist")
 
 
 @contextmanager

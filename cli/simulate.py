@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +19,7 @@ from .shared import (
     Usage,
     Variants,
     app,
+    check_place,
     load_circuit,
     refusals,
 )
@@ -87,7 +87,7 @@ def simulate(
     with refusals(as_json):
         check_engine(engine, dtype)
         check_out(out)
-        _check_plot(plot)
+        check_place("--plot", plot, ".png", ".pdf", ".svg")
         from ..engines.simulation.simulator import Simulator
         from ..traces.reductions import reduced
 
@@ -193,16 +193,6 @@ def records_of(circuit: Any, lines: Sequence[str] | None) -> list[str] | None:
     if not states:
         raise Usage("--record: the file states no record, and the circuit has no states; name one")
     return states
-
-
-def _check_plot(plot: str | None) -> None:
-    if plot is None:
-        return
-    place = Path(plot)
-    if place.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise Usage(f"--plot {plot}: expected a name that ends in .png, .pdf or .svg")
-    if not place.parent.is_dir():
-        raise Usage(f"--plot {plot}: the folder {str(place.parent)!r} does not exist")
 
 
 def _table(traces: Traces, ends: Mapping[str, np.ndarray]) -> list[str]:

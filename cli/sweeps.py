@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .runs import Batch, Data, Task, check_engine, check_training, number_of
-from .shared import Device, Engine, File, Json, Usage, Variants, app, load_circuit, refusals, values
+from .shared import (
+    Device,
+    Engine,
+    File,
+    Json,
+    Usage,
+    Variants,
+    app,
+    check_place,
+    load_circuit,
+    refusals,
+    values,
+)
 from .simulate import GivenStreams, Records, Samples, chosen_protocol, records_of, streams_of
 
 
@@ -52,7 +63,7 @@ def sweep(
     """Train or simulate a circuit with every combination of values and seeds, print a table."""
     with refusals(as_json):
         check_engine(engine, dtype)
-        _check_table(out)
+        check_place("--out", out, ".csv")
         from ..engines.simulation.sweep import Sweep
 
         grid: dict[str, Any] = dict(values(s) for s in sets)
@@ -131,16 +142,6 @@ def _check_reductions(given: list[str] | None) -> None:
     for word in given or []:
         if word not in REDUCTIONS:
             raise Usage(f"--reduce {word}: expected one of {', '.join(REDUCTIONS)}")
-
-
-def _check_table(out: str | None) -> None:
-    if out is None:
-        return
-    place = Path(out)
-    if place.suffix.lower() != ".csv":
-        raise Usage(f"--out {out}: expected a name that ends in .csv")
-    if not place.parent.is_dir():
-        raise Usage(f"--out {out}: the folder {str(place.parent)!r} does not exist")
 
 
 def _write(rows: list[dict[str, Any]], out: str) -> None:
