@@ -18,13 +18,20 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ..compartments.library import CELLS, library_text
-from .binding import populations, protocols, readouts, synapses
-from .binding.checks import check_latches, check_ports, check_sets, check_signals, check_unused
-from .binding.clashes import check_names, check_traces
-from .binding.cycles import check_cycles
-from .binding.demands import requirements
+from .binding import populations, protocols, readouts
+from .binding.checks.clashes import check_names, check_traces
+from .binding.checks.consistency import (
+    check_latches,
+    check_ports,
+    check_sets,
+    check_signals,
+    check_unused,
+)
+from .binding.checks.cycles import check_cycles
+from .binding.checks.stated_numbers import requirements
+from .binding.checks.typos import check_learnt, check_typos, check_unread, suspect_additions
 from .binding.naming import FileNames
-from .binding.typos import check_learnt, check_typos, check_unread, suspect_additions
+from .binding.synapses import synapse as synapses
 from .circuit import Circuit, Source
 from .diagnostics import CircuitError, Diagnostic, Place
 from .reading.consequences import wrong_entries

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import apical
-from apical.graphs.binding.typos import close
+from apical.graphs.binding.checks.typos import close
 from apical.graphs.diagnostics import CircuitError
 from apical.graphs.load import bundled, load, load_text
 from apical.graphs.variants import check_variants

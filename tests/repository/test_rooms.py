@@ -21,18 +21,21 @@ MAY_IMPORT = {
 }
 # Inside two rooms, which sub-room may import which; "" are the files that stand in the room itself.
 LOWERING = {"lowering/phases", "lowering/rules", "lowering/passes"}
+BINDING = {"binding/synapses", "binding/checks"}
 SIMULATION = {"simulation", "simulation/checkpoints", "simulation/training", ""}
 INSIDE = {
     "graphs": {
         "expressions": {"expressions"},
         "reading": {"reading", "expressions", ""},
         "binding": {"binding", "reading", "expressions", ""},
+        "binding/synapses": {"binding/synapses", "binding", "reading", "expressions", ""},
+        "binding/checks": {"binding/checks", "binding", "reading", "expressions", ""},
         "lowering": {"lowering", "expressions", ""},
         "lowering/phases": {"lowering/phases", "lowering/rules", "lowering", "expressions", ""},
         "lowering/rules": {"lowering/rules", "lowering", "expressions", ""},
         "lowering/passes": {"lowering/passes", "lowering", "expressions", ""},
-        "reports": {"reports", "binding", "lowering", "reading", "expressions", ""},
-        "": {"", "binding", "lowering", *LOWERING, "reading", "expressions"},
+        "reports": {"reports", "lowering", "reading", "expressions", ""},
+        "": {"", "binding", *BINDING, "lowering", *LOWERING, "reading", "expressions"},
     },
     "engines": {
         **{engine: {engine, ""} for engine in ENGINES},  # imported by name, from the registry

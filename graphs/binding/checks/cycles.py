@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from ..circuit import Population, Protocol, Synapse, Target, by_target
-from ..expressions.tree import Expr, Input, Rate, Variable, walk
-from .names import Names
+from ...circuit import Population, Protocol, Synapse, Target, by_target
+from ...expressions.tree import Expr, Input, Rate, Variable, walk
+from ..names import Names
 
 Node = tuple[str, str]  # population member, variable
 

@@ -9,16 +9,16 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import inf
 
-from ...compartments.initialisers import INITIALISERS
-from ...compartments.ranges import ORDERED, POSITIVE, Range
-from ..circuit import Phase, Population, Protocol, Synapse
-from ..diagnostics import Place
-from ..expressions.constants import evaluate
-from ..expressions.parser import parse_expression
-from ..expressions.tree import Binary, Call, Expr, Parameter, Reference, transform, walk
-from ..reading.nodes import MappingNode, ScalarNode, texts
-from ..requirements import Requirement
-from .names import Names
+from ....compartments.initialisers import INITIALISERS
+from ....compartments.ranges import ORDERED, POSITIVE, Range
+from ...circuit import Phase, Population, Protocol, Synapse
+from ...diagnostics import Place
+from ...expressions.constants import evaluate
+from ...expressions.parser import parse_expression
+from ...expressions.tree import Binary, Call, Expr, Parameter, Reference, transform, walk
+from ...reading.nodes import MappingNode, ScalarNode, texts
+from ...requirements import Requirement
+from ..names import Names
 
 STEP = Range(0, low_in=False, example=0.1)
 START = {"presentation": 0.0, "sample": 0.0, "epoch": 0.0}

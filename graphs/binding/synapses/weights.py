@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from ...compartments.connectivity import CONNECTIVITY
-from ...compartments.initialisers import INITIALISERS
-from ...compartments.place import PLACES
-from ..circuit import Equation, Update
-from ..expressions.parser import (
-    parse_expression,
-)
-from ..expressions.tree import (
+from ....compartments.connectivity import CONNECTIVITY
+from ....compartments.initialisers import INITIALISERS
+from ....compartments.place import PLACES
+from ...circuit import Equation, Update
+from ...expressions.parser import parse_expression
+from ...expressions.tree import (
     Binary,
     Call,
     Expr,
@@ -24,16 +22,16 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..reading.keys import SYNAPSE
-from ..reading.nodes import MappingNode, ScalarNode, SequenceNode, texts
-from ..reading.problems import Skip, base_name
-from ..reading.schema import chosen
-from .constant_scope import ConstantScope
-from .declared import Link, Member
-from .names import NOTHING, Names, Scope
-from .resolve import resolve
-from .scopes import sided
-from .units import place_of
+from ...reading.keys import SYNAPSE
+from ...reading.nodes import MappingNode, ScalarNode, SequenceNode, texts
+from ...reading.problems import Skip, base_name
+from ...reading.schema import chosen
+from ..constant_scope import ConstantScope
+from ..declared import Link, Member
+from ..names import NOTHING, Names, Scope
+from ..resolve import resolve
+from ..scopes import sided
+from ..units import place_of
 
 MADE = ("transpose", "product")  # what makes arrays of another shape, without a bias column
 

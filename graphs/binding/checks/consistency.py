@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from ..circuit import Protocol
-from ..expressions.tree import Parameter, walk
-from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from .declared import Latch, Member
-from .names import Names
+from ...circuit import Protocol
+from ...expressions.tree import Parameter, walk
+from ...reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ..declared import Latch, Member
+from ..names import Names
 
 
 def check_ports(names: Names) -> None:

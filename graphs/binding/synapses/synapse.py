@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from ...compartments.connectivity import CONNECTIVITY, weight_shape
-from ...compartments.optimizers import OPTIMIZERS
-from ..circuit import Equation, Optimizer, Synapse, Update
-from ..expressions.parser import (
+from ....compartments.connectivity import CONNECTIVITY, weight_shape
+from ....compartments.optimizers import OPTIMIZERS
+from ...circuit import Equation, Optimizer, Synapse, Update
+from ...expressions.parser import (
     Statement,
     parse_expression,
     parse_family,
     parse_reference,
     parse_statement,
 )
-from ..expressions.tree import Call, Expr, Number, Reference
-from ..reading.budget import PART
-from ..reading.keys import SYNAPSE
-from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode, texts
-from ..reading.problems import Skip, base_name
-from ..reading.schema import chosen, required
-from ..wording import nearest
-from .constant_scope import ConstantScope
-from .declared import Link, Member
-from .families import expand
-from .names import Names, Scope
-from .resolve import resolve
-from .scopes import RuleScope
+from ...expressions.tree import Call, Expr, Number, Reference
+from ...reading.budget import PART
+from ...reading.keys import SYNAPSE
+from ...reading.nodes import MappingNode, Node, ScalarNode, SequenceNode, texts
+from ...reading.problems import Skip, base_name
+from ...reading.schema import chosen, required
+from ...wording import nearest
+from ..constant_scope import ConstantScope
+from ..declared import Link, Member
+from ..families import expand
+from ..names import Names, Scope
+from ..resolve import resolve
+from ..scopes import RuleScope
 from .weights import bounds_of, check_circles, check_live, check_of, check_stated, weight_of
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from ..circuit import Synapse
-from ..reading.nodes import MappingNode, ScalarNode, texts
-from ..reading.problems import Problems, base_name
-from .cells import RESERVED
-from .names import Names
+from ...circuit import Synapse
+from ...reading.nodes import MappingNode, ScalarNode, texts
+from ...reading.problems import Problems, base_name
+from ..cells import RESERVED
+from ..names import Names
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z_0-9]*")
 KINDS = {  # section -> what is declared there

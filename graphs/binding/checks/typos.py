@@ -11,14 +11,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
-from ...compartments.library import CELLS, library_text
-from ...compartments.roles import ROLES
-from ..circuit import Protocol, Synapse, Update
-from ..reading.keys import CELL
-from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
-from ..reading.problems import Problems, base_name
-from .checks import NAME
-from .names import Names
+from ....compartments.library import CELLS, library_text
+from ....compartments.roles import ROLES
+from ...circuit import Protocol, Synapse, Update
+from ...reading.keys import CELL
+from ...reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ...reading.problems import Problems, base_name
+from ..names import Names
+from .consistency import NAME
 
 STANDARD = ("train", "predict")  # what `fit`, `run`, `evaluate` and `predict` ask for by themselves
 

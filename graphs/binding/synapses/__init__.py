@@ -1,0 +1,1 @@
+"""Synapses: their ends, their weights, their plasticity."""
