@@ -31,7 +31,7 @@ from .binding.checks.cycles import check_cycles
 from .binding.checks.stated_numbers import requirements
 from .binding.checks.typos import check_learnt, check_typos, check_unread, suspect_additions
 from .binding.naming import FileNames
-from .binding.synapses import synapse as synapses
+from .binding.synapses import ends, synapse
 from .circuit import Circuit, Source
 from .diagnostics import CircuitError, Diagnostic, Place
 from .reading.consequences import wrong_entries
@@ -312,11 +312,11 @@ def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circui
     cells = populations.Cells(section("cells"), library, problems)
     populations.declare(section("populations"), cells, names)
     draft = protocols.declare(section("protocols"), names)
-    synapses.declare(section("synapses"), names)
+    ends.declare(section("synapses"), names)
     names.functions.check()
     cells.check()
     made_populations = populations.finish(names)
-    made_synapses = synapses.finish(names)
+    made_synapses = synapse.finish(names)
     made_protocols = protocols.finish(draft, names)
     energies = readouts.energies(section("energy"), names)
     predicts = readouts.predicts(section("predicts"), names)

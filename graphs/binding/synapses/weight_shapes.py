@@ -1,0 +1,62 @@
+"""The shapes of weight expressions, (post, pre)."""
+
+from __future__ import annotations
+
+from ...expressions.tree import Binary, Call, Expr, Unary, WeightOf
+from ...reading.problems import Skip
+from ..names import Names, Scope
+from .weight_scope import WeightScope
+
+
+def shape_of(expr: Expr, scope: Scope, names: Names) -> tuple[int, ...] | None:
+    """The shape of a weight expression; None for numbers and initialisers, which fit any."""
+    if isinstance(expr, WeightOf):
+        return names.synapses[expr.synapse].shape
+    if isinstance(expr, Unary):
+        return shape_of(expr.operand, scope, names)
+    if isinstance(expr, Binary):
+        left, right = shape_of(expr.left, scope, names), shape_of(expr.right, scope, names)
+        if left is not None and right is not None and left != right:
+            scope.fail(
+                expr, f"the shapes {shape_text(left)} and {shape_text(right)} do not go together"
+            )
+            raise Skip
+        return left if left is not None else right
+    if isinstance(expr, Call) and expr.function == "product":
+        return _product_shape(expr, scope, names)
+    if isinstance(expr, Call) and expr.arguments:
+        inner = shape_of(expr.arguments[0], scope, names)
+        return inner[::-1] if inner is not None and expr.function == "transpose" else inner
+    return None
+
+
+def _product_shape(expr: Call, scope: Scope, names: Names) -> tuple[int, ...]:
+    """(post, pre) of the matrix product of two weights."""
+    if isinstance(scope, WeightScope) and scope.live:
+        scope.fail(
+            expr,
+            "`weight` cannot be a product of two arrays yet; `init` can, once",
+            suggestion=f"init: {scope.scalar.text}",
+        )
+        raise Skip
+    left, right = (shape_of(a, scope, names) for a in expr.arguments)
+    if left is None or right is None or len(left) != 2 or len(right) != 2:
+        scope.fail(
+            expr,
+            "`product` takes two synapses with a matrix of weights, or their transposes",
+            expected="`product(A, transpose(B))`",
+        )
+        raise Skip
+    if left[1] != right[0]:
+        scope.fail(
+            expr,
+            f"the shapes {shape_text(left)} and {shape_text(right)} have no product",
+            expected="as many presynaptic units on the left as postsynaptic units on the right",
+        )
+        raise Skip
+    return left[0], right[1]
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """A shape as an error names it."""
+    return "(" + ", ".join(map(str, shape)) + ")"
