@@ -124,7 +124,7 @@ class Stepping:
             found += self._filter_rates()
             if self.learn:
                 for synapse in at.circuit.synapses.values():
-                    found += self.rules.rates(synapse)
+                    found += self.rules.rates.of(synapse)
         if stage is None:
             return found
         return [(t, self._copy_rate(t, r, stage), s) for t, r, s in found]
