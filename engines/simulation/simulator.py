@@ -16,24 +16,19 @@ from ...graphs.program import Program
 from ...traces.budget import DEFAULT_BUDGET
 from ...traces.recording import Line, recordings
 from ...traces.traces import Traces
-from ..divergence import Divergence
-from ..presentation import Arrays, Presentations
+from ..presentation import Arrays
 from .checkpoints import reading, writing
 from .core import Core
 from .counters import Counters
 from .given import check_by_name, whole
-from .interruption import Interrupted, interruption, reached
 from .parameters import Parameters, ParameterView
 from .prediction import predict
-from .progress import progress
-from .runner import Runner
+from .running import run
 from .scores import check_scored, scores
 from .settings import Settings
-from .snapshots import Snapshots
 from .standing import Standing
 from .starts import start
-from .streams import check_batch, in_batches, initial_states, joined
-from .tracing import check_recording, stops, traced
+from .streams import joined
 from .training.history import History
 from .training.position import Position
 from .training.training import train
@@ -338,44 +333,21 @@ class Simulator:
             RecordingError: A line of `record` that the circuit does not know.
             ValueError: Streams, states or numbers that the circuit cannot be given.
         """
-        batch = None if batch is None else whole("batch", batch, 1)
-        samples = None if samples is None else whole("samples", samples, 1)
-        budget = whole("budget", budget, 0)
-        core, records = self._core, recordings(record, self.circuit)
-        snapshots = Snapshots(self.circuit, records)
-        executable = core.programs.executable(protocol, learn, records)
-        program = executable.program
-        given = core.streams(program, joined(streams, by_name), samples)
-        starts = initial_states(program, {} if initial is None else initial, given, self.dtype)
-        check_recording(program, given.total, self.replicas, self.dtype, budget)
-        said, own = core.facts(protocol, learn=learn, batch=batch, **(facts or {}))
-        batch = batch or given.total
-        check_batch(program, given.total, batch)
-        self.counters.check("run", given.total, batch, carry)
-        snapshots.check_budget(core.standing.whole(), learn * -(-given.total // batch), budget)
-        self.counters.begin_at(first, carry)
-        done: list[Presentations] = []
-        snapshots.take(self.presentation, core.standing.whole())
-        try:
-            with progress(-(-given.total // batch), "run") as bar:
-                for part in in_batches(given.places, batch):
-                    done.append(core.work(part, given, starts, carry))
-                    Runner(core, executable, done[-1], "run", learn, bar, snapshots).present()
-        except KeyboardInterrupt:
-            message, said = interruption(done, given.total, batch, learn, said)
-            stop = Interrupted(message)
-            if (parts := reached(done, len(program.slots))) or snapshots:
-                stop.traces = traced(self.circuit, program, parts, said, own, snapshots)
-            raise stop from None
-        except Divergence as error:
-            if learn:
-                core.watch.look(core.weights(), "when it diverged")
-            error.traces = traced(self.circuit, program, done, said, own, snapshots)
-            raise
-        if learn:
-            core.watch.look(core.weights(), f"after presentation {self.presentation}")
-        self.stopped = stops(done)
-        return traced(self.circuit, program, done, said, own, snapshots)
+        traces, self.stopped = run(
+            self._core,
+            joined(streams, by_name),
+            protocol=protocol,
+            learn=learn,
+            record=record,
+            batch=batch,
+            initial=initial,
+            carry=carry,
+            first=first,
+            samples=samples,
+            budget=budget,
+            facts=facts,
+        )
+        return traces
 
     # --- checkpoints ---------------------------------------------------------------------------
 
