@@ -1,4 +1,4 @@
-"""The command line: `apical list | show | check | audit | new | schema | run | sweep | ...`."""
+"""The command line: `apical list | show | check | audit | new | run | plot | sweep | ...`."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from . import files, reports, runs, simulate, sweeps
+from . import files, pictures, reports, runs, simulate, sweeps
 from .shared import app
 
-__all__ = ["app", "files", "main", "reports", "runs", "simulate", "sweeps"]
+__all__ = ["app", "files", "main", "pictures", "reports", "runs", "simulate", "sweeps"]
 
 BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -11,6 +11,7 @@ import typer
 from ..engines.registry import ENGINES
 from .shared import (
     CIRCUIT_WRONG,
+    DRAWN,
     Device,
     Engine,
     File,
@@ -63,6 +64,9 @@ def run(
     picture: Annotated[
         str | None, typer.Option(metavar="FILE", help="A picture of what the task shows: .png.")
     ] = None,
+    plot: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Test scores over the epochs: .png, .svg.")
+    ] = None,
     trace_samples: Annotated[
         int, typer.Option(min=1, help="Test samples in the traces of --out.")
     ] = 10,
@@ -73,6 +77,7 @@ def run(
     with refusals(as_json):
         _check_run(task, data, engine, dtype, out, record)
         check_place("--picture", picture)
+        check_place("--plot", plot, *DRAWN)
         from ..models.experiment import Experiment, spread
 
         circuit = load_circuit(file, sets, variant, strict)
@@ -85,15 +90,19 @@ def run(
             stem = "-".join((circuit.name, *circuit.source.variants))
             out, picture = out or f"{stem}.nc", picture or f"{stem}.png"
         outcome = experiment.perform(circuit, out is not None, _say_epoch, _say, shown)
+        if plot is not None:
+            outcome.history.plot(plot, _title(circuit.name, experiment))
         score = {name: number_of(v) for name, v in outcome.score.items()}
         spreads = {name: spread(v) for name, v in score.items()} if seeds > 1 else {}
         written = {"traces": _saved(outcome, out), "picture": _drawn(outcome, picture)}
+        written["scores over epochs"] = plot
         settings = {"circuit": circuit.name, "task": experiment.task}
         settings |= {"epochs": experiment.epochs, "batch": experiment.batch, "engine": engine}
         settings |= {"seed": seed} | ({"seeds": seeds} if seeds > 1 else {})
         if as_json:
             flat = {f"{n}_{key}": v for n, found in spreads.items() for key, v in found.items()}
             files = {"out": out} | ({"picture": picture} if picture else {})
+            files |= {"plot": plot} if plot else {}
             typer.echo(json.dumps({**settings, **score, **flat, **files}))
             return
         typer.echo(", ".join(f"{name} {value}" for name, value in settings.items()))
@@ -181,6 +190,13 @@ def _check_words(*given: tuple[str, str | None, tuple[str | None, ...]]) -> None
 def check_out(out: str | None) -> None:
     """Refuses a file of traces that could not be written after the run."""
     check_place("--out", out, ".nc", ".npz", ".csv")
+
+
+def _title(name: str, experiment: Any) -> str:
+    """`pc on digits, seeds 0 to 2`."""
+    last = experiment.seed + experiment.seeds - 1
+    seeds = f"seeds {experiment.seed} to {last}" if experiment.seeds > 1 else f"seed {last}"
+    return f"{name} on {experiment.task}, {seeds}"
 
 
 def _saved(outcome: Any, out: str | None) -> str:

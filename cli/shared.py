@@ -19,6 +19,7 @@ import typer
 from ..engines.registry import ENGINES
 
 CIRCUIT_WRONG, USAGE, NUMERICAL = 1, 2, 3
+DRAWN = (".png", ".pdf", ".svg")  # what a picture of shapes can be written as
 
 app = typer.Typer(
     name="apical",

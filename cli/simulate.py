@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .shared import (
+    DRAWN,
     Device,
     Engine,
     File,
@@ -87,7 +88,7 @@ def simulate(
     with refusals(as_json):
         check_engine(engine, dtype)
         check_out(out)
-        check_place("--plot", plot, ".png", ".pdf", ".svg")
+        check_place("--plot", plot, *DRAWN)
         from ..engines.simulation.simulator import Simulator
         from ..traces.reductions import reduced
 

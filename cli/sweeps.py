@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .runs import Batch, Data, Task, check_engine, check_training, number_of
 from .shared import (
+    DRAWN,
     Device,
     Engine,
     File,
@@ -53,6 +55,9 @@ def sweep(
     out: Annotated[
         str | None, typer.Option(metavar="FILE.csv", help="The table goes here, too.")
     ] = None,
+    plot: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A picture of the table: .png, .pdf, .svg.")
+    ] = None,
     engine: Engine = "numba",
     replicas: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 1,
     device: Device = None,
@@ -64,10 +69,12 @@ def sweep(
     with refusals(as_json):
         check_engine(engine, dtype)
         check_place("--out", out, ".csv")
+        check_place("--plot", plot, *DRAWN)
         from ..engines.simulation.sweep import Sweep
 
         grid: dict[str, Any] = dict(values(s) for s in sets)
-        tried = [*grid, "seed", "sample"]
+        parameters = list(grid)
+        tried = [*parameters, "seed", "sample"]
         grid["variants"] = [variant or []]
         options = {"engine": engine, "dtype": dtype, "device": device}
         followed: dict[str, Any] = {}
@@ -91,11 +98,17 @@ def sweep(
         rows = [{name: number_of(value) for name, value in row.items()} for row in rows]
         if out is not None:
             _write(rows, out)
+        if plot is not None:
+            from ..traces.plots.grid import grid as draw
+
+            draw(rows, parameters, plot, " ".join((Path(file).stem, *(variant or []))))
     for row in rows:
         said = (f"{n} {v if n in tried else _said(v)}" for n, v in row.items())
         typer.echo(json.dumps(row) if as_json else ", ".join(said))
     if out is not None and not as_json:
         typer.echo(f"table: {out}")
+    if plot is not None and not as_json:
+        typer.echo(f"picture: {plot}")
 
 
 def _trained(made: Any, task: Any, settings: Any) -> list[dict[str, Any]]:

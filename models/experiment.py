@@ -18,6 +18,7 @@ import numpy as np
 
 from ..engines.registry import find
 from ..engines.simulation.simulator import Simulator
+from ..engines.simulation.training.history import History
 from ..graphs.circuit import Circuit, Snapshot
 from ..graphs.load import bundled, rebuild
 from ..traces.manifest import texts_hash, versions
@@ -42,6 +43,7 @@ class Outcome:
     score: The scores of the test samples; each a number, or an array (seed,).
     traces: Of the first test samples, or None.
     predictions: Of all test samples, by stream.
+    history: What each epoch of the training found; empty where there was none.
     """
 
     circuit: Circuit
@@ -49,6 +51,7 @@ class Outcome:
     score: dict[str, Any]
     traces: Traces | None
     predictions: Mapping[str, np.ndarray]
+    history: History
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -145,7 +148,7 @@ class Experiment:
             device=self.device,
         )
         learnt = between_presentations(records) if traces else ()
-        score, trained = self._train(simulator, task, on_epoch, learnt)
+        score, history = self._train(simulator, task, on_epoch, learnt)
         wanted = task.report or task.picture
         predictions = simulator.predict(task.test) if wanted else {}
         found = None
@@ -155,9 +158,10 @@ class Experiment:
             shown = {n: few[n] for n in few if n in circuit.streams}
             facts = {"command": asdict(self)}
             found = simulator.run(protocol, streams=shown, learn=False, record=records, facts=facts)
-            if trained is not None:
+            if history.recorded is not None:
+                trained = history.recorded
                 found.learnt, found.presentation = trained.learnt, trained.presentation
-        return Outcome(circuit, task, score, found, predictions)
+        return Outcome(circuit, task, score, found, predictions, history)
 
     def _tested_alone(self, circuit: Circuit, task: Task) -> bool:
         """Whether the test samples lack what a presentation of `train` shows."""
@@ -169,11 +173,11 @@ class Experiment:
         task: Task,
         on_epoch: OnEpoch | None,
         record: tuple[Snapshot, ...],
-    ) -> tuple[dict[str, Any], Traces | None]:
-        """The scores after the last epoch, and what was recorded between presentations."""
+    ) -> tuple[dict[str, Any], History]:
+        """The scores after the last epoch, and what all epochs found."""
         assert self.epochs is not None and self.batch is not None
         if not self.epochs:
-            return simulator.evaluate(task.test), None
+            return simulator.evaluate(task.test), History()
         history = simulator.fit(
             task.train,
             epochs=self.epochs,
@@ -186,7 +190,7 @@ class Experiment:
         if history.interrupted:
             raise KeyboardInterrupt
         last = history.epochs[-1]
-        return {n: v for n, v in last.items() if n not in ("epoch", "seconds")}, history.recorded
+        return {n: v for n, v in last.items() if n not in ("epoch", "seconds")}, history
 
 
 def _predicts_nothing(circuit: Circuit) -> str:

@@ -314,16 +314,23 @@ class Traces:
         except UNREADABLE as error:
             raise ValueError(f"{path}: holds no traces ({_short(error)})") from error
 
-    def plot(self, path: str | os.PathLike[str] | None = None, **settings: Any) -> Any:
-        """A first look: a panel per variable over the rows; gives a matplotlib figure.
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        kind: str | None = None,
+        **settings: Any,
+    ) -> Any:
+        """A panel per variable over the time of a sample; gives a matplotlib figure.
 
         Args:
             path: Where to save the picture, or None.
-            settings: `names`, `sample`, `replica`, `units` (see `plot.plot`).
+            kind: "lines", "heatmap", "energy", "weights" or "raster"; None: lines, or heat maps
+                of more than 12 units.
+            settings: `names`, `sample`, `replica`, `units` (see `plots.plot.plot`).
         """
-        from .plot import plot
+        from .plots.plot import plot
 
-        return plot(self, path, **settings)
+        return plot(self, path, kind, **settings)
 
 
 UNREADABLE = (LookupError, TypeError, ValueError, AttributeError, EOFError, RuntimeError)

@@ -183,14 +183,17 @@ def test_sweep_follows_the_task(tmp_path):
 
 @pytest.mark.parametrize("ending", ["nc", "csv", "npz"])
 def test_run_trains_and_writes_traces(tmp_path, ending):
-    out = tmp_path / f"run.{ending}"
+    pytest.importorskip("matplotlib")
+    out, plot = tmp_path / f"run.{ending}", tmp_path / "run.png"
     done = call(
         "run", "pc", "--set", "sizes=[64,16,10]", "--set", "eta=0.2", "--engine", "numpy",
         "--epochs", "1", "--record", "F", "--trace-samples", "3", "--out", str(out), "--json",
+        "--plot", str(plot),
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     told = json.loads(done.output.splitlines()[-1])
     assert told["accuracy"] > 0.5 and out.is_file()
+    assert plot.read_bytes().startswith(b"\x89PNG")
 
 
 def test_several_seeds_print_each_and_their_spread(tmp_path):

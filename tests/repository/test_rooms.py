@@ -44,6 +44,7 @@ INSIDE = {
         "simulation/training": SIMULATION - {"simulation/checkpoints"},
         "": {""},
     },
+    "traces": {"plots": {"plots", ""}, "": {""}},
 }
 # Doors: lazy imports in one-line methods of a value, the only arrows that run upward.
 DOORS = {
@@ -55,7 +56,7 @@ DOORS = {
     ("graphs/program.py", "graphs/reports/listing.py"),  # str(program)
     ("traces/traces.py", "traces/archive.py"),  # to_netcdf, to_npz
     ("traces/traces.py", "traces/table.py"),  # to_csv
-    ("traces/traces.py", "traces/plot.py"),  # plot
+    ("traces/traces.py", "traces/plots/plot.py"),  # plot
     ("engines/divergence.py", "engines/numpy/engine.py"),  # the referee finds the step
     ("engines/stability.py", "engines/numpy/probe.py"),  # and the eigenvalue of a step
 }

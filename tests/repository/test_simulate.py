@@ -134,6 +134,20 @@ def test_traces_and_pictures(cell):
     assert "traces: cell.nc" in done.stdout and "picture: cell.png" in done.stdout
 
 
+def test_a_picture_of_traces_in_a_file(cell):
+    pytest.importorskip("matplotlib")
+    call("simulate", cell, "--protocol", "settle", "--stream", "drive=0.5", "--out", "cell.nc")
+    done = CliRunner().invoke(app, ["plot", "cell.nc", "-o", "cell.svg", "--name", "cell.v"])
+    assert (done.exit_code, done.stdout) == (0, "picture: cell.svg\n")
+    with open("cell.svg") as file:
+        assert "<svg" in file.read()
+    wrong = ["plot", "cell.nc", "-o", "wrong.svg", "--name"]
+    told = [CliRunner().invoke(app, [*wrong, *more]) for more in (["x"], ["cell.v", "--sample=3"])]
+    assert [done.exit_code for done in told] == [2, 2]
+    assert "'x' was not recorded; there are: cell.v" in told[0].stderr
+    assert "sample=3: the traces hold 1 sample(s), from 0" in told[1].stderr
+
+
 MISTAKES = [
     (["--protocol", "settel"], "--protocol settel: expected one of settle, hold"),
     ([], "--protocol: the circuit has several, expected one of settle, hold"),
@@ -163,6 +177,7 @@ def test_mistakes_are_told(cell, tmp_path, arguments, said):
 
 
 def test_a_sweep_over_a_protocol(cell):
+    pytest.importorskip("matplotlib")
     arguments = [
         "--set",
         "tau=linspace(1,3,5)",
@@ -171,7 +186,8 @@ def test_a_sweep_over_a_protocol(cell):
         "--stream",
         "drive=[0.5,2]",
     ]
-    done = call("sweep", cell, *arguments, "--reduce", "last", "--reduce", "max", "--out", "t.csv")
+    files = ["--out", "t.csv", "--plot", "t.svg"]
+    done = call("sweep", cell, *arguments, "--reduce", "last", "--reduce", "max", *files)
     assert done.exit_code == 0, done.output
     with open("t.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -181,7 +197,9 @@ def test_a_sweep_over_a_protocol(cell):
         found = [float(row[f"cell.v last[{unit}]"]) for unit in range(2)]
         assert_allclose(found, expected, rtol=1e-12)
         assert float(row["cell.v max[0]"]) == 1 and float(row["cell.v max[1]"]) == found[1]
-    assert len(done.stdout.splitlines()) == 6
+    assert len(done.stdout.splitlines()) == 7
+    with open("t.svg") as file:
+        assert "<svg" in file.read()
     assert "--reduce least: expected one of last" in call("sweep", cell, *arguments, "--reduce",
                                                           "least").stderr  # fmt: skip
 

@@ -156,10 +156,3 @@ def test_shapes_that_do_not_fit_are_refused(change, refused):
     }
     with refused(ValueError):
         Traces(**{**good, **change})
-
-
-def test_the_first_plot_has_a_panel_per_variable(traces, tmp_path):
-    pytest.importorskip("matplotlib")
-    figure = traces.plot(tmp_path / "run.png")
-    assert [axes.get_title(loc="left") for axes in figure.axes] == ["layer[1].v_A", "F"]
-    assert (tmp_path / "run.png").read_bytes().startswith(b"\x89PNG")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +32,21 @@ class History:
         if self.recorded is None:
             raise ValueError('nothing was recorded: give `fit` a record, as in record=["W"]')
         return self.recorded
+
+    def plot(self, path: str | os.PathLike[str] | None = None, title: str = "") -> Any:
+        """A panel for each score over the epochs; gives a matplotlib figure.
+
+        Args:
+            path: Where to save the picture (its ending says the format), or None.
+            title: What stands above it.
+
+        Raises:
+            ImportError: matplotlib is not installed; the message says how to get it.
+            ValueError: No epoch is over.
+        """
+        from ....traces.plots.curves import curves
+
+        return curves(self.epochs, path, title)
 
     def __getitem__(self, name: str) -> list[Any]:
         """The values of one score, epoch by epoch; where Ctrl-C came before the last, without it.

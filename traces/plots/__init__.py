@@ -1,0 +1,1 @@
+"""Pictures of traces, of trainings and of sweeps, by matplotlib."""
