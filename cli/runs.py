@@ -18,6 +18,7 @@ from .shared import (
     Json,
     Sets,
     Strict,
+    Threads,
     Usage,
     Variants,
     app,
@@ -51,6 +52,7 @@ def run(
     seed: Annotated[int, typer.Option(help="Seed of weights, shuffling and noise.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
     device: Device = None,
+    threads: Threads = None,
     dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
     sets: Sets = None,
     variant: Variants = None,
@@ -83,7 +85,18 @@ def run(
         circuit = load_circuit(file, sets, variant, strict)
         names = tuple(record) if record is not None else None
         asked = Experiment(
-            task, data, epochs, batch, engine, seed, dtype, names, trace_samples, seeds, device
+            task,
+            data,
+            epochs,
+            batch,
+            engine,
+            seed,
+            dtype,
+            names,
+            trace_samples,
+            seeds,
+            device,
+            threads,
         )
         experiment, shown = asked.settled(circuit)
         if shown.picture is not None and not as_json:
@@ -94,7 +107,8 @@ def run(
             outcome.history.plot(plot, _title(circuit.name, experiment))
         score = {name: number_of(v) for name, v in outcome.score.items()}
         spreads = {name: spread(v) for name, v in score.items()} if seeds > 1 else {}
-        written = {"traces": _saved(outcome, out), "picture": _drawn(outcome, picture)}
+        written: dict[str, str | None] = {"traces": _saved(outcome, out)}
+        written["picture"] = _drawn(outcome, picture)
         written["scores over epochs"] = plot
         settings = {"circuit": circuit.name, "task": experiment.task}
         settings |= {"epochs": experiment.epochs, "batch": experiment.batch, "engine": engine}

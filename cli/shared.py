@@ -38,6 +38,10 @@ Sets = Annotated[
 ]
 Engine = Annotated[str, typer.Option(help=f"{' or '.join(ENGINES)}.")]
 Device = Annotated[str | None, typer.Option(help="cpu, or what the engine runs on, such as cuda.")]
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many threads; default the cores. They change no result."),
+]
 Variants = Annotated[
     list[str] | None, typer.Option("--variant", metavar="NAME", help="Apply a variant; repeatable.")
 ]

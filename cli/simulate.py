@@ -17,6 +17,7 @@ from .shared import (
     Json,
     Sets,
     Strict,
+    Threads,
     Usage,
     Variants,
     app,
@@ -69,6 +70,7 @@ def simulate(
     seed: Annotated[int, typer.Option(help="Seed of weights, noise and drawn streams.")] = 0,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds, from --seed on.")] = 1,
     device: Device = None,
+    threads: Threads = None,
     dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
     sets: Sets = None,
     variant: Variants = None,
@@ -96,7 +98,13 @@ def simulate(
         chosen = chosen_protocol(circuit, protocol)
         arrays, count = streams_of(circuit, chosen, stream or [], seed, samples, learn)
         simulator = Simulator(
-            circuit, engine=engine, seed=seed, replicas=seeds, dtype=dtype, device=device
+            circuit,
+            engine=engine,
+            seed=seed,
+            replicas=seeds,
+            dtype=dtype,
+            device=device,
+            threads=threads,
         )
         traces = simulator.run(
             chosen,

@@ -15,6 +15,7 @@ from .shared import (
     Engine,
     File,
     Json,
+    Threads,
     Usage,
     Variants,
     app,
@@ -61,6 +62,7 @@ def sweep(
     engine: Engine = "numba",
     replicas: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 1,
     device: Device = None,
+    threads: Threads = None,
     dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
     variant: Variants = None,
     as_json: Json = False,
@@ -76,7 +78,7 @@ def sweep(
         parameters = list(grid)
         tried = [*parameters, "seed", "sample"]
         grid["variants"] = [variant or []]
-        options = {"engine": engine, "dtype": dtype, "device": device}
+        options = {"engine": engine, "dtype": dtype, "device": device, "threads": threads}
         followed: dict[str, Any] = {}
         if protocol is None:
             check_training(task, data)

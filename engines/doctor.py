@@ -12,6 +12,7 @@ from ..graphs.wording import bytes_text
 from .capabilities import listing, table
 from .kernel_cache import cache_folder
 from .registry import ENGINES, Engine
+from .threads import available
 
 PACKAGES = (
     "apical", *(engine.package for engine in ENGINES.values()), "scipy", "networkx", "pyyaml",
@@ -68,7 +69,7 @@ def _engine(engine: Engine) -> str:
 
 
 def _devices() -> list[str]:
-    found = [f"cpu: {os.cpu_count() or 1} threads, {platform.machine() or 'unknown'}"]
+    found = [f"cpu: {available()} threads, {platform.machine() or 'unknown'}"]
     for name, engine in ENGINES.items():
         if set(engine.devices) == {"cpu"} or engine.missing is not None:
             continue

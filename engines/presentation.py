@@ -35,6 +35,8 @@ class Presentations:
     goes_on: whether there was something to carry on.
     learning: whether rules act: `presentation` and `sample` count only what is learnt.
     call: "fit" or "run": whose samples draws count.
+    threads: how many threads may present what does not depend on each other.
+    seconds: what one presentation took until now, 0 before the first.
     keeper: the times of the rows of the traces.
     records: per slot (replica, presentation, row, unit, batch); NaN where nothing was stored.
     output: (replica, presentation, unit, batch), of a signal with its rows before the units; or
@@ -60,6 +62,8 @@ class Presentations:
     goes_on: bool = False
     learning: bool = False
     call: str = "run"
+    threads: int = 1
+    seconds: float = 0.0
     output_rows: int = 1
     keeper: Timekeeper | None = None
     records: list[np.ndarray] = field(default_factory=list)

@@ -78,6 +78,8 @@ class Experiment:
         record: What the traces hold; None: what the file's `record` says.
         trace_samples: Test samples in the traces.
         device: "cpu" or "cuda", for the engine "torch".
+        threads: How many may run; None: as many as there are cores. They change no result, and the
+            manifest does not name them.
     """
 
     task: str | None = None
@@ -91,6 +93,7 @@ class Experiment:
     trace_samples: int = 10
     seeds: int = 1
     device: str | None = None
+    threads: int | None = None
 
     def settled(self, circuit: Circuit) -> tuple[Experiment, Task]:
         """The experiment with what circuit and task leave open, and the task.
@@ -146,6 +149,7 @@ class Experiment:
             dtype=self.dtype,
             replicas=self.seeds,
             device=self.device,
+            threads=self.threads,
         )
         learnt = between_presentations(records) if traces else ()
         score, history = self._train(simulator, task, on_epoch, learnt)
@@ -156,7 +160,7 @@ class Experiment:
             protocol = "predict" if self._tested_alone(circuit, task) else "train"
             few = task.test.first(self.trace_samples)
             shown = {n: few[n] for n in few if n in circuit.streams}
-            facts = {"command": asdict(self)}
+            facts = {"command": {n: v for n, v in asdict(self).items() if n != "threads"}}
             found = simulator.run(protocol, streams=shown, learn=False, record=records, facts=facts)
             if history.recorded is not None:
                 trained = history.recorded

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+from itertools import product
 from typing import Any
 
 import numpy as np
+import scipy.linalg.cython_blas  # noqa: F401  what numba multiplies with: loaded, it can be held
 
 from ...graphs.buffer import CLOCK
 from ...graphs.program import PERSISTENT, Program
@@ -13,15 +16,21 @@ from ..compiling import ready
 from ..host import HostMemory
 from ..memory import zeros
 from ..presentation import Arrays, Failure, Presentations, row_map
+from ..threads import in_parts, side_by_side
 from .addresses import Given, table
 from .layout import COUNTERS, Layout, layout
 from .printer import Module, module
 
+WORTH_A_THREAD = 0.005  # seconds: to start threads takes a tenth of it
 CHANGES = "changes"  # in the memory of a call: scratch for what a rule adds to a matrix
 
 
 class NumbaExecutable(HostMemory):
-    """A Program compiled by numba; replicas run one after another."""
+    """A Program compiled by numba.
+
+    Replicas, and presentations that do not depend on each other, run side by side in threads; what
+    each computes is the same for any number of them.
+    """
 
     def __init__(self, program: Program, dtype: np.dtype):
         super().__init__(program, dtype)
@@ -30,7 +39,7 @@ class NumbaExecutable(HostMemory):
         self.layouts: dict[bool, Layout] = {}
         self.printed: dict[bool, Module] = {}
         self.modules: dict[bool, Any] = {}
-        self.spaces: dict[tuple[int, int], Arrays] = {}
+        self.spaces: dict[tuple[int, int, int], Arrays] = {}
 
     def source(self, single: bool) -> Module:
         """The generated module, for one sample at a time or for many."""
@@ -51,18 +60,43 @@ class NumbaExecutable(HostMemory):
 
     def run(self, memory: Arrays, work: Presentations, start: int, stop: int) -> Failure | None:
         """Presents batches `start` to `stop`."""
-        single = work.batch == 1
-        run = self._module(single).run
-        for replica in range(len(work.seeds)):
-            call = _Call(self, memory, work, replica)
-            failed = call.present(run, start, stop)
-            if failed is not None:
-                return failed
-        return None
+        compiled = self._module(work.batch == 1).run
+        self._make_room(memory, work)
+        replicas = len(work.seeds)
+        parts = in_parts(start, stop, self._parts(work, stop - start))
+        calls = [
+            _Call(self, memory, work, replica, part, parts[part])
+            for replica, part in product(range(replicas), range(len(parts)))
+        ]
+        first = calls[0]
+        ready(compiled, self.program.name, start, stop, True, *first.arguments)
+        failures = side_by_side([partial(call.present, compiled) for call in calls], work.threads)
+        for call in calls[len(parts) - 1 :: len(parts)]:
+            call.keep_states()
+        found = [failure for failure in failures if failure is not None]
+        return min(found, key=lambda failure: failure.presentation, default=None)
 
-    def space(self, replica: int, batch: int) -> Arrays:
+    def _parts(self, work: Presentations, count: int) -> int:
+        """In how many parts presentations run: more than one where none reads what another left."""
+        alone = work.carry or self.program.learnt or self.program.traces
+        if alone or work.seconds * count < WORTH_A_THREAD:
+            return 1
+        return work.threads // len(work.seeds)
+
+    def _make_room(self, memory: Arrays, work: Presentations) -> None:
+        """Arrays for the states of all replicas, in memory."""
+        replicas, buffers = len(work.seeds), self.program.buffers
+        for name, buffer in buffers.items():
+            shape = (replicas, work.batch, buffer.size)
+            if buffer.kind == "state" and (name not in memory or memory[name].shape != shape):
+                memory[name] = np.zeros(shape, dtype=self.dtype)
+        for name in CLOCK:
+            if name in buffers and name not in memory:
+                memory[name] = np.zeros((replicas, 1, 1))
+
+    def space(self, replica: int, part: int, batch: int) -> Arrays:
         """The unit variables and other arrays that live from call to call."""
-        key = (replica, batch)
+        key = (replica, part, batch)
         if key not in self.spaces:
             self.spaces[key] = self._allocate(batch)
         return self.spaces[key]
@@ -91,13 +125,21 @@ class NumbaExecutable(HostMemory):
 
 
 class _Call:
-    """The arguments of one call of `run`, for one replica."""
+    """Presentations `start` to `stop` of one replica; `part` says whose scratch arrays they use."""
 
-    def __init__(self, parent: NumbaExecutable, memory: Arrays, work: Presentations, replica: int):
+    def __init__(
+        self,
+        parent: NumbaExecutable,
+        memory: Arrays,
+        work: Presentations,
+        replica: int,
+        part: int,
+        span: tuple[int, int],
+    ):
         self.parent, self.memory, self.work = parent, memory, work
-        self.program, self.replica = parent.program, replica
+        self.program, self.replica, self.span = parent.program, replica, span
         self.layout, self.module = parent.layout_of(work.batch == 1), parent.source(work.batch == 1)
-        self.space = parent.space(replica, work.batch)
+        self.space = parent.space(replica, part, work.batch)
         scalars = self.layout.scalars
         self.scalars = np.zeros(len(scalars))
         self.starts = np.full(len(scalars), np.nan)
@@ -107,6 +149,10 @@ class _Call:
                 self.scalars[place] = number
                 if self.program.buffers[name].kind == "parameter":
                     self.starts[place] = number
+        phases = [phase.name for phase in self.program.phases if phase.name in work.stopped]
+        stops = [work.stopped[name][replica] for name in phases]
+        self.stopped = np.stack(stops) if stops else np.zeros((0, 1, 1), dtype=np.int64)
+        self.arguments = self._arguments()
 
     def _array(self, name: str) -> np.ndarray:
         if name in self.space:
@@ -119,33 +165,25 @@ class _Call:
         given = [self.work.streams[self.program.buffers[n].owner] for n in names]
         return [np.ascontiguousarray(array, dtype) for array in given]
 
-    def _addresses(
-        self,
-        streams: list[np.ndarray],
-        signals: list[np.ndarray],
-        output: np.ndarray | None,
-    ) -> np.ndarray:
+    def _addresses(self) -> np.ndarray:
         """Where all arrays lie; they live as long as the call."""
-        given = Given(
+        work = self.work
+        self.given = Given(
             dtype=self.parent.dtype,
             buffer=self._array,
-            streams=streams,
-            signals=signals,
-            records=[record[self.replica] for record in self.work.records],
-            output=output,
+            streams=self._given(self.layout.streams),
+            signals=self._given(self.layout.signals),
+            records=[record[self.replica] for record in work.records],
+            output=None if work.output is None else work.output[self.replica],
             changes=self.space.get(CHANGES),
         )
-        return table(self.layout, self.module.views, given, self.work.batch)
+        return table(self.layout, self.module.views, self.given, work.batch)
 
-    def present(self, run: Any, start: int, stop: int) -> Failure | None:
-        work, program, replica = self.work, self.program, self.replica
-        layout, module, dtype = self.layout, self.module, self.parent.dtype
-        keys = [philox.key_of(work.seeds[replica], name) for name in layout.draws]
-        output = work.output[replica] if work.output is not None else None
-        stops = [work.stopped[p.name][replica] for p in program.phases if p.name in work.stopped]
-        stopped = np.stack(stops) if stops else np.zeros((0, 1, 1), dtype=np.int64)
-        streams, signals = self._given(layout.streams), self._given(layout.signals)
-        first = (
+    def _arguments(self) -> tuple[Any, ...]:
+        """What `run` takes after which presentations it presents."""
+        work, program, module, dtype = self.work, self.program, self.module, self.parent.dtype
+        keys = [philox.key_of(work.seeds[self.replica], name) for name in self.layout.draws]
+        return (
             self._counters(),
             work.batch,
             self.scalars,
@@ -156,32 +194,37 @@ class _Call:
             module.turns,
             np.zeros(0, dtype=dtype),
             module.numbers,
-            self._addresses(streams, signals, output),
+            self._addresses(),
             self.parent.rows,
             np.ones(work.batch, dtype=np.bool_),
-            _writable(work.order[replica]),
-            stopped,
+            _writable(work.order[self.replica]),
+            self.stopped,
         )
-        ready(run, program.name, start, stop, True, *first)
-        if work.carry:
-            self._begin(start)
-            code = run(start, stop, False, *first)
-        elif work.initial:
-            code = -1
-            for number in range(start, stop):
-                self._begin(number)
-                code = run(number, number + 1, False, *first)
-                if code >= 0:
-                    break
-        else:
-            code = run(start, stop, True, *first)
-        for name, steps in zip(work.stopped, stopped, strict=False):
-            work.stopped[name][replica] = steps
-        self._finish()
+
+    def present(self, run: Any) -> Failure | None:
+        """Presents them; what was found not to be finite."""
+        start, stop = self.span
+        code = self._presented(run, start, stop)
+        for name, steps in zip(self.work.stopped, self.stopped, strict=False):
+            self.work.stopped[name][self.replica, start:stop] = steps[start:stop]
         if code < 0:
             return None
-        number, phase = divmod(int(code), len(program.phases))
-        return Failure(replica, number, program.phases[phase].name)
+        number, phase = divmod(int(code), len(self.program.phases))
+        return Failure(self.replica, number, self.program.phases[phase].name)
+
+    def _presented(self, run: Any, start: int, stop: int) -> int:
+        """What `run` says: -1, or the presentation and phase that broke, as one number."""
+        if self.work.carry:
+            self._begin(start)
+            return run(start, stop, False, *self.arguments)
+        if not self.work.initial:
+            return run(start, stop, True, *self.arguments)
+        for number in range(start, stop):
+            self._begin(number)
+            code = run(number, number + 1, False, *self.arguments)
+            if code >= 0:
+                return code
+        return -1
 
     def _counters(self) -> np.ndarray:
         """The counters of the first presentation, and how far they move in each."""
@@ -208,21 +251,16 @@ class _Call:
             if not (work.carry and name in self.memory):
                 self.scalars[self.layout.place[name]] = 0.0
 
-    def _finish(self) -> None:
-        """States and scalars back into the shared memory."""
-        replicas, batch = len(self.work.seeds), self.work.batch
-        for name, buffer in self.program.buffers.items():
+    def keep_states(self) -> None:
+        """States and scalars of the last presentation, into the shared memory."""
+        batch, buffers = self.work.batch, self.program.buffers
+        for name, buffer in buffers.items():
             if buffer.kind == "state" and name in self.space:
-                array = self.memory.get(name)
-                shape = (replicas, batch, buffer.size)
-                if array is None or array.shape != shape:
-                    array = self.memory[name] = np.zeros(shape, dtype=self.parent.dtype)
-                array[self.replica] = self.space[name][: buffer.size * batch].reshape(-1, batch).T
+                values = self.space[name][: buffer.size * batch].reshape(-1, batch).T
+                self.memory[name][self.replica] = values
             elif buffer.kind == "optimizer" and buffer.shape[0] == "scalar":
                 self.memory[name][self.replica] = self.scalars[self.layout.place[name]]
-        for name in (n for n in CLOCK if n in self.program.buffers):
-            if name not in self.memory:
-                self.memory[name] = np.zeros((replicas, 1, 1))
+        for name in (n for n in CLOCK if n in buffers):
             self.memory[name][self.replica] = self.scalars[self.layout.place[name]]
 
 

@@ -129,7 +129,7 @@ def _named(to: Writer, tables: Tables) -> Module:
     numbers = [f"{c} = np.float32({to.holes.all[k].value!r})" for k, c in constants.items()]
     known = [f"    {size} = Z[{k}]" for k, size in enumerate(sizes.values())]
     known += [f"    {array} = {made}" for array, made in arrays.items()]
-    head = ["@njit(cache=True, **FAST)", f"def run({', '.join(ARGUMENTS)}):"]
+    head = ["@njit(cache=True, nogil=True, **FAST)", f"def run({', '.join(ARGUMENTS)}):"]
     return Module(
         text="\n".join([TITLE, *numbers, OPTIONS, *head, *known, *lines]) + "\n",
         views=tuple(tables.rows),

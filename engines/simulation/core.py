@@ -112,4 +112,5 @@ class Core:
             epoch=self.standing.epoch,
             initial=initial or {},
             carry=carry,
+            threads=self.settings.threads,
         )

@@ -9,6 +9,7 @@ from typing import Any
 from ..divergence import diverged
 from ..executable import Executable
 from ..presentation import Presentations, allocate
+from ..threads import one_library_thread
 from .core import Core
 from .snapshots import Snapshots
 from .training.position import Position
@@ -47,6 +48,10 @@ class Runner:
         Raises:
             Divergence: One of them broke; those before it hold.
         """
+        with one_library_thread():
+            self._present()
+
+    def _present(self) -> None:
         executable, work, saving = self.executable, self.work, self.saving
         at = self.core.standing
         at.go_back()
@@ -60,13 +65,14 @@ class Runner:
                 began = time.perf_counter()
                 self._run(start, stop)
                 spent = time.perf_counter() - began
+                work.seconds = spent / (stop - start)
                 if saving is not None and saving.due(at.presentation):
                     executable.settle(at.arrays)
                     saving.write()
                 self._look()
                 if self.bar is not None:
                     self.bar.advance(stop - start)
-                fits = int((stop - start) * CHUNK_SECONDS / max(spent, 1e-9))
+                fits = int(CHUNK_SECONDS / max(work.seconds, 1e-9))
                 chunk = max(1, min(chunk * 8, fits))
         finally:
             at.go_back()

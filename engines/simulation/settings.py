@@ -11,6 +11,7 @@ from ...graphs.circuit import Circuit
 from ...graphs.program import Program
 from ..executable import Executable
 from ..registry import Engine, find
+from ..threads import available
 from .given import seeds_of, whole
 
 DTYPES = {"float64": "float64", "float32": "float32", "bfloat16": "float32"}  # of weights
@@ -32,6 +33,7 @@ class Settings:
     dtype: np.dtype
     device: str | None
     compensate: bool
+    threads: int
 
     @classmethod
     def of(
@@ -43,6 +45,7 @@ class Settings:
         replicas: int,
         device: str | None,
         compensate: bool,
+        threads: int | None = None,
     ) -> Settings:
         """What a caller gave.
 
@@ -59,7 +62,8 @@ class Settings:
         activity, wide = _dtypes(dtype or row.default_dtype(device))
         given, seeds = seeds_of(seed, whole("replicas", replicas, 1))
         row.check(device, activity)
-        return cls(circuit, engine, given, seeds, activity, wide, device, compensate)
+        most = available() if threads is None else whole("threads", threads, 1)
+        return cls(circuit, engine, given, seeds, activity, wide, device, compensate, most)
 
     @property
     def replicas(self) -> int:

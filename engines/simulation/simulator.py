@@ -50,6 +50,8 @@ class Simulator:
         device: "cpu" or "cuda", for the torch engine.
         compensate: Whether sums that `dtype` is too narrow for keep what rounding takes from them;
             `compensated` says which do, and why.
+        threads: How many the numba engine may use, for replicas and, where nothing is learnt, for
+            batches; default: the cores of the process. Results are the same for any number.
 
     Attributes:
         weights: Synapse -> array (post, pre), as its `connect` shapes it; with several replicas
@@ -84,8 +86,9 @@ class Simulator:
         parameters: Mapping[str, Any] | None = None,
         device: str | None = None,
         compensate: bool = True,
+        threads: int | None = None,
     ):
-        settings = Settings.of(circuit, engine, seed, dtype, replicas, device, compensate)
+        settings = Settings.of(circuit, engine, seed, dtype, replicas, device, compensate, threads)
         given = Parameters(circuit, settings.seeds)
         parameters = {} if parameters is None else parameters
         check_by_name("parameters", parameters, "numbers by name, as {'eta': 0.1}")
@@ -360,7 +363,13 @@ class Simulator:
         writing.save(self._core, path)
 
     @classmethod
-    def resume(cls, path: Any, engine: str | None = None, device: str | None = None) -> Simulator:
+    def resume(
+        cls,
+        path: Any,
+        engine: str | None = None,
+        device: str | None = None,
+        threads: int | None = None,
+    ) -> Simulator:
         """A simulator that goes on from a file that `save` wrote.
 
         Raises:
@@ -368,5 +377,5 @@ class Simulator:
             CheckpointError: Something in the file is not as the circuit in it needs it.
         """
         made = cls.__new__(cls)
-        made.__setstate__({"core": reading.resume(path, engine, device), "stopped": {}})
+        made.__setstate__({"core": reading.resume(path, engine, device, threads), "stopped": {}})
         return made

@@ -50,7 +50,7 @@ class Sweep:
         circuit: A bundled name or the path of a file.
         grid: parameter -> its values; "variants" -> lists of names of variants.
         seeds: How many, from 0 on; or which.
-        options: What `Simulator` takes (engine, dtype, device).
+        options: What `Simulator` takes (engine, dtype, device, threads).
 
     Raises:
         CircuitError: The circuit is wrong at a point of the grid.

@@ -330,3 +330,10 @@ def test_show_latex(good):
     for name in (row.split()[0] for row in call("list").output.splitlines()):
         written = call("show", name, "--latex").output
         assert written.count("{") == written.count("}") and "[" not in written, name
+
+
+def test_threads_change_no_result():
+    settings = ("simulate", "neuron", "--engine", "numba", "--seeds", "2", "--json")
+    one, two = (json.loads(call(*settings, "--threads", n).stdout) for n in ("1", "2"))
+    assert one == two
+    assert call(*settings, "--threads", "0").exit_code == 2

@@ -23,7 +23,9 @@ from .arrays import check_arrays
 from .facts import checked_facts, circuit_of, entry, parameters_of, position_of, small_sum
 
 
-def resume(path: Any, engine: str | None = None, device: str | None = None) -> Core:
+def resume(
+    path: Any, engine: str | None = None, device: str | None = None, threads: int | None = None
+) -> Core:
     """The core of a simulator that goes on from a file that `save` wrote.
 
     Raises:
@@ -44,6 +46,7 @@ def resume(path: Any, engine: str | None = None, device: str | None = None) -> C
             facts["replicas"],
             device,
             facts.get("compensate", True),
+            threads,
         )
     parameters = parameters_of(file, settings)
     standing = Standing(_parameter_arrays(file, settings, parameters), *facts["counters"])
