@@ -42,6 +42,7 @@ def claims(
             claim = verdict.claim
             failed |= verdict.holds is False
             facts = {"id": claim.id, "where": claim.where, "statement": claim.statement}
+            facts |= {"rows": claim.rows, "pure": claim.pure, "ours": claim.ours}  # type: ignore[dict-item]
             facts |= {"expected": claim.expected, "kind": claim.kind}  # type: ignore[dict-item]
             facts |= {"tolerance": claim.tolerance, "values": verdict.values}  # type: ignore[dict-item]
             if as_json:
@@ -49,14 +50,16 @@ def claims(
                 facts |= {"measured": measured, "verdict": verdict.word}  # type: ignore[dict-item]
                 typer.echo(json.dumps({**facts, "missing": verdict.missing}))
                 continue
-            typer.echo(f"{claim.id} ({claim.where}): {claim.statement}")
+            pure = "; mathematics, no circuit" if claim.pure else ""
+            typer.echo(f"{claim.id} ({claim.where}{pure}): {claim.statement}")
             if verdict.missing:
                 typer.echo(f"  not measured: {verdict.missing}")
                 continue
             near = f" +- {claim.tolerance:g}" if claim.kind == "near" else ""
             sign = "" if claim.kind == "near" else f"{claim.kind} "
             typer.echo(
-                f"  expected {sign}{claim.expected:.8g}{near}, measured {verdict.measured:.8g}: "
+                f"  expected {sign}{claim.expected:.8g}{near}{' (ours)' if claim.ours else ''}, "
+                f"measured {verdict.measured:.8g}{verdict.of}: "
                 f"{verdict.word} ({verdict.seconds:.1f} s)"
             )
     if failed:

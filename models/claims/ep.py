@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .claims import Claim
+from .claim import Claim
 
 SIZES = [4, 5, 3]
 STEPS = 400
@@ -20,8 +20,8 @@ BETAS = (0.02, 0.01)  # the next order moves the slope by less than 0.05 here; a
 
 def _simulator(variants: list[str], beta: float, weights: Mapping[str, np.ndarray]) -> Any:
     """One replica for each of `weights` (replica, post, pre)."""
-    from ..engines.simulation.simulator import Simulator
-    from ..graphs.load import load
+    from ...engines.simulation.simulator import Simulator
+    from ...graphs.load import load
 
     settings = {"sizes": SIZES, "beta": beta, "T_free": STEPS, "T_nudged": STEPS, "eta": 1}
     circuit = load("ep", variants=variants, **settings)
