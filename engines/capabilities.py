@@ -35,6 +35,7 @@ CAPABILITIES = (
     Capability(f"optimizers: {', '.join(OPTIMIZERS)}"),
     Capability(f"connections: {', '.join(CONNECTIVITY)}"),
     Capability("every function of the language"),
+    Capability("delays"),
     Capability("filters, traces, plasticity in continuous time"),
     Capability("rules at the end of a phase and at each step"),
     Capability("signals: held rows, linear between rows, a row each step"),

@@ -20,6 +20,8 @@ PRINTED = {  # what a quantity is -> how it is written
     "current": "I({owner})",
     "sent": "pre({owner})",
     "filter": "{owner}.{part}",
+    "delay": "{part}({owner})",
+    "delayed": "delayed({owner})",
     "trace": "{owner}.{part}",
     "trace of each sample": "{owner}.{part}~each",
     "optimizer": "{owner}.{part}",
@@ -158,6 +160,12 @@ class Buffer:
         return about.owner if about is not None else ""
 
     @property
+    def begins(self) -> bool:
+        """Whether a presentation may begin with what the caller says it is."""
+        late = isinstance(self.identity, Quantity) and self.identity.what == "delay"
+        return self.kind == "state" and not self.of_each_sample and not late
+
+    @property
     def of_each_sample(self) -> bool:
         """Whether it is a trace that every sample of a batch has for itself."""
         return isinstance(self.identity, Quantity) and self.identity.what == "trace of each sample"
@@ -206,6 +214,11 @@ def filtered(synapse: str, state: str) -> Quantity:
     return Quantity("filter", synapse, state)
 
 
+def delayed(synapse: str, part: str) -> Quantity:
+    """What the delay of a synapse holds: its `line`, and the `head` that says what is newest."""
+    return Quantity("delay", synapse, part)
+
+
 def optimizer_state(synapse: str, rule: str, state: str) -> Quantity:
     """A state of the optimizer `rule` of a synapse."""
     return Quantity("optimizer", synapse, f"{rule}.{state}")
@@ -238,6 +251,7 @@ PRESENTATION, SAMPLE, EPOCH = (counter(n).name for n in ("presentation", "sample
 SLOT = counter("slot").name  # the number of slot 0 among the samples that draws count
 BEFORE = counter("before").name  # the steps that the slots have behind them
 TURN = counter("turn").name  # the presentations that the slots have behind them
+STAGE = counter("stage").name  # of a step, in units of dt, where something reads it
 TIME, ORIGIN, COUNT, DT = (counter(n).name for n in ("t", "origin", "n", "dt"))
 CLOCK = (TIME, ORIGIN, COUNT, DT)  # scalars that outlive a presentation (see `timing`)
 # The time since the presentation began, and what it is counted from, where signals read it.

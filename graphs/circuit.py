@@ -106,7 +106,7 @@ class Synapse:
     `shape` is (post, pre), pre counting the bias unit; (n,) where `connection` is elementwise.
     `rule` holds `Update`s of "w" and `Equation`s (`dw/dt = E`, variable "w"); `trace` holds
     `Equation`s. `weight` is None, or the live expression that stands for the weight (then there
-    is no `init`).
+    is no `init`). `delay_steps`: the `delay` in steps of the circuit's one dt.
     """
 
     name: str
@@ -121,6 +121,8 @@ class Synapse:
     bias: bool = False
     current: Expr | None = None
     filter: tuple[Expr, Expr] | None = None
+    delay: Expr | None = None
+    delay_steps: int = 0
     trace: tuple[Equation, ...] = ()
     rule: tuple[Update | Equation, ...] = ()
     batch: str = "mean"

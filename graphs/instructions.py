@@ -262,6 +262,41 @@ class ReadRow(Effects):
 
 
 @dataclass(frozen=True)
+class Push(Effects):
+    """Source enters a delay line at the newest place; `masked`: only where the sample still runs.
+
+    `line` has a place for each value of the source that it holds, in turn; `head`, per sample, is
+    the number of the newest from 1, or 0 where nothing has entered. `first`: only there, at all
+    places, and the head is 1.
+    """
+
+    line: str
+    head: str
+    source: str
+    first: bool = False
+    masked: bool = False
+
+    def _read(self) -> Iterable[str]:
+        return (self.line, self.head, self.source)
+
+    def _written(self) -> Iterable[str]:
+        return (self.line, self.head) if self.first else (self.line,)
+
+
+@dataclass(frozen=True)
+class Recall(Effects):
+    """target := what entered a delay line `back` steps before the newest."""
+
+    target: str
+    line: str
+    head: str
+    back: int
+
+    def _read(self) -> Iterable[str]:
+        return (self.line, self.head)
+
+
+@dataclass(frozen=True)
 class Branch(Effects):
     """The body where a scalar condition holds."""
 
@@ -319,7 +354,7 @@ class Stop(Effects):
 
 Instruction = (
     Map | Block | Reduce | BatchReduce | Product | PairwiseSum | Spread | RowReduce | RankUpdate
-    | MatrixReduce | Draw | ReadRow | Branch | Store | Output | Stop
+    | MatrixReduce | Draw | ReadRow | Push | Recall | Branch | Store | Output | Stop
 )  # fmt: skip
 Code = tuple[Instruction, ...]
 

@@ -28,6 +28,7 @@ from .binding.checks.consistency import (
     check_unused,
 )
 from .binding.checks.cycles import check_cycles
+from .binding.checks.delays import counted
 from .binding.checks.stated_numbers import requirements
 from .binding.checks.typos import check_learnt, check_typos, check_unread, suspect_additions
 from .binding.naming import FileNames
@@ -318,6 +319,7 @@ def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circui
     made_populations = populations.finish(names)
     made_synapses = synapse.finish(names)
     made_protocols = protocols.finish(draft, names)
+    made_synapses = counted(made_synapses, made_protocols, section("protocols"), names)
     energies = readouts.energies(section("energy"), names)
     predicts = readouts.predicts(section("predicts"), names)
     record = readouts.records(merged.get("record"), energies, made_synapses, names)

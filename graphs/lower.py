@@ -18,6 +18,7 @@ from .circuit import Circuit, Protocol, Record
 from .expressions.constants import evaluate
 from .expressions.tree import Expr, Load, Variable, walk
 from .instructions import Instruction
+from .lowering.delays import Delays
 from .lowering.emitter import Emitter
 from .lowering.passes.copy_propagation import propagate_copies
 from .lowering.passes.fusion import fuse
@@ -64,6 +65,7 @@ def lower(
     at = Emitter(circuit)
     _declare(at, circuit)
     Signals(at)
+    delays = Delays(at)
     rules = RuleCompiler(at, Transmission(at), compensate)
     latches = _latches(circuit, script, record, learn)
 
@@ -79,7 +81,7 @@ def lower(
         variable = circuit.predicts[output]
         predicted = at.variable(variable.population, variable.name)
         rows = (output, predicted) if output in circuit.signals else None
-    lowering = PhaseLowering(at, rules, record, latches, learn, number, rows)
+    lowering = PhaseLowering(at, rules, delays, record, latches, learn, number, rows)
     phases: list[PhaseProgram] = []
     for position, phase in enumerate(script.phases):
         last = position == len(script.phases) - 1
@@ -106,6 +108,7 @@ def probe(circuit: Circuit) -> None:
     """
     at = Emitter(circuit)
     Signals(at)
+    Delays(at)
     Transmission(at)
     names = [at.arrival(synapse) for synapse in circuit.synapses.values()]
     for population in circuit.populations.values():

@@ -99,6 +99,7 @@ def _add_synapse(network: networkx.MultiDiGraph, circuit: Circuit, synapse: Syna
         shape=synapse.shape,
         plastic=bool(synapse.rule),
         bias=synapse.bias,
+        delay=None if synapse.delay is None else text(synapse.delay),
         weight="own" if synapse.weight is None else "live",
         weight_text=None if synapse.weight is None else text(synapse.weight),
         weight_of=shared,

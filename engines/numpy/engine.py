@@ -20,8 +20,10 @@ from ...graphs.instructions import (
     Output,
     PairwiseSum,
     Product,
+    Push,
     RankUpdate,
     ReadRow,
+    Recall,
     Reduce,
     RowReduce,
     Spread,
@@ -34,6 +36,7 @@ from ..arithmetic import value
 from ..draws import moved, shared_draw
 from ..host import HostMemory
 from ..presentation import Arrays, Failure, Presentations, row_map
+from .delays import filled, pushed, recalled
 
 _REDUCE = {
     "sum": np.sum,
@@ -220,6 +223,11 @@ class Walk:
                 self._store(slot, source, int(np.ravel(self._value(row))[0]))
             case ReadRow(target=target, source=source, row=row):
                 self._read_row(target, source, row)
+            case Push():
+                self._push(instruction)
+            case Recall(target=target, line=line, head=head, back=back):
+                units = self.program.buffers[target].size
+                self.arrays[target] = recalled(self.arrays[line], self.arrays[head], back, units)
             case Output(source=source, row=row):
                 self._put_out(source, row)
             case Stop(condition=condition):
@@ -234,6 +242,14 @@ class Walk:
         number = np.clip(self._whole(row), 0, rows.shape[1] - 1)
         read = rows[self.order % len(rows), number[:, None]]
         self.arrays[target] = read.astype(self.parent.dtype, copy=False)
+
+    def _push(self, p: Push) -> None:
+        held = (self.arrays[n] for n in (p.line, p.head, p.source))
+        if p.first:
+            self.arrays[p.line], self.arrays[p.head] = filled(*held)
+            return
+        running = self.active if p.masked else np.ones_like(self.active)
+        self.arrays[p.line] = pushed(*held, running)
 
     def _put_out(self, source: str, row: Expr | None) -> None:
         assert self.work.output is not None

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...graphs.instructions import Instruction, Output, Stop, Store
+from ...graphs.instructions import Instruction, Output, Push, Stop, Store
 from ...graphs.program import PhaseProgram, Program, StepLoop
 from ..presentation import Arrays, Presentations, allocate
 from .engine import NumpyExecutable, Walk
@@ -74,7 +74,9 @@ class _Watching(Walk):
 
     def _watch(self, phase: PhaseProgram, loop: StepLoop) -> None:
         states = [n for n, b in self.program.buffers.items() if b.kind == "state"]
-        moving = [n for n in states if any(n in i.writes for i in loop.body)]
+        self.lines = {i.line: i for i in loop.body if isinstance(i, Push)}
+        held = {name for line in self.lines.values() for name in line.writes}
+        moving = [n for n in states if any(n in i.writes for i in loop.body) and n not in held]
         names = self._handed_on(loop.body)
         residuals: list[np.ndarray] = []
         calm = {name: self.arrays[name] for name in names}
@@ -117,23 +119,27 @@ class _Watching(Walk):
     def _eigenvalue(self, loop: StepLoop, z: Arrays) -> np.ndarray:
         """mu (replica, sample) at z, complex, by the last two of `ITERATIONS` powers of M."""
         code = tuple(i for i in loop.body if not isinstance(i, (Stop, Store, Output)))
-        kept = dict(self.arrays)
+        kept, heads = dict(self.arrays), {line.head for line in self.lines.values()}
 
         def step(at: Arrays) -> Arrays:
-            self.arrays = {**kept, **at}
+            """What `at` becomes; a delay line turns back, so that its newest is where it was."""
+            self.arrays = {**kept, **z, **at}
             self._do(code)
-            return {name: self.arrays[name] for name in z}
+            for line, push in self.lines.items():
+                units = self.program.buffers[push.source].size
+                self.arrays[line] = np.roll(self.arrays[line], -units, axis=-1)
+            return {name: self.arrays[name] for name in z if name not in heads}
 
         base = step(z)
-        size = 1 + np.max([np.max(np.abs(a), axis=-1) for a in z.values()], axis=0)
+        size = 1 + np.max([np.max(np.abs(z[n]), axis=-1) for n in base], axis=0)
         eps = (EPS * size)[..., None]
 
         def applied(v: Arrays) -> Arrays:
-            moved = step({name: z[name] + eps * v[name] for name in z})
-            return {name: (moved[name] - base[name]) / eps for name in z}
+            moved = step({name: z[name] + eps * v[name] for name in base})
+            return {name: (moved[name] - base[name]) / eps for name in base}
 
         rng = np.random.default_rng(0)
-        v = _scaled({name: rng.normal(size=a.shape) for name, a in z.items()})
+        v = _scaled({name: rng.normal(size=a.shape) for name, a in base.items()})
         for _ in range(ITERATIONS):
             v = _scaled(applied(v))
         one = applied(v)

@@ -204,8 +204,8 @@ def initial_states(
     laid = bool(streams.places[-1, :1].any())  # streams laid end to end
     for name, start in given.items():
         buffer = program.buffers.get(name)
-        if buffer is None or buffer.kind != "state" or buffer.of_each_sample:
-            known = ", ".join(n for n in program.reset if n not in program.traces_of_samples)
+        if buffer is None or not buffer.begins:
+            known = ", ".join(n for n in program.reset if program.buffers[n].begins)
             raise ValueError(f"initial: no state {name!r}; there are: {known}")
         array = numbers(f"initial {name!r}", start, dtype)
         array = array.reshape((1,) * (3 - array.ndim) + array.shape)

@@ -28,14 +28,17 @@ from ...graphs.instructions import (
     Output,
     PairwiseSum,
     Product,
+    Push,
     RankUpdate,
     ReadRow,
+    Recall,
     Reduce,
     RowReduce,
     Spread,
     Stop,
     Store,
 )
+from .delays import DelayWriter
 from .hoisting import Hoister
 from .kernels import KernelPrinter, Unprintable
 from .layout import LASTING, Layout
@@ -68,6 +71,7 @@ class Writer:
         self.hoist = Hoister(layout)
         self.products = ProductWriter(layout, self.hoist)
         self.rules = RuleWriter(layout, self.hoist)
+        self.delays = DelayWriter(layout)
         self.until: str | None = None
 
     def write(
@@ -108,6 +112,10 @@ class Writer:
                     self._store(slot, source, row, tape, gate)
                 case ReadRow(target=target, source=source, row=row):
                     self._read_row(target, source, row, tape)
+                case Push():
+                    self.delays.push(instruction, tape)
+                case Recall():
+                    self.delays.recall(instruction, tape)
                 case Output(source=source, row=row):
                     self._output(source, row, tape)
                 case Stop(condition=condition):

@@ -79,7 +79,14 @@ class Buffers:
         return self.declare(named.bias_column(synapse.name), "parameter", "row", synapse.shape[1])
 
     def sent(self, synapse: Synapse) -> str:
-        """What a synapse transmits: the source, or the end of its filter."""
+        """What a synapse transmits: what entered it, its delay ago."""
+        if not synapse.delay_steps:
+            return self.entered(synapse)
+        size = self.circuit.populations[synapse.source[0]].size
+        return self.declare(Quantity("delayed", synapse.name), "algebraic", "unit", size)
+
+    def entered(self, synapse: Synapse) -> str:
+        """What goes into a synapse now: the source, or the end of its filter."""
         if synapse.filter is None:
             return self.variable(*synapse.source)
         return self.filtered(synapse, "p")
@@ -88,6 +95,15 @@ class Buffers:
         """A state of a synapse's filter, s or p."""
         size = self.circuit.populations[synapse.source[0]].size
         return self.declare(named.filtered(synapse.name, state), "state", "unit", size)
+
+    def delay_line(self, synapse: Synapse) -> str:
+        """What entered a synapse in the last steps, one more than its delay, in turn."""
+        size = self.circuit.populations[synapse.source[0]].size * (synapse.delay_steps + 1)
+        return self.declare(named.delayed(synapse.name, "line"), "state", "unit", size)
+
+    def delay_head(self, synapse: Synapse) -> str:
+        """Which place of the delay line is the newest, from 1; 0 where nothing has entered."""
+        return self.declare(named.delayed(synapse.name, "head"), "state", "sample")
 
     def sent_by_all(self, synapse: Synapse) -> str:
         """What a synapse transmits, one number per sample also of a slow variable."""

@@ -197,6 +197,12 @@ SYNAPSE = Keys(
             "The current of one synapse, summed over pre; `w * pre` where nothing is said.",
         ),
         Key("filter", "list", "Two low-pass filters, rise and fall: `[t1, t2]`."),
+        Key(
+            "delay",
+            "text",
+            "How long what is sent is on its way, in the unit of time: `5`; one number for all "
+            "connections, a whole number of steps.",
+        ),
         Key("trace", "texts", "A synaptic trace: `tau * dm/dt = -m + post.x * pre`."),
         Key(
             "rule",
@@ -231,7 +237,7 @@ SYNAPSE = Keys(
             noun="check",
         ),
     ),
-    later=("delay", "shape"),
+    later=("shape",),
 )
 PHASE = Keys(
     "a phase",

@@ -17,8 +17,10 @@ from ..instructions import (
     Output,
     PairwiseSum,
     Product,
+    Push,
     RankUpdate,
     ReadRow,
+    Recall,
     Reduce,
     RowReduce,
     Spread,
@@ -145,6 +147,11 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             yield f"store {instruction.source} as record {instruction.slot} row {row}"
         case ReadRow(target=target, source=source, row=row):
             yield f"{target} := row {text(row)} of {source}"
+        case Push(line=line, source=source, first=first, masked=masked):
+            when = " where it is empty" * first + " where running" * masked
+            yield f"push {source} into {line}{when}"
+        case Recall(target=target, line=line, back=back):
+            yield f"{target} := {line} {back} steps ago"
         case Output(source=source, row=row):
             yield f"output {source}" + ("" if row is None else f" row {text(row)}")
         case Stop():

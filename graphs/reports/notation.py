@@ -150,6 +150,8 @@ def sent(synapse: Synapse) -> str:
     source = ".".join(synapse.source)
     if synapse.filter is not None:
         source = f"filtered({source})"
+    if synapse.delay is not None:
+        source = f"{source}(t - {text(synapse.delay)})"
     if synapse.current is not None:
         return f"Σ_pre[{synapse.name}: {text(synapse.current)}]"
     if synapse.connection.elementwise:

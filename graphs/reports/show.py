@@ -201,6 +201,9 @@ def _synapse(circuit: Circuit, synapse: Synapse) -> Iterator[str]:
     if synapse.filter is not None:
         rise, fall = (paper(text(e)) for e in synapse.filter)
         yield f"filter {rise}, {fall}"
+    if synapse.delay is not None:
+        steps = synapse.delay_steps
+        yield f"delay  {paper(text(synapse.delay))}, {steps} step{'s' * (steps != 1)}"
     for one in synapse.trace:
         yield f"trace  {rule(one)}"
     for one in synapse.rule:

@@ -213,6 +213,8 @@ def _synapses(circuit: Circuit, own: Own) -> Lines:
             yield 2, "bias: true"
         if synapse.filter is not None:
             yield from _block(2, "filter", (text(e) for e in synapse.filter))
+        if synapse.delay is not None:
+            yield _pair(2, "delay", text(synapse.delay))
         for word in ("trace", "rule"):
             lines = [_rule(own, synapse, one) for one in getattr(synapse, word)]
             if lines:

@@ -91,7 +91,7 @@ def drawn(seed: int) -> Case:
         case.replicas = rng.choice([2, 3])
         if draft.chance(0.6, "parameters of replicas"):
             structural = {"h"} if "for" in draft.features else set()  # it reaches a step count
-            structural |= {"h"} if draft.even else set()  # a dt that divides `every`
+            structural |= {"h"} if draft.even or draft.late else set()  # a dt that divides
             name = rng.choice(sorted({"a", "eta", "tau", "h"} - structural))
             values = [0.5, 0.8, 0.3] if name != "h" else [0.2, 0.1, 0.15]
             case.parameters = {name: values[: case.replicas]}

@@ -52,6 +52,7 @@ class Draft:
     streams: dict[str, int] = field(default_factory=dict)
     signals: set[str] = field(default_factory=set)  # streams with a time axis
     even: bool = False  # some are held over steps: no dt may change
+    late: bool = False  # some synapses have a delay: one dt for all phases
     features: set[str] = field(default_factory=set)
     taken: set[str] = field(default_factory=set)
     learnable: list[str] = field(default_factory=list)

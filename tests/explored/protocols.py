@@ -118,7 +118,9 @@ def _begins(draft: Draft, moving, number: int) -> list[str]:
 def _steps(draft: Draft, moving) -> list[str]:
     rng = draft.rng
     dt = rng.choice(["h", "0.1", "0.25", "0.5", "h/2"])
-    if not draft.even and draft.chance(0.15, "dt: h(step)"):
+    if draft.late:
+        dt = "h"
+    elif not draft.even and draft.chance(0.15, "dt: h(step)"):
         dt = "shrink(step)"
     if draft.chance(0.15, "for") and "step" not in dt:
         lines = ["  for: 1.1", f"  dt: {dt}"]

@@ -27,6 +27,7 @@ GAINS = (
 def draw_synapses(draft: Draft) -> None:
     """One for every port that has a name, and one to four others."""
     rng = draft.rng
+    draft.late = draft.chance(0.2)
     for target in draft.populations:
         for compartment, port in target.ports:
             if port is not None:
@@ -59,12 +60,14 @@ def _family(draft: Draft) -> None:
     draft.add("synapses", *lines)
 
 
-def _sources(draft: Draft, target: Population) -> list[tuple[Population, str]]:
+def _sources(
+    draft: Draft, target: Population, delayed: bool = False
+) -> list[tuple[Population, str]]:
     """What may be sent there: no loop of variables that follow each other without delay."""
     return [
         (p, v)
         for p in draft.populations
-        for v in p.named(direct=p.number < target.number)
+        for v in p.named(direct=delayed or p.number < target.number)
         if not v.startswith("_")
     ]
 
@@ -80,7 +83,8 @@ def _connect(draft: Draft, source: Population, target: Population) -> str:
 
 def _synapse(draft: Draft, target: Population, compartment: str, port: str | None) -> None:
     rng = draft.rng
-    source, sent = rng.choice(_sources(draft, target))
+    delayed = draft.late and draft.chance(0.6, "delay")
+    source, sent = rng.choice(_sources(draft, target, delayed))
     name, connect = draft.name(), _connect(draft, source, target)
     draft.note(connect)
     place = f"{target.name}.{compartment}" + (f".{port}" if port else "")
@@ -105,6 +109,8 @@ def _synapse(draft: Draft, target: Population, compartment: str, port: str | Non
     filtered = draft.chance(0.2, "filter")
     if filtered:
         lines.append(f"  filter: [{rng.choice(['0.5', 'tau', '2'])}, {rng.choice(['1', '0.7'])}]")
+    if delayed:
+        lines.append(f"  delay: {rng.choice(['h', '0.4', '3*h', '5*0.2'])}")
     ends = _Ends(draft, name, source, sent, target, bias)
     if draft.chance(0.3, "current"):
         lines.append(f"  current: {_current(ends)}")

@@ -226,9 +226,9 @@ MISTAKES = [
     (
         "delay",
         "    init: xavier_uniform\n",
-        "    init: xavier_uniform\n    delay: 2\n",
+        "    init: xavier_uniform\n    delay: 0.1*|post.index - pre.index|\n",
         54,
-        5,
+        17,
         None,
     ),
     (

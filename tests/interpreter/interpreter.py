@@ -169,7 +169,7 @@ class Interpreter:
             moment.begin()
             left = Left(moment, Clock(), 0, 0, self.presented[call])
             self.presented[call] += batch
-        for kind in ("states", "filters", "traces"):
+        for kind in ("states", "filters", "traces", "pasts"):
             setattr(moment, kind, dict(getattr(left.moment, kind)))
         for name, array in (initial or {}).items():
             moment.states[tuple(name.rsplit(".", 1))] = np.array(array, float)
@@ -246,8 +246,9 @@ class _Walk:
     def _enter(self, phase):
         moment = self.moment
         if phase.start_from:
-            states, filters, traces = self.ends[phase.start_from]
+            states, filters, pasts = self.ends[phase.start_from]
             moment.states, moment.filters = dict(states), dict(filters)
+            moment.pasts = dict(pasts)
             moment.changed()
         for v in phase.release:
             moment.let_go(v.population, v.name, restored=phase.start_from is not None)
@@ -266,12 +267,13 @@ class _Walk:
             moment.states[v.population, v.name] = np.array(value)
             moment.changed()
         if phase is self.phases[0]:
+            moment.remember_forever()
             moment.signals.predict(first=True)
 
     def _leave(self, phase):
         moment = self.moment
         states = {key: np.array(moment.variable(*key)) for key in moment.states}
-        self.ends[phase.name] = states, dict(moment.filters), dict(moment.traces)
+        self.ends[phase.name] = states, dict(moment.filters), dict(moment.pasts)
         for population, name, when in self.wanted:
             if when == phase.name:
                 value = np.array(moment.variable(population, name))
@@ -307,6 +309,7 @@ class _Walk:
             moment.changed()
             if active.any() and self._kept:
                 apply_together(moment, self._kept, self.parent.plasticity)
+            moment.remember(active)
             self._store(phase, step + 1, active)
             moment.signals.predict()
             if phase.until is not None and active.any():

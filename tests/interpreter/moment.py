@@ -23,6 +23,10 @@ class NoMeaningError(Exception):
     """A text that the language gives no meaning, and that the reader should have refused."""
 
 
+class _EmptyError(Exception):
+    """What an empty delay brings was asked for."""
+
+
 @dataclass(frozen=True, eq=False)
 class Given(tree.Weight):
     """`w` in a list of rules: as the line before left it."""
@@ -43,6 +47,8 @@ class Moment:
         self.slow = slow  # (population, variable) -> (unit,)
         self.states = {}  # (population, variable) -> (sample, unit)
         self.filters = {}  # synapse -> s and p, (sample, 2, pre)
+        self.pasts = {}  # synapse -> what entered it, (step, sample, pre), the newest last
+        self.stage = 0.0  # of a step, as a part of it
         self.traces = {}  # (synapse, variable) -> (sample, post, pre)
         self.set, self.clamped, self.latched, self.streams = {}, {}, {}, {}
         self.counters = dict.fromkeys(("t", "dt", "step", "presentation", "sample", "epoch"), 0.0)
@@ -51,6 +57,7 @@ class Moment:
         self.chance = None  # what a line of `after_step` draws
         self.noise = None  # (population, variable, number within its line) -> (sample, unit)
         self.known, self.lent, self.before = {}, {}, {}
+        self.filling = None  # a delay that is being filled, and must not read an empty one
         self.sloping = ""  # a slope is being taken, of a state or of what a synapse holds
 
     def begin(self):
@@ -62,6 +69,8 @@ class Moment:
             if synapse.filter:
                 shape = (self.batch, 2, self.size(synapse.source[0]))
                 self.filters[synapse.name] = np.zeros(shape)
+            if synapse.delay_steps:
+                self.pasts[synapse.name] = None  # nothing has entered
             for line in synapse.trace:
                 shape = (self.batch, *self.grid(synapse))
                 self.traces[synapse.name, line.variable] = np.zeros(shape)
@@ -169,10 +178,64 @@ class Moment:
         return kept
 
     def sent(self, synapse):
-        """What a synapse transmits, (sample, pre), after its filter and with its bias unit's 1."""
-        filtered = self.filters.get(synapse.name)
-        signal = self.variable(*synapse.source) if filtered is None else filtered[:, 1]
+        """What a synapse transmits, (sample, pre), after filter and delay; a bias unit sends 1."""
+        signal = self.late(synapse) if synapse.name in self.pasts else self.entered(synapse)
         return self.with_bias(signal) if synapse.bias else signal
+
+    def entered(self, synapse):
+        """What goes into a synapse now, (sample, pre)."""
+        filtered = self.filters.get(synapse.name)
+        return self.variable(*synapse.source) if filtered is None else filtered[:, 1]
+
+    def late(self, synapse):
+        """What entered the delay ago, on a straight line between two steps."""
+        past, steps = self.pasts[synapse.name], synapse.delay_steps
+        if past is None:
+            if self.filling is not None:
+                raise _EmptyError
+            return np.zeros((self.batch, self.size(synapse.source[0])))
+        if not self.stage:
+            return past[-1 - steps]
+        return past[-1 - steps] + self.stage * (past[-steps] - past[-1 - steps])
+
+    def remember(self, active):
+        """A step is over: what is sent now enters, for the samples that run.
+
+        What is sent follows from what arrives now, which has entered at least one step ago.
+        """
+        before = self.pasts
+        unknown = {n: np.full_like(past[:1], np.nan) for n, past in before.items()}
+        self.pasts = {n: np.concatenate([p[1:], unknown[n]]) for n, p in before.items()}
+        self.changed()
+        now = {n: np.array(self.entered(self.circuit.synapses[n]))[None] for n in before}
+        for name, past in before.items():
+            later = np.concatenate([past[1:], now[name]])
+            self.pasts[name] = np.where(active[:, None], later, past)
+        self.changed()
+
+    def remember_forever(self):
+        """What is sent now has always been sent, where nothing was: first where that is known."""
+        waiting = [name for name, past in self.pasts.items() if past is None]
+        while waiting:
+            known = [name for name in waiting if self._entered_before(name) is not None]
+            name = known[0] if known else waiting[0]
+            now = np.array(self.entered(self.circuit.synapses[name]))
+            steps = self.circuit.synapses[name].delay_steps
+            self.pasts[name] = np.stack([now] * (steps + 1))
+            waiting.remove(name)
+            self.changed()
+
+    def _entered_before(self, name):
+        """What enters a synapse, where it follows from no empty delay."""
+        self.filling = name
+        self.changed()
+        try:
+            return self.entered(self.circuit.synapses[name])
+        except _EmptyError:
+            return None
+        finally:
+            self.filling = None
+            self.changed()
 
     def with_bias(self, signal):
         return np.concatenate([signal, np.ones((*signal.shape[:-1], 1))], axis=-1)

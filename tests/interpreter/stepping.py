@@ -122,10 +122,10 @@ def take_turn(moment, found, method, dt, active):
 
     stages, weights, times = TABLEAUX[method]
     for coefficients, time in zip(stages, times, strict=True):
-        moment.counters["t"] = t0 + time * dt
+        moment.counters["t"], moment.stage = t0 + time * dt, time
         move(coefficients)
         slopes.append([one.rate() for one in found])
-    moment.counters["t"] = t0
+    moment.counters["t"], moment.stage = t0, 0.0
     move(weights)
     limit(moment, found)
 

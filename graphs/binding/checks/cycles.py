@@ -57,7 +57,7 @@ def _reads(
                 todo.append(rates[leaf.population, leaf.name])
             elif isinstance(leaf, Input):
                 for synapse in arriving.get((leaf.population, leaf.compartment, leaf.port), ()):
-                    if synapse.filter is None:  # a filter is a state
+                    if synapse.filter is None and not synapse.delay_steps:  # which are states
                         yield synapse.source
                     if synapse.current is not None:
                         todo.append(synapse.current)

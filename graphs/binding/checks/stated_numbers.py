@@ -105,7 +105,7 @@ def requirements(
     stepped = False
     for protocol in protocols.values():
         for phase, setting, before in _settings(protocol):
-            entry = _entry(protocol.name, phase, section)
+            entry = entry_of(protocol.name, phase, section)
             for stated in _draws(phase, entry):
                 demand(stated, protocol.name, before, None)
             if phase.steps is not None or phase.duration is not None:
@@ -189,7 +189,7 @@ def _count(phase: Phase) -> Expr | None:
     return Binary("/", phase.duration, phase.dt)
 
 
-def _entry(protocol: str, phase: Phase, section: MappingNode) -> MappingNode | None:
+def entry_of(protocol: str, phase: Phase, section: MappingNode) -> MappingNode | None:
     """The text of a phase: of this protocol, or of `train` where it only names the phase."""
     for name in (protocol, "train"):
         phases = section.get(name)

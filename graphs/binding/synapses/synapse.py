@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ....compartments.connectivity import CONNECTIVITY
+from ....compartments.distributions import DISTRIBUTIONS
 from ...circuit import Synapse, Update
 from ...expressions.parser import parse_expression
-from ...expressions.tree import Call, Expr, Number
+from ...expressions.tree import Call, Expr, Number, Reference, walk
 from ...reading.keys import SYNAPSE
 from ...reading.nodes import SequenceNode, texts
 from ...reading.schema import chosen
@@ -33,11 +34,13 @@ def _finished(link: Link, names: Names) -> Synapse:
     entry = link.entry
     trace = traces_of(link, names)
     rule = rule_of(link, tuple(t.variable for t in trace), names)
-    current = filtered = None
+    current = filtered = delay = None
     with names.problems.guard():
         current = _current(link, names)
     with names.problems.guard():
         filtered = _filter(link, names)
+    with names.problems.guard():
+        delay = _delay(link, names)
     weight = init = None
     with names.problems.guard():
         weight = weight_of(link, "weight", names)
@@ -70,6 +73,7 @@ def _finished(link: Link, names: Names) -> Synapse:
         bias=link.bias,
         current=current,
         filter=filtered,
+        delay=delay,
         trace=trace,
         rule=rule,
         batch=chosen(entry, SYNAPSE.known["batch"], names.problems) or "",
@@ -111,3 +115,31 @@ def _filter(link: Link, names: Names) -> tuple[Expr, Expr] | None:
         for s in times
     )
     return first, second
+
+
+def _delay(link: Link, names: Names) -> Expr | None:
+    """How long what is sent is on its way; the steps that this is are counted once dt is known."""
+    scalar = link.entry.scalar("delay")
+    if scalar is None:
+        return None
+    for node in walk(names.problems.parsed(scalar, parse_expression)):
+        of_one = isinstance(node, Reference) and node.name in ("pre", "post")
+        if of_one or (isinstance(node, Call) and node.function in DISTRIBUTIONS):
+            names.problems.fail(
+                scalar.place_at(node.span[0] if node.span else 0),
+                "a delay for each connection is reserved, not implemented",
+                expected="one delay for all connections of the synapse: a number or parameters",
+            )
+    delay, value = names.constant(scalar, link.bound, "a delay")
+    if value < 0:
+        names.problems.fail(
+            scalar.place,
+            "a delay is a length of time",
+            expected="at least 0",
+            got=f"{value:g}",
+            suggestion=names.problems.corrected(
+                scalar.place, scalar.text, scalar.text.lstrip("-")
+            ) if scalar.text.startswith("-") else None,
+        )  # fmt: skip
+    names.parameters.mark_structural(delay)
+    return delay

@@ -21,8 +21,10 @@ from ...instructions import (
     Output,
     PairwiseSum,
     Product,
+    Push,
     RankUpdate,
     ReadRow,
+    Recall,
     Reduce,
     RowReduce,
     Spread,
@@ -133,6 +135,10 @@ class _Check:
             case ReadRow(target=target, source=source, row=row):
                 self._exactly(target, self.shape(source))
                 self.elementwise(target, row, ("scalar",))
+            case Push(line=line, head=head, source=source):
+                self._line(line, head, source)
+            case Recall(target=target, line=line, head=head):
+                self._line(line, head, target)
             case Output(source=source, row=row) if row is not None:
                 self.elementwise("a row of the output", row, ("scalar",))
                 if self.shape(source)[0] not in ("unit", "sample"):
@@ -146,6 +152,13 @@ class _Check:
     def _exactly(self, target: str, shape: Shape) -> None:
         if self.shape(target) != shape:
             self.fail("an instruction", target, " ".join(map(str, shape)))
+
+    def _line(self, line: str, head: str, end: str) -> None:
+        """A delay line: whole numbers of what enters it or comes out."""
+        self._exactly(head, ("sample",))
+        self._exactly(end, ("unit", self.buffers[end].size))
+        if self.shape(line)[0] != "unit" or self.buffers[line].size % self.buffers[end].size:
+            self.fail(line, end, f"a part of {self.buffers[line].size} units")
 
     def _spread(self, s: Spread) -> None:
         posts, pres = s.shape

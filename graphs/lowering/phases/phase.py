@@ -13,6 +13,7 @@ from ...expressions.tree import Expr, Load, Noise, Number, walk
 from ...instructions import Map, Output, Stop
 from ...program import PhaseProgram, StepLoop
 from ..chance import of_begin, of_set
+from ..delays import Delays
 from ..emitter import Emitter, PhaseView
 from ..refusal import LoweringError, Subject
 from ..rules.plasticity import RuleCompiler
@@ -31,6 +32,7 @@ class PhaseLowering:
         self,
         evaluator: Emitter,
         rules: RuleCompiler,
+        delays: Delays,
         records: tuple[Record, ...],
         latches: set[tuple[str, str, str]],
         learn: bool,
@@ -40,6 +42,7 @@ class PhaseLowering:
         """`predicted`: the signal whose rows are put out, and the buffer that says what it is."""
         self.at = evaluator
         self.rules = rules
+        self.delays = delays
         self.storing = Storing(evaluator, records)
         self.latches = latches
         self.learn = learn
@@ -57,7 +60,7 @@ class PhaseLowering:
         """One phase as a `PhaseProgram`; `keep_end`: a later phase starts from its end."""
         self.phase = phase
         steps = self._enter()
-        self.stepping = Stepping(self.at, self.rules, phase, self.clock, self.learn)
+        self.stepping = Stepping(self.at, self.rules, phase, self.clock, self.delays, self.learn)
         self.storing.store(phase, self.first_row, Number(0.0), fixed=True)
         if not self.first_row:
             self.signals.put_out(phase, first=True)
@@ -88,6 +91,7 @@ class PhaseLowering:
             zeros.discard(name)
             if simplify(value) == Number(0.0):
                 zeros.add(name)
+        self.delays.look(phase)
         at.look(PhaseView(clamps, frozenset(zeros), phase.name))
         for name, value in phase.set:
             self._set(name, value)
@@ -95,6 +99,7 @@ class PhaseLowering:
         self.clock = PhaseClock(at, self._dt(), self.timelines, phase.until is not None)
         if not self.first_row:
             self.signals.begin()
+        self.delays.move(0.0)
         if steps:
             self.clock.enter()
             self.signals.enter(self.clock)
@@ -107,6 +112,8 @@ class PhaseLowering:
             size = at.population(variable.population).size
             value = of_begin(at, phase.begin, row, phase.name)
             at.assign(target, at.fitted(at.translate(value), size))
+        if not self.first_row:
+            self.delays.fill()
         return steps
 
     def _restore(self, earlier: str) -> None:
@@ -215,6 +222,7 @@ class PhaseLowering:
         for apply in kept:
             apply()
         self.clock.end_step()
+        self.delays.push(masked=phase.until is not None)
         self.storing.store(phase, self.first_row, plus(STEP_NOW, Number(1.0)))
         self.signals.put_out(phase)
         if test is not None:

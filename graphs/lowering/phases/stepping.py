@@ -8,6 +8,7 @@ from ...expressions.derivative import simplify
 from ...expressions.tree import Binary, Call, Compare, Expr, Load, Number, walk
 from ...instructions import Map
 from ..chance import of_after_step
+from ..delays import Delays
 from ..emitter import Emitter
 from ..refusal import LoweringError, Subject
 from ..rules.plasticity import RuleCompiler
@@ -19,9 +20,16 @@ class Stepping:
     """Emits the turns of one phase; `learn`: weights with a rate of their own move, too."""
 
     def __init__(
-        self, at: Emitter, rules: RuleCompiler, phase: Phase, clock: PhaseClock, learn: bool
+        self,
+        at: Emitter,
+        rules: RuleCompiler,
+        phase: Phase,
+        clock: PhaseClock,
+        delays: Delays,
+        learn: bool,
     ):
         self.at, self.rules, self.phase, self.clock = at, rules, phase, clock
+        self.delays = delays
         self.learn = learn and phase.plasticity
 
     def check(self, turns: tuple[tuple[str, ...], ...]) -> None:
@@ -68,7 +76,7 @@ class Stepping:
             if stages:
                 self._move(starts, stages, row)
                 if offset != tableau.c[len(stages) - 1]:
-                    self.clock.move(offset)
+                    self._at_stage(offset)
             stages.append(self._rates(states, last, len(stages) if not single else None))
             if not single and not starts:
                 starts = {target: self.copy(target, "start") for target, _, _ in stages[0]}
@@ -82,11 +90,16 @@ class Stepping:
         else:
             self._move(starts, stages, tableau.b, last=True)
         if tableau.c[-1] != tableau.c[0]:
-            self.clock.move(tableau.c[0])  # the next turn reads its first stage there
+            self._at_stage(tableau.c[0])  # the next turn reads its first stage there
         if last and self.learn:
             for synapse in self.at.circuit.synapses.values():
                 if any(isinstance(line, Equation) for line in synapse.rule):
                     self.rules.limits.keep(synapse)
+
+    def _at_stage(self, offset: float) -> None:
+        """To a stage of the step, at an offset in units of dt."""
+        self.clock.move(offset)
+        self.delays.move(offset)
 
     def _gain(self, target: str, slope: Expr) -> Expr:
         """Dt exprel(dt slope), read before any state of the turn is written.
