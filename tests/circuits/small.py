@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
 from apical import Circuit, load
 from apical.graphs.load import bundled, variants_of
 
@@ -15,15 +17,20 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "bsm": MIXTURES,
         "corinfomax": {**LAYERS, "lam": 0.9},
+        "canonical_microcircuit": {"N": 4, "inputs": 3, "duration": 4, "h": 0.5},
         "corinfomax_sst": {**LAYERS, "lam": 0.9},
         "ep": LAYERS,
+        "eprop": {"inputs": 3, "cells": 6, "lif": 3, "T": 8},
+        "hodgkin_huxley": {"duration": 6, "resolution": 0.25},
         "hopfield": {"d": 5, "M": 4, "T": 30},
         "nsm": MIXTURES,
         "pc": {"sizes": [5, 4, 3, 2], "T": 6},
         "pem": {"n": 3, "m": 4, "T": 25},
+        "ring_attractor": {"N": 8, "h": 10},
         "sacramento": {"duration": 8},
         "seqil": {"sizes": [6, 5, 4, 3]},
         "urbanczik_senn": {"duration": 8},
+        "wilson_cowan": {"duration": 4},
     }
 )
 GROUPS = {"signed": [1, 1, 0], "member": [1, 0, 1]}
@@ -40,6 +47,7 @@ UNDER = MappingProxyType(
 )
 
 
+ROWS = 20
 Case = tuple[str, tuple[str, ...]]
 
 
@@ -68,3 +76,12 @@ def parameters(name: str, variants: Sequence[str] = ()) -> dict[str, Any]:
 def small(name: str, variants: Sequence[str] = (), **given: Any) -> Circuit:
     """A small bundled circuit; `given` are parameters laid over `parameters`."""
     return load(name, variants=list(variants), **parameters(name, variants) | given)
+
+
+def random_streams(circuit: Circuit, samples: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Uniform numbers for every stream of a small circuit; signals have more rows than it reads."""
+    rng = np.random.default_rng(seed)
+    return {
+        name: rng.uniform(size=(samples, *((ROWS,) if name in circuit.signals else ()), size))
+        for name, size in circuit.streams.items()
+    }

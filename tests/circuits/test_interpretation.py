@@ -12,7 +12,7 @@ from apical.traces.recording import recordings
 
 from ..interpreter.functions import ELEMENTWISE, REDUCTIONS
 from ..interpreter.interpreter import Interpreter
-from .small import cases, label, parameters, small
+from .small import cases, label, parameters, random_streams, small
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-11}
 OTHER = {
@@ -38,9 +38,9 @@ def agree(circuit, engine, samples=3):
     for p in circuit.populations.values():
         variables = dict.fromkeys((*(e.variable for e in p.equations), *p.states))
         names += [f"{p.name}.{v}" for v in variables]
-    rng = np.random.default_rng(7)
+    seeds = iter(range(7, 99))
     for protocol in [*circuit.protocols, next(iter(circuit.protocols))]:
-        streams = {n: rng.uniform(size=(samples, size)) for n, size in circuit.streams.items()}
+        streams = random_streams(circuit, samples, next(seeds))
         learn = protocol == "train"
         traces = sim.run(protocol, record=names, learn=learn, **streams)
         expected = direct.run(protocol, recordings(names, circuit), learn, **streams)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import yaml
 from numpy.testing import assert_allclose
 
 import apical
+from apical.graphs.load import bundled
 
-from .small import cases, label, parameters, small
+from .small import cases, label, parameters, random_streams, small
 
+PRINTED = Path(__file__).with_name("printed.py")
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
-
-
-def random_streams(circuit, samples, seed=0):
-    rng = np.random.default_rng(seed)
-    return {name: rng.uniform(size=(samples, size)) for name, size in circuit.streams.items()}
 
 
 def states(circuit):
@@ -31,6 +32,11 @@ def plastic(circuit):
 
 def slow(circuit):
     return [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.slow]
+
+
+def main(circuit):
+    """The protocol in which most happens."""
+    return "predict" if circuit.name == "hopfield" else "train"
 
 
 def compare(circuit, runs, **options):
@@ -68,19 +74,37 @@ def compare(circuit, runs, **options):
             assert_allclose(sims["numba"].slow[name], sims["numpy"].slow[name], **CLOSE)
 
 
+@pytest.mark.parametrize("name", bundled())
+def test_circuits_compiled(name):
+    circuit = small(name)
+    compare(circuit, [(main(circuit), None)])
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(c, marks=[pytest.mark.slow] if c[1] else []) for c in cases()],
+    [
+        ("corinfomax", ("sparse",)),
+        ("corinfomax_sst", ("leak_free",)),
+        ("ep", ("symmetric",)),
+        ("hopfield", ("manhattan",)),
+        ("pc", ("precision",)),
+        ("pem", ("sparse",)),
+        ("seqil", ("mq",)),
+    ],
     ids=label,
 )
-def test_circuits_and_variants(case):
-    name, variants = case
-    circuit = small(name, variants)
-    main = "predict" if name == "hopfield" else "train"
-    if variants:
-        compare(circuit, [(main, None if len(label(case)) % 2 else 1)])
-    else:
-        compare(circuit, [*((protocol, None) for protocol in circuit.protocols), (main, 1)])
+def test_variants_compiled(case):
+    circuit = small(*case)
+    compare(circuit, [(main(circuit), 1)])
+
+
+@pytest.mark.slow
+def test_every_variant_and_protocol_as_printed():
+    """The text that would be compiled, run by Python: see printed.py."""
+    done = subprocess.run([sys.executable, PRINTED], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines() == [f"{label(case)} agrees" for case in cases()]
 
 
 def with_method(path, base, method):
@@ -108,8 +132,8 @@ def test_methods(tmp_path, name, method):
     if method == "heun" and name not in ("pc", "hopfield", "sacramento"):
         pytest.skip("a tableau like that of rk4, which every circuit is run by")
     path = with_method(tmp_path / "heir.yaml", name, method)
-    main = "predict" if name == "hopfield" else "train"
-    compare(apical.load(path, **parameters(name)), [(main, None)])
+    circuit = apical.load(path, **parameters(name))
+    compare(circuit, [("predict" if name == "hopfield" else "train", None)])
 
 
 @pytest.mark.parametrize("engine", ["numpy", "numba"])

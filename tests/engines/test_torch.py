@@ -22,14 +22,9 @@ from apical.engines.torch.philox import Generator, keys  # noqa: E402
 from apical.engines.torch.recorder import CaptureError, Rehearsal  # noqa: E402
 from apical.engines.torch.tape import Tape  # noqa: E402
 
-from ..circuits.small import cases, label, parameters, small  # noqa: E402
+from ..circuits.small import cases, label, parameters, random_streams as streams, small  # noqa: E402
 
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
-
-
-def streams(circuit, samples, seed=0):
-    rng = np.random.default_rng(seed)
-    return {name: rng.uniform(size=(samples, size)) for name, size in circuit.streams.items()}
 
 
 def everything(circuit):

@@ -14,6 +14,10 @@ from apical.graphs.load import bundled
 # - seqil's output error is a softmax over the population, mq's step a mean over all weights;
 # - in corinfomax B, SST O and PEM's C the rule wants a dendritic or somatic variable of the
 #   presynaptic cell that the axon does not carry (z, q, ybar, while r, r, ybar/D are sent).
+MICROCIRCUIT = (
+    "drive recurrent down thalamus_pv pyr_pv pyr_sst above_vip pv_pyr pv_pv sst_pyr sst_pv sst_vip "
+    "vip_sst"
+).split()
 TABLE = {
     ("bsm",): {  # M: y is clip(u/(m D)), D y is sent; D measures its own conductance by copies
         "W": "local",
@@ -66,6 +70,14 @@ TABLE = {
     ("pem",): {"W": "local", "C": "two-cell", "y.mu": "local", "y.var": "local"},
     ("pem", "unnormalised"): {"W": "local", "C": "local", "y.mu": "local", "y.var": "local"},
     ("pem", "correlation"): {"W": "local", "B": "two-cell", "y.mu": "local", "y.var": "local"},
+    ("canonical_microcircuit",): dict.fromkeys(MICROCIRCUIT, "fixed"),
+    ("eprop",): {
+        "W_in": "local",
+        "W_rec": "local",
+        "W_out": "local",
+        "feedback": "transport",
+    },
+    ("hodgkin_huxley",): {},
     ("ring_attractor",): {"W": "fixed"},
     ("sacramento",): {
         "W": "fixed",
@@ -76,6 +88,7 @@ TABLE = {
     },
     ("seqil", "mq"): {"W": "population", "feedback": "transport"},
     ("urbanczik_senn",): {"W": "local"},
+    ("wilson_cowan",): dict.fromkeys(("EE", "EI", "IE", "II"), "fixed"),
 }  # fmt: skip
 """Families whose members differ have a table of their own."""
 SEQIL = {"W[1]": "local", "W[2]": "local", "W[3]": "population"}
