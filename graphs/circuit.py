@@ -17,7 +17,7 @@ from ..compartments.signs import SIGNS
 from ..compartments.tableaux import DEFAULT_METHOD
 from . import buffer
 from .diagnostics import CircuitError, Diagnostic
-from .expressions.tree import Call, Expr, Input, Number, Place, Variable, WeightOf
+from .expressions.tree import Array, Call, Expr, Input, Number, Place, Variable, WeightOf, walk
 
 if TYPE_CHECKING:
     import networkx
@@ -328,6 +328,13 @@ class Circuit:
         synapses = self.synapses.values()
         own = (s.name for s in synapses if s.rule and s.weight is None)
         return frozenset((*own, *(s.shares[0] for s in synapses if s.shares is not None)))
+
+    @cached_property
+    def arrays(self) -> Mapping[str, Array]:
+        """The arrays from files and from Python that synapses start from, by `Array.key`."""
+        starts = [s.init for s in self.synapses.values() if s.init is not None]
+        found = [node for start in starts for node in walk(start) if isinstance(node, Array)]
+        return {node.key: node for node in found}
 
     @cached_property
     def _by_target(self) -> Mapping[Target, list[Synapse]]:

@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ..compartments.library import CELLS, library_text
 from .binding import populations, protocols, readouts
-from .binding.checks.clashes import check_names, check_traces
+from .binding.checks.clashes import check_arrays, check_names, check_traces
 from .binding.checks.consistency import (
     check_latches,
     check_ports,
@@ -35,16 +34,17 @@ from .binding.naming import FileNames
 from .binding.synapses import ends, synapse
 from .circuit import Circuit, Source
 from .diagnostics import CircuitError, Diagnostic, Place
+from .reading.arrays import Arrays
 from .reading.consequences import wrong_entries
 from .reading.keys import TOP
 from .reading.merge import merge
 from .reading.nodes import MappingNode, ScalarNode, is_null
-from .reading.opening import NoFileError, read_file
 from .reading.problems import Problems
 from .reading.reader import MAX_SIZE, read
 from .reading.schema import check, required
 from .requirements import Requirement
 from .task import task_choice
+from .texts import bundled as bundled, bundled_text as bundled_text, no_file, text_of
 from .trial import check_lowering
 from .wording import listed, nearest
 
@@ -60,31 +60,43 @@ class Reading:
     overrides: Mapping[str, Any]
     texts: Mapping[str, str] | None = None
     problems: Problems = field(default_factory=Problems)
+    arrays: Arrays = field(default_factory=Arrays)
 
 
 def load(
-    name_or_path: str | Path, /, variants: str | Iterable[str] = (), **overrides: Any
+    name_or_path: str | Path,
+    /,
+    variants: str | Iterable[str] = (),
+    arrays: Mapping[str, Any] | None = None,
+    **overrides: Any,
 ) -> Circuit:
     """The circuit of a bundled name or a path, with variants laid over it, in order.
 
     Args:
         name_or_path: a bundled name ("pc") or the path of a file.
         variants: names of variants of the file.
+        arrays: what the file calls `array("W")`, or, by the name of a synapse, what stands for its
+            `init`: (post, pre) of numpy or scipy.sparse, or a networkx graph.
         **overrides: parameters by base name: a number, a list, or a text in the language.
 
     Raises:
         CircuitError: anything is wrong with the file; all of it is listed.
     """
-    text, path = _text_of(str(name_or_path))
-    return load_text(text, path, variants, **overrides)
+    text, path = text_of(str(name_or_path))
+    return load_text(text, path, variants, arrays, **overrides)
 
 
 def load_text(
-    text: str, path: str = "<text>", /, variants: str | Iterable[str] = (), **overrides: Any
+    text: str,
+    path: str = "<text>",
+    /,
+    variants: str | Iterable[str] = (),
+    arrays: Mapping[str, Any] | None = None,
+    **overrides: Any,
 ) -> Circuit:
     """The circuit that a text describes; `path` stands in its diagnostics. See `load`."""
     chosen = (variants,) if isinstance(variants, str) else tuple(variants)
-    return _guarded(text, Reading(path, chosen, dict(overrides)))
+    return _guarded(text, Reading(path, chosen, dict(overrides), arrays=Arrays(arrays)))
 
 
 def _guarded(text: str, reading: Reading) -> Circuit:
@@ -119,23 +131,12 @@ def _raise_all(root: MappingNode, reading: Reading) -> NoReturn:
     raise CircuitError(sorted((*errors, *more), key=lambda d: d.place))
 
 
-YAML_MODELS = files(__name__.rpartition(".")[0].rpartition(".")[0]) / "yaml_models"
-
-
-def bundled() -> tuple[str, ...]:
-    """The names of the circuits that come with the package."""
-    return tuple(sorted(f.name[:-5] for f in YAML_MODELS.iterdir() if f.name.endswith(".yaml")))
-
-
-def bundled_text(name: str) -> str:
-    """The text of a circuit that comes with the package."""
-    return (YAML_MODELS / f"{name}.yaml").read_text(encoding="utf-8")
-
-
-def rebuild(facts: Mapping[str, Any]) -> Circuit:
+def rebuild(facts: Mapping[str, Any], arrays: Mapping[str, Any] | None = None) -> Circuit:
     """The circuit that `Source` facts describe: "path", "texts", "variants", "overrides".
 
     Its files are read from `texts` alone, so that a run can be repeated where they no longer are.
+    So are its arrays from `arrays`, where given; else they are read again, and have to have the
+    hashes under "arrays".
 
     Raises:
         CircuitError: the texts are no circuit, or one of them is missing.
@@ -144,15 +145,16 @@ def rebuild(facts: Mapping[str, Any]) -> Circuit:
     try:
         path, texts = str(facts["path"]), dict(facts["texts"])
         variants, overrides = tuple(facts["variants"]), dict(facts["overrides"])
-        text = texts[path]
+        text, hashes = texts[path], dict(facts.get("arrays", {}))
     except (KeyError, TypeError) as error:
         raise ValueError(f"these facts do not describe a circuit: {error} is missing") from None
-    return _guarded(text, Reading(path, variants, overrides, texts))
+    found = Arrays(kept=arrays, hashes=hashes)
+    return _guarded(text, Reading(path, variants, overrides, texts, arrays=found))
 
 
 def variants_of(name_or_path: str | Path) -> tuple[str, ...]:
     """The names of the variants of a file."""
-    text, path = _text_of(str(name_or_path))
+    text, path = text_of(str(name_or_path))
     section = _root(text, path, Reading(path, (), {})).get("variants")
     return section.keys() if isinstance(section, MappingNode) else ()
 
@@ -160,53 +162,14 @@ def variants_of(name_or_path: str | Path) -> tuple[str, ...]:
 # --- texts ---
 
 
-def _text_of(name: str, near: str | None = None) -> tuple[str, str]:
-    """The text and the path of a bundled name or a path; `near` is a file it stands beside."""
-    if name in bundled():
-        return bundled_text(name), f"{name}.yaml"
-    path = Path(name)
-    if near is not None and not path.is_absolute():
-        path = Path(near).parent / path
-    try:
-        found = read_file(path, 4 * MAX_SIZE)
-        text = (found or b"").decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError:
-        raise _no_file(name, "is no text in UTF-8") from None
-    except NoFileError as error:
-        raise _no_file(
-            name, str(error).removeprefix(f"{path} ").removesuffix(", not a file")
-        ) from None
-    except PermissionError:
-        raise _no_file(name, "cannot be read: permission denied") from None
-    except (OSError, ValueError):
-        raise _no_file(name, "is no file, and no bundled circuit has this name") from None
-    if found is None:
-        raise _no_file(name, f"has more than {MAX_SIZE} characters, too many for a circuit")
-    return text, str(path)
-
-
 def _extended(name: str, near: str, reading: Reading) -> tuple[str, str]:
     """The text and the path of a file that another extends."""
     if reading.texts is None:
-        return _text_of(name, near)
+        return text_of(name, near)
     for path in (f"{name}.yaml", str(Path(near).parent / name), name):
         if path in reading.texts:
             return reading.texts[path], path
-    raise _no_file(name, "is not among the texts of this run")
-
-
-def _no_file(name: str, why: str) -> CircuitError:
-    known = bundled()
-    return CircuitError(
-        [
-            Diagnostic(
-                Place(name, 1, 1),
-                f"'{name}' {why}",
-                expected=f"a path, or one of {listed(known, 20)}",
-                suggestion=nearest(name, known),
-            )
-        ]
-    )
+    raise no_file(name, "is not among the texts of this run")
 
 
 def _root(text: str, path: str, reading: Reading, chain: tuple[str, ...] = ()) -> MappingNode:
@@ -299,7 +262,7 @@ def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circui
     required(merged, TOP, None, problems)
     for name in CELLS:
         problems.texts[f"compartments/{name}.yaml"] = library_text(name)
-    names = FileNames(problems)
+    names = FileNames(problems, reading.arrays)
 
     def section(name: str) -> MappingNode:
         node = merged.get(name)
@@ -324,6 +287,7 @@ def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circui
     predicts = readouts.predicts(section("predicts"), names)
     record = readouts.records(merged.get("record"), energies, made_synapses, names)
     check_names(merged, problems)
+    check_arrays(names)
     required_numbers: tuple[Requirement, ...] = ()
     if not problems.errors:
         check_traces(made_synapses, names)

@@ -313,12 +313,15 @@ def _check_hash(path: str | os.PathLike[str], facts: Mapping[str, Any]) -> None:
     texts = facts["texts"]
     if not all(isinstance(text, str) for text in texts.values()):
         raise ValueError(f"{path}: its manifest was changed: a text of the circuit is none")
-    now = texts_hash(texts, facts["variants"], facts["overrides"])
+    arrays = facts.get("arrays", {})
+    if not isinstance(arrays, Mapping) or not all(isinstance(a, str) for a in arrays.values()):
+        raise ValueError(f"{path}: its manifest was changed: its arrays have no hashes")
+    now = texts_hash(texts, facts["variants"], facts["overrides"], list(arrays.values()))
     if now != facts["hash"]:
         raise ValueError(
             f"{path}: its manifest was changed after the run: the texts of {facts['path']!r}, the "
-            f"variants and overrides have the hash {now[:12]}, the manifest says "
-            f"{facts['hash']:.12}"
+            f"variants and overrides{', the arrays' if arrays else ''} have the hash {now[:12]}, "
+            f"the manifest says {facts['hash']:.12}"
         )
 
 

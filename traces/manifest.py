@@ -54,6 +54,7 @@ def manifest(
         | {name: plain(value) for name, value in (parameters or {}).items()},
         **shapes(circuit),
         **biases(circuit),
+        **hashes(circuit),
         "hash": circuit_hash(circuit),
         "versions": versions(packages),
         "engine": engine,
@@ -78,17 +79,31 @@ def biases(circuit: Circuit) -> dict[str, list[str]]:
     return {"biases": found} if found else {}
 
 
+def hashes(circuit: Circuit) -> dict[str, dict[str, str]]:
+    """`arrays`: SHA-256 of each array from a file or from Python, where there are some."""
+    found = {key: array.sha256 for key, array in circuit.arrays.items()}
+    return {"arrays": found} if found else {}
+
+
 def circuit_hash(circuit: Circuit) -> str:
-    """SHA-256 over the texts, the variants and the overrides; not over where the file lies."""
-    source = circuit.source
-    return texts_hash(source.texts, source.variants, source.overrides)
+    """SHA-256 over the texts, variants, overrides and arrays; not over where the file lies."""
+    source, arrays = circuit.source, [a.sha256 for a in circuit.arrays.values()]
+    return texts_hash(source.texts, source.variants, source.overrides, arrays)
 
 
 def texts_hash(
-    texts: Mapping[str, str], variants: Sequence[str], overrides: Mapping[str, Any]
+    texts: Mapping[str, str],
+    variants: Sequence[str],
+    overrides: Mapping[str, Any],
+    arrays: Sequence[str] = (),
 ) -> str:
-    """The hash of a circuit that these texts, variants and overrides describe."""
-    said = [list(texts.values()), list(variants), plain(overrides)]
+    """The hash of a circuit that these describe; `arrays` are the hashes of its arrays."""
+    said = [
+        list(texts.values()),
+        list(variants),
+        plain(overrides),
+        *([list(arrays)] * bool(arrays)),
+    ]
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 

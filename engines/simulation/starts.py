@@ -14,7 +14,7 @@ from ...compartments.initialisers import INITIALISERS, draw
 from ...graphs.buffer import trace, variable
 from ...graphs.circuit import Circuit, Synapse
 from ...graphs.expressions.constants import Value, of_units
-from ...graphs.expressions.tree import Call, Expr, Load, Parameter, WeightOf, transform
+from ...graphs.expressions.tree import Array, Call, Expr, Load, Parameter, WeightOf, transform
 from ...graphs.lowering.precision import PrecisionWarning, SmallSum, hazards, small_sums
 from ...graphs.program import Program
 from .. import memory
@@ -122,6 +122,8 @@ def _initial(
                 row = np.asarray(number)
                 return row[:, None] if node.side == "post" and len(synapse.shape) == 2 else row
             return number
+        if isinstance(node, Array):
+            return node.dense
         raise TypeError(f"{synapse.name}: `init` cannot read {node!r}")
 
     arrays: dict[str, np.ndarray] = {}

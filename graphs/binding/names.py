@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from ..circuit import ParameterValue, Signal
 from ..expressions.constants import Value
 from ..expressions.tree import Call, Expr, Number, RateReference, Reference, walk
+from ..reading.arrays import Arrays
 from ..reading.nodes import ScalarNode
 from ..reading.problems import Problems
 from ..wording import listed
@@ -92,8 +93,9 @@ class Names(ABC):
     `synapse_families` map a base name to member names by index (None: it is no family).
     """
 
-    def __init__(self, problems: Problems):
+    def __init__(self, problems: Problems, arrays: Arrays):
         self.problems = problems
+        self.arrays = arrays
         self.parameters: ParameterTable
         self.functions: FunctionTable
         self.streams: dict[str, int] = {}

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from ..expressions.constants import LARGEST, NotConstantError, evaluate, is_whole
 from ..expressions.parser import parse_expression
 from ..expressions.tree import Expr, Reference
+from ..reading.arrays import Arrays
 from ..reading.nodes import ScalarNode
 from ..reading.problems import Problems, Skip
 from .constant_scope import ConstantScope
@@ -23,8 +24,8 @@ class FileNames(Names):
     parameters: Parameters
     functions: Functions
 
-    def __init__(self, problems: Problems):
-        super().__init__(problems)
+    def __init__(self, problems: Problems, arrays: Arrays):
+        super().__init__(problems, arrays)
         self.parameters = Parameters(self)
         self.functions = Functions(self)
 

@@ -17,6 +17,7 @@ from ..expressions.tree import (
     Expr,
     Noise,
     Number,
+    Quoted,
     Range,
     RateReference,
     Reference,
@@ -42,6 +43,13 @@ def resolve(expr: Expr, scope: Scope) -> Expr:
             return scope.rate(node)
         if isinstance(node, Call):
             return _call(node, scope)
+        if isinstance(node, Quoted):
+            scope.fail(
+                node,
+                "a text in quotation marks says nothing here",
+                expected='a name without them, or `file("W.npz")` in `init`',
+            )
+            return NOTHING
         if isinstance(node, Range):
             scope.fail(node, "a range is possible only in an index inside `sum` and `mean`")
             return NOTHING
@@ -142,6 +150,13 @@ def _call(node: Call, scope: Scope) -> Expr:
     names = scope.names
     if node.function == "len":
         return names.parameters.length(node, scope)
+    if node.function in ("file", "array") and not names.functions.has(node.function):
+        scope.fail(
+            node,
+            f"`{node.function}` says how the weights of a synapse start, and can be used only in "
+            "`init`",
+        )
+        return NOTHING
     arguments = tuple(resolve(a, scope) for a in node.arguments)
     call = Call(node.function, arguments, node.primed, span=node.span)
     if names.functions.has(node.function):

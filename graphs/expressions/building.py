@@ -11,7 +11,18 @@ from math import isinf
 from typing import Any
 
 from .syntax import Family, LearnEntry, Loop, ParseProblem, RecordEntry, Statement
-from .tree import Binary, Call, Compare, Expr, Number, Range, RateReference, Reference, Unary
+from .tree import (
+    Binary,
+    Call,
+    Compare,
+    Expr,
+    Number,
+    Quoted,
+    Range,
+    RateReference,
+    Reference,
+    Unary,
+)
 
 Pieces = list[Any]
 
@@ -44,6 +55,11 @@ class ExpressionBuilder:
         """`dx/dt`."""
         token = pieces[0]
         return RateReference(str(token)[1:-3], span=bounds(token))
+
+    def quoted(self, pieces: Pieces) -> Expr:
+        """A text in quotation marks."""
+        token = pieces[0]
+        return Quoted(str(token)[1:-1], span=bounds(token))
 
     def binary(self, pieces: Pieces) -> Expr:
         """Two operands and the operator between them."""

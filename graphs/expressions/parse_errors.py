@@ -41,6 +41,7 @@ WORDS = {"and": "(a) * (b)", "or": "max(a, b)", "not": "1 - a", "if": "(conditio
 
 _STRANGE = re.compile(r"[^A-Za-z0-9_ \n+\-*/^|<>=!()\[\],;.@':]")
 _COMMA_IN_GROUP = re.compile(r"(?<![\w'])\([^()]*,")
+_QUOTED = re.compile(r'"[^"\n]*"')
 _WORD = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -60,6 +61,11 @@ WAYS = {
 }
 
 
+def without_quoted(text: str) -> str:
+    """A text of the same length with a name in place of each text in quotation marks."""
+    return _QUOTED.sub(lambda found: "_" * len(found.group()), text)
+
+
 def check_characters(text: str) -> None:
     """Refuse the first character that no text of the language contains."""
     found = _STRANGE.search(text)
@@ -70,7 +76,7 @@ def check_characters(text: str) -> None:
     if instead is None and character.isalpha() and "GREEK" in unicodedata.name(character, ""):
         instead = unicodedata.name(character).split(" LETTER ")[-1].lower().split(" ")[0]
     if character == '"':
-        message = 'an expression has no quotation marks `"`'
+        message = 'this `"` is never closed'
     elif character.isalpha():
         message = f"names are made of the letters a to z, digits and _, not {shown(character)}"
     else:
@@ -146,6 +152,10 @@ def operand_missing(text: str, offset: int, rest: str) -> ParseProblem:
         return ParseProblem(offset, "`==` compares; it assigns nothing", "`=`")
     if rest.startswith("=") and before.endswith(("<", ">")):
         return ParseProblem(offset, "a comparison is written without spaces", "`<=` or `>=`")
+    if single := re.match(r"'([^'\"]*)'", rest):
+        fixed = f'{text[:offset]}"{single[1]}"{rest[single.end() :]}'
+        message = "a text stands in double quotation marks"
+        return ParseProblem(offset, message, '`"W.npz"`', fixed)
     if not rest:
         last = re.search(r"\w+$|.$", before)
         at = last.start() if last else 0

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .building import Builder, bounds
-from .parse_errors import check_brackets, check_characters, explain
+from .parse_errors import check_brackets, check_characters, explain, without_quoted
 from .syntax import Family, LearnEntry, Loop, ParseProblem, RecordEntry, Statement
 from .tree import Expr, Reference, children
 
@@ -62,8 +62,9 @@ def _parse(text: str, start: str) -> Any:
     if len(text) > MAX_LENGTH:
         message = f"{len(text)} characters are too many for one value (at most {MAX_LENGTH})"
         raise ParseProblem(MAX_LENGTH, message, "several variables, each with its own equation")
-    check_characters(text)
-    check_brackets(text, MAX_DEPTH)
+    plain = without_quoted(text)
+    check_characters(plain)
+    check_brackets(plain, MAX_DEPTH)
     try:
         return _parser().parse(text, start)
     except UnexpectedToken as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .tree import (
+    Array,
     Binary,
     Call,
     Compare,
@@ -14,6 +15,7 @@ from .tree import (
     Number,
     Parameter,
     Place,
+    Quoted,
     Range,
     Rate,
     RateReference,
@@ -97,6 +99,10 @@ def _leaf(expr: Expr) -> str:
         case Reference():
             index = "" if expr.index is None else f"[{_write(expr.index, SUM, '')}]"
             return _at("".join([expr.name, index, *("." + a for a in expr.attributes)]), expr.phase)
+        case Quoted():
+            return f'"{expr.value}"'
+        case Array():
+            return expr.said
         case RateReference():
             return f"d{expr.name}/dt"
         case Variable():

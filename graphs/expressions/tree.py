@@ -14,6 +14,8 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cache, cached_property
 from typing import Any
 
+import numpy as np
+
 from ...compartments.place import PLACES
 
 
@@ -91,6 +93,13 @@ class Reference(Expr):
     index: Expr | None = None
     attributes: tuple[str, ...] = ()
     phase: str | None = None
+
+
+@dataclass(frozen=True)
+class Quoted(Expr):
+    """`"W.npz"`: a text in quotation marks, which `file` and `array` take."""
+
+    value: str
 
 
 @dataclass(frozen=True)
@@ -197,6 +206,36 @@ class WeightOf(Expr):
     """The weight array of another synapse, in `weight:` and `init:`; member name "W[2]"."""
 
     synapse: str
+
+
+@dataclass(frozen=True)
+class Array(Expr):
+    """Numbers from a file, `file("W.npz", "a")`, or from Python, `array("W")`; equal by hash.
+
+    beside: The circuit file in whose folder the file lies. values: of numpy, or compressed rows.
+    """
+
+    word: str
+    arguments: tuple[str, ...]
+    beside: str = field(default="", compare=False)
+    sha256: str = ""
+    values: Any = field(default=None, compare=False, repr=False)
+
+    @property
+    def said(self) -> str:
+        """As it is written."""
+        arguments = ", ".join(f'"{argument}"' for argument in self.arguments)
+        return f"{self.word}({arguments})"
+
+    @property
+    def key(self) -> str:
+        """What it is known by in manifests and checkpoints."""
+        return f"{self.beside}: {self.said}" if self.beside else self.said
+
+    @property
+    def dense(self) -> np.ndarray:
+        """The numbers as an array of numpy."""
+        return self.values if isinstance(self.values, np.ndarray) else self.values.toarray()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from ...compartments import connectivity, tableaux
@@ -50,11 +50,19 @@ class Key:
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys of one kind of entry, and names that are reserved, not implemented."""
+    """The keys of one kind of entry.
+
+    Attributes:
+        what: What the entry is: "a phase".
+        rows: Its keys.
+        later: Names that are reserved, not implemented.
+        elsewhere: Keys that people know from elsewhere, and what says it here.
+    """
 
     what: str
     rows: tuple[Key, ...]
     later: tuple[str, ...] = ()
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def known(self) -> Mapping[str, Key]:
@@ -183,7 +191,8 @@ SYNAPSE = Keys(
         Key(
             "init",
             "text",
-            "The weight at the start: `xavier_uniform`, `normal(0, 0.1)`, a number, `-W[k+1]`.",
+            "The weight at the start: `xavier_uniform`, `normal(0, 0.1)`, a number, `-W[k+1]`, "
+            '`file("W.npz", "W")`.',
         ),
         Key(
             "weight",
@@ -239,6 +248,10 @@ SYNAPSE = Keys(
     ),
     later=("shape",),
 )
+REPEAT = (
+    "`steps` or `for` for one phase; for several, their names once more, in a protocol beside "
+    "`train`: `cycles: [free, nudged, free, nudged]`"
+)
 PHASE = Keys(
     "a phase",
     (
@@ -269,6 +282,7 @@ PHASE = Keys(
         Key("plasticity", "text", "off: no `dw/dt`, no traces.", words=("on", "off"), default="on"),
         Key("learn", "text", "Rules that act at the end: `W; y.mu; y.var, C`."),
     ),
+    elsewhere={"repeat": REPEAT},
 )
 CELL = Keys(  # every other key of a cell is a compartment
     "a cell",

@@ -87,7 +87,7 @@ def _keys(entry: MappingNode, keys: Keys, problems: Problems, partial: bool) -> 
             problems.add(
                 key.place,
                 f"unknown key '{key.text}' in {keys.what}",
-                expected=listed(keys.known, 20),
+                expected=keys.elsewhere.get(key.text) or listed(keys.known, 20),
                 got=key.text,
                 suggestion=problems.corrected(key.place, key.text, near) if near else None,
             )
@@ -162,6 +162,9 @@ def _protocol(entry: MappingNode, problems: Problems, partial: bool) -> None:
     for key, phase in entry.entries:
         if is_null(phase):
             _null(key, problems, partial)
+        elif key.text in PHASE.elsewhere and isinstance(phase, ScalarNode):
+            message = f"unknown key '{key.text}' in a protocol, which has phases"
+            problems.add(key.place, message, expected=PHASE.elsewhere[key.text])
         elif _kind(key, phase, "mapping", problems) and isinstance(phase, MappingNode):
             _keys(phase, PHASE, problems, partial)
 

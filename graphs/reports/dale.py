@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..circuit import Circuit, Synapse
-from ..expressions.tree import Binary, Call, Expr, Input, Number, Parameter, Unary, WeightOf, walk
+from ..expressions.tree import (
+    Array,
+    Binary,
+    Call,
+    Expr,
+    Input,
+    Number,
+    Parameter,
+    Unary,
+    WeightOf,
+    walk,
+)
 from .findings import Dale
 
 
@@ -72,6 +83,9 @@ def _sign_of(circuit: Circuit, expr: Expr) -> str:
             left, right = _sign_of(circuit, expr.left), _sign_of(circuit, expr.right)
             right = _times("-", right) if expr.op == "-" else right
             return left if right in ("0", left) else right if left == "0" else "?"
+        case Array():
+            low, high = expr.values.min(), expr.values.max()
+            return "0" if low == high == 0 else "+" if low >= 0 else "-" if high <= 0 else "?"
         case WeightOf():
             other = circuit.synapses[expr.synapse]
             return _sign(circuit, other)

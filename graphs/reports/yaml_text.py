@@ -114,7 +114,7 @@ def _block(depth: int, key: str, items: Iterable[str]) -> Lines:
     yield from ((depth + 1, f"- {_quoted(item)}") for item in items)
 
 
-_PLAIN = re.compile(r"-?[\w(.](?::=|[\w .()+*/^|<>=@,;\[\]'-])*(?<! )", re.ASCII)
+_PLAIN = re.compile(r"-?[\w(.](?::=|[\w .()+*/^|<>=@,;\[\]'\"-])*(?<! )", re.ASCII)
 _NULLS = ("null", "Null", "NULL")
 
 

@@ -33,8 +33,14 @@ def fitted(circuit: Circuit, task: Task) -> tuple[Circuit, tuple[str, ...]]:
         return circuit, ()
     source = circuit.source
     overrides = {**source.overrides, **changes}
-    facts = {"path": source.path, "texts": source.texts, "variants": source.variants}
-    made = rebuild({**facts, "overrides": overrides})
+    facts: dict[str, Any] = {
+        "path": source.path,
+        "texts": source.texts,
+        "variants": source.variants,
+    }
+    facts["arrays"] = {key: array.sha256 for key, array in circuit.arrays.items()}
+    arrays = {key: array.values for key, array in circuit.arrays.items()}
+    made = rebuild({**facts, "overrides": overrides}, arrays)
     check_sizes(made, task)
     said = tuple(
         f"{name}: {_shown(circuit.parameters[name].value)} -> {_shown(value)}, "

@@ -25,6 +25,7 @@ from apical.graphs.expressions.parser import (
 )
 from apical.graphs.expressions.text import text
 from apical.graphs.expressions.tree import (
+    Array,
     Binary,
     Call,
     Compare,
@@ -34,6 +35,7 @@ from apical.graphs.expressions.tree import (
     Noise,
     Number,
     Parameter,
+    Quoted,
     Range,
     Rate,
     RateReference,
@@ -134,6 +136,7 @@ LEAVES = [
     ("pre", Reference("pre")),
     ("du/dt", RateReference("u")),
     ("dV_star/dt", RateReference("V_star")),
+    ('file("a (1).npz")', Call("file", (Quoted("a (1).npz"),))),
     ("du/dt2", Binary("/", Reference("du"), Reference("dt2"))),
     ("du / dt", Binary("/", Reference("du"), Reference("dt"))),
     ("d/dt", Binary("/", Reference("d"), Reference("dt"))),
@@ -454,6 +457,7 @@ def test_no_bracket_too_many(written):
         (Trace("m"), "m"),
         (Transmitted(), "pre"),
         (WeightOf("W[2]"), "W[2]"),
+        (Array("file", ("W.npz", "a")), 'file("W.npz", "a")'),
         (Residual(), "residual"),
         (Load("layer.x"), "layer.x"),
         (Number(-2.0), "-2"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
@@ -81,10 +81,24 @@ def _choice(file: Checkpoint, name: str, known: tuple[Any, ...]) -> None:
         file.refuse(name, f"expected one of {', '.join(map(str, known))}, got {value!r:.60}")
 
 
-def circuit_of(file: Checkpoint) -> Circuit:
-    """The circuit in the file."""
+def without_starts(file: Checkpoint) -> tuple[Checkpoint, dict[str, np.ndarray]]:
+    """The file without the arrays that the circuit in it takes from files or Python; and these."""
+    circuit = file.facts.get("circuit")
+    said = circuit.get("arrays", {}) if isinstance(circuit, dict) else {}
+    if not isinstance(said, dict) or not all(isinstance(sha, str) for sha in said.values()):
+        file.refuse("circuit, arrays", f"expected names and hashes, got {said!r:.60}")
+    for name in said:
+        if name not in file.arrays:
+            file.refuse(f"array {name!r}", "missing; the circuit starts from it")
+    rest = {name: array for name, array in file.arrays.items() if name not in said}
+    return replace(file, arrays=rest), {name: file.arrays[name] for name in said}
+
+
+def circuit_of(file: Checkpoint, starts: Mapping[str, np.ndarray]) -> Circuit:
+    """The circuit in the file, which starts from `starts`."""
     given = file.facts["circuit"]
     kinds = {"path": str, "texts": dict, "variants": list, "overrides": dict}
+    kinds |= {"arrays": dict} if starts else {}
     if not isinstance(given, dict) or set(given) != set(kinds):
         file.refuse("circuit", f"expected {', '.join(kinds)}, got {given!r:.60}")
     for name, kind in kinds.items():
@@ -93,7 +107,7 @@ def circuit_of(file: Checkpoint) -> Circuit:
     if not all(isinstance(one, str) for one in (*given["texts"].values(), *given["variants"])):
         file.refuse("circuit", "expected texts, and names of variants, got something else")
     with entry(file, "circuit"):
-        return rebuild(given)
+        return rebuild(given, starts)
 
 
 def parameters_of(file: Checkpoint, settings: Settings) -> Parameters:

@@ -20,7 +20,15 @@ from ..settings import Settings
 from ..standing import Standing
 from ..starts import start
 from .arrays import check_arrays
-from .facts import checked_facts, circuit_of, entry, parameters_of, position_of, small_sum
+from .facts import (
+    checked_facts,
+    circuit_of,
+    entry,
+    parameters_of,
+    position_of,
+    small_sum,
+    without_starts,
+)
 
 
 def resume(
@@ -34,9 +42,9 @@ def resume(
     """
     if engine is not None:
         find(engine).check(device, None)
-    file = read(path)
+    file, starts = without_starts(read(path))
     facts = checked_facts(file)
-    circuit = circuit_of(file)
+    circuit = circuit_of(file, starts)
     with entry(file, "facts"):
         settings = Settings.of(
             circuit,

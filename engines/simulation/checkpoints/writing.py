@@ -22,13 +22,14 @@ def save(core: Core, path: Any) -> None:
     own, at, arrays = core.settings, core.standing, core.standing.learnt(core.parameters)
     for name, array in arrays.items():
         _check_finite(own.circuit, name, array)
-    source = own.circuit.source
+    source, starts = own.circuit.source, own.circuit.arrays
     facts = {
         "circuit": {
             "path": source.path,
             "texts": dict(source.texts),
             "variants": list(source.variants),
             "overrides": plain(source.overrides),
+            **({"arrays": {key: one.sha256 for key, one in starts.items()}} if starts else {}),
         },
         "engine": own.engine,
         "seed": own.seed,
@@ -42,7 +43,7 @@ def save(core: Core, path: Any) -> None:
         "arrays": sorted(arrays),
         "draws": at.counters.facts(),
     }
-    write(path, arrays, facts)
+    write(path, arrays | {key: one.dense for key, one in starts.items()}, facts)
 
 
 def _check_finite(circuit: Circuit, name: str, array: np.ndarray) -> None:

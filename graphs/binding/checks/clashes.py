@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from ...circuit import Synapse
+from ...diagnostics import Place
 from ...reading.nodes import MappingNode, ScalarNode, texts
 from ...reading.problems import Problems, base_name
 from ..cells import RESERVED
@@ -51,6 +52,22 @@ def check_names(root: MappingNode, problems: Problems) -> None:
                 f"an energy cannot be called '{key.text}', the name of an axis of the traces",
                 suggestion=problems.corrected(key.place, key.text, f"{key.text}_energy"),
             )
+
+
+def check_arrays(names: Names) -> None:
+    """Write down arrays from Python that no synapse takes."""
+    problems, arrays = names.problems, names.arrays
+    for name in arrays.given:
+        if name in arrays.used or names.broken:
+            continue
+        place = Place(f"<array {name}>", 1, 1)
+        problems.texts[place.path] = f"arrays={{'{name}': ...}}"
+        if name in names.synapse_families:
+            members = ", ".join(f"'{one}'" for one in names.synapse_families[name].values())
+            problems.add(place, f"'{name}' is a family of synapses", expected=members)
+        else:
+            what = "there is no synapse and no `array` in the file that is called"
+            problems.unknown(place, what, name, names.synapses)
 
 
 def check_traces(synapses: Mapping[str, Synapse], names: Names) -> None:

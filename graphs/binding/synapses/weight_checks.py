@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....compartments.connectivity import CONNECTIVITY
 from ....compartments.initialisers import INITIALISERS
 from ...circuit import Equation, Update
-from ...expressions.tree import Call, Expr, Parameter, WeightOf, walk
+from ...expressions.tree import Array, Call, Expr, Parameter, WeightOf, walk
 from ...reading.nodes import MappingNode, ScalarNode
 from ...reading.problems import base_name
 from ..declared import Link
@@ -59,15 +59,21 @@ def check_bias_column(expr: Expr, name: str, scope: Scope) -> None:
             "cell",
         )
     calls = [n for n in walk(expr) if isinstance(n, Call) and n.function in MADE]
-    turned = {n for call in calls for n in walk(call) if isinstance(n, WeightOf)}
-    for node in (n for n in walk(expr) if isinstance(n, WeightOf)):
-        if node in turned or not scope.names.synapses[node.synapse].bias:
+    turned = {n for call in calls for n in walk(call)}
+    for node in walk(expr):
+        said, too = "", ""
+        if isinstance(node, WeightOf):
+            biased = scope.names.synapses[node.synapse].bias
+            said, too = f"'{node.synapse}'", f"`bias: true` of '{node.synapse}' too"
+        elif isinstance(node, Array):
+            biased, said, too = True, node.said, "an array whose last column is the bias"
+        if said and (node in turned or not biased):
             scope.fail(
                 node,
-                f"'{name}' has a bias, of which this `init` says nothing: '{node.synapse}' has no "
+                f"'{name}' has a bias, of which this `init` says nothing: {said} has no "
                 f"bias column that would fit",
-                expected=f"`bias: true` of '{node.synapse}' too, an initialiser, or a slow "
-                f"variable as a bias of the postsynaptic cell",
+                expected=f"{too}, an initialiser, or a slow variable as a bias of the "
+                f"postsynaptic cell",
             )
 
 

@@ -14,6 +14,7 @@ from ..declared import Member
 from ..names import NOTHING, Names, Scope
 from ..scopes import sided
 from ..units import place_of
+from .weight_arrays import array_of, file_named
 
 
 class WeightScope(Scope):
@@ -29,9 +30,10 @@ class WeightScope(Scope):
         source: Member,
         target: Member,
         live: bool,
+        bias: bool = False,
     ):
         super().__init__(names, scalar, indices)
-        self.source, self.target, self.live = source, target, live
+        self.source, self.target, self.live, self.bias = source, target, live, bias
         self.where = "`weight`" if live else "`init`"
         calls: dict[str, tuple[int, int]] = {"transpose": (1, 1), "copy": (1, 1)}
         calls["product"] = (2, 2)
@@ -85,7 +87,11 @@ class WeightScope(Scope):
                     self.fail(node, f"'{node.name}' needs {', '.join(count)} in brackets")
                     return NOTHING
                 return Call(node.name, (), span=node.span)
-        return None
+        return file_named(node, self)
+
+    def call(self, node: Call) -> Expr | None:
+        """An array of a file or from Python."""
+        return array_of(node, self, self.live)
 
     def built_in(self, node: Reference) -> Expr | None:
         """Where a unit stands, of which there are two."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NoReturn
 
 from ...expressions.parser import parse_expression
-from ...expressions.tree import Call, Expr, Parameter, WeightOf, transform, walk
+from ...expressions.tree import Array, Call, Expr, Parameter, WeightOf, transform, walk
 from ...reading.keys import SYNAPSE
 from ...reading.nodes import ScalarNode, SequenceNode, texts
 from ...reading.problems import Skip
@@ -14,6 +15,7 @@ from ..constant_scope import ConstantScope
 from ..declared import Link
 from ..names import Names, Scope
 from ..resolve import resolve
+from .weight_arrays import start_text
 from .weight_checks import check_bias_column, check_square
 from .weight_scope import WeightScope
 from .weight_shapes import shape_of, shape_text
@@ -26,7 +28,7 @@ def plain_weight(expr: Expr, scope: Scope) -> Expr:
         if not isinstance(node, Call) or node.function not in ("transpose", "copy"):
             return None
         inner = transform(node.arguments[0], each)
-        if not any(isinstance(part, WeightOf) for part in walk(inner)):
+        if not any(isinstance(part, WeightOf | Array) for part in walk(inner)):
             scope.fail(node, f"`{node.function}` takes a synapse, and is its weight")
             raise Skip
         if isinstance(inner, Call) and node.function == inner.function == "transpose":
@@ -38,30 +40,44 @@ def plain_weight(expr: Expr, scope: Scope) -> Expr:
 
 def weight_of(link: Link, word: str, names: Names) -> Expr | None:
     """The resolved text of `init` or `weight`; None where there is none."""
-    node = link.entry.get(word)
-    if not isinstance(node, ScalarNode):
+    node = start_text(link, names) if word == "init" else link.entry.scalar(word)
+    if node is None:
         return None
     expr = names.problems.parsed(node, parse_expression)
-    scope = WeightScope(names, node, link.bound, link.source, link.target, word == "weight")
+    live = word == "weight"
+    scope = WeightScope(names, node, link.bound, link.source, link.target, live, link.bias)
     before = names.problems.count
     found = resolve(expr, scope)
     if names.problems.count > before:
         raise Skip
     found = plain_weight(found, scope)
     link.weights += [n for n in walk(found) if isinstance(n, WeightOf)]
-    shape = shape_of(found, scope, names)
-    if shape is not None and shape != link.shape:
-        names.problems.fail(
-            node.place,
-            f"the {word} of '{link.name}' has the shape {shape_text(shape)}",
-            expected=f"{shape_text(link.shape)}, from {link.source.size} to "
-            f"{link.target.size} units",
-            suggestion=f"{word}: transpose({node.text})" if shape[::-1] == link.shape else None,
-        )
-    check_square(found, link.shape, link.bias, link.connect, scope)
     if link.bias:
         check_bias_column(found, link.name, scope)
+        if names.problems.count > before:
+            raise Skip
+    shape = shape_of(found, scope, names)
+    if shape is not None and shape != link.shape:
+        _wrong_shape(link, word, node, shape, any(isinstance(n, Array) for n in walk(found)), names)
+    check_square(found, link.shape, link.bias, link.connect, scope)
     return found
+
+
+def _wrong_shape(
+    link: Link, word: str, node: ScalarNode, shape: tuple[int, ...], array: bool, names: Names
+) -> NoReturn:
+    """Write down that what a weight is made of does not fit; arrays have the bias column."""
+    wanted, sizes = link.shape, f"from {link.source.size} to {link.target.size} units"
+    fitting = f"{word}: transpose({node.text})" if shape[::-1] == wanted and not link.bias else None
+    if array and link.bias and len(shape) == 2:
+        shape, wanted = (shape[0], shape[1] + 1), (wanted[0], wanted[1] + 1)
+        sizes = f"from {link.source.size} units and, in the last column, the bias to {wanted[0]}"
+    names.problems.fail(
+        node.place,
+        f"the {word} of '{link.name}' has the shape {shape_text(shape)}",
+        expected=f"{shape_text(wanted)}, {sizes}",
+        suggestion=fitting,
+    )
 
 
 def bounds_of(link: Link, names: Names) -> tuple[Expr, Expr] | None:
