@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .engines.divergence import Divergence
     from .engines.simulation.interruption import Interrupted
-    from .engines.simulation.properties import WeightWarning
     from .engines.simulation.simulator import Simulator
     from .engines.simulation.sweep import Sweep
+    from .engines.simulation.weight_warnings import WeightWarning
     from .engines.small_work import SmallWorkWarning
     from .engines.torch.parallel import parallel
     from .graphs.circuit import Circuit
@@ -64,7 +64,7 @@ _PLACES = {
     "SmallWorkWarning": ".engines.small_work",
     "Sweep": ".engines.simulation.sweep",
     "Traces": ".traces.traces",
-    "WeightWarning": ".engines.simulation.properties",
+    "WeightWarning": ".engines.simulation.weight_warnings",
     "circuits": ".graphs.reports.bundle",
     "load": ".graphs.load",
     "load_text": ".graphs.load",

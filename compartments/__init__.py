@@ -8,11 +8,7 @@ from .connectivity import (
     weight_shape as weight_shape,
 )
 from .distributions import DISTRIBUTIONS as DISTRIBUTIONS, Distribution as Distribution
-from .functions import (
-    FUNCTIONS as FUNCTIONS,
-    Function as Function,
-    kind_of as kind_of,
-)
+from .functions import FUNCTIONS as FUNCTIONS, Function as Function, kind_of as kind_of
 from .initialisers import (
     INITIALISERS as INITIALISERS,
     Initialiser as Initialiser,
@@ -22,9 +18,9 @@ from .initialisers import (
 from .library import CELLS as CELLS, library_text as library_text
 from .optimizers import OPTIMIZERS as OPTIMIZERS, UpdateRule as UpdateRule
 from .place import PLACES as PLACES, Place as Place
-from .properties import PROPERTIES as PROPERTIES, Property as Property
 from .roles import ROLES as ROLES, Role as Role, role_of as role_of
 from .signs import SIGNS as SIGNS, Sign as Sign
+from .weight_properties import PROPERTIES as PROPERTIES, Property as Property
 
 __all__ = [
     "CELLS",

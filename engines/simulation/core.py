@@ -12,14 +12,14 @@ from ...graphs.program import Program
 from ...traces.manifest import manifest
 from ..presentation import Arrays, Presentations
 from ..signal_rows import rows_taken
-from ..stability import InferenceWatch
 from .parameters import Parameters
 from .programs import Programs
-from .properties import WeightWatch
 from .settings import Settings
+from .stability_warnings import InferenceWatch
 from .standing import Standing
 from .streams import Streams, given_streams
 from .views import weights_of
+from .weight_warnings import WeightWatch
 
 
 class Core:

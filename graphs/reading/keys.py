@@ -8,9 +8,9 @@ from functools import cached_property
 
 from ...compartments import connectivity, tableaux
 from ...compartments.connectivity import CONNECTIVITY, DEFAULT_CONNECTION
-from ...compartments.properties import PROPERTIES
 from ...compartments.signs import SIGNS
 from ...compartments.tableaux import DEFAULT_METHOD, TABLEAUX
+from ...compartments.weight_properties import PROPERTIES
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 
 import apical
 from apical.compartments import PROPERTIES
-from apical.engines.simulation.properties import WeightWarning
+from apical.engines.simulation.weight_warnings import WeightWarning
 
 SIZES = {"sizes": [5, 4, 3], "lam": 0.9, "T_free": 1, "T_nudged": 1, "h0": 0.5}
 

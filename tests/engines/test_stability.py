@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import apical
-from apical.engines.stability import StabilityWarning
+from apical.engines.simulation.stability_warnings import StabilityWarning
 
 PENDULUM = """
 apical: 1

@@ -7,7 +7,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import apical
-from apical.engines.simulation.properties import WeightWarning
+from apical.engines.simulation.weight_warnings import WeightWarning
 from apical.models import corinfomax as theory
 
 LAM = 0.9

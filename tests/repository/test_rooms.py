@@ -58,7 +58,10 @@ DOORS = {
     ("traces/traces.py", "traces/table.py"),  # to_csv
     ("traces/traces.py", "traces/plots/plot.py"),  # plot
     ("engines/divergence.py", "engines/numpy/engine.py"),  # the referee finds the step
-    ("engines/stability.py", "engines/numpy/probe.py"),  # and the eigenvalue of a step
+    (
+        "engines/simulation/stability_warnings.py",
+        "engines/numpy/step_spectrum.py",
+    ),  # its eigenvalue
 }
 MOST_MODULES, MOST_LINES = 24, 400
 FILES = sorted(p for room in MAY_IMPORT for p in (ROOT / room).rglob("*.py"))

@@ -22,13 +22,13 @@ from ....traces.recording import (
 from ....traces.traces import Traces
 from ...divergence import Divergence
 from ...executable import Executable
-from ...stability import instabilities
 from ..core import Core
 from ..given import file_place, whole
 from ..prediction import check_validation
 from ..progress import progress
 from ..runner import Runner
 from ..snapshots import Snapshots
+from ..stability_warnings import instabilities
 from ..streams import Streams, check_batch, in_batches
 from ..tracing import traced_training
 from .history import History

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...compartments.properties import PROPERTIES
+from ...compartments.weight_properties import PROPERTIES
 from ...graphs.circuit import Circuit
 
 

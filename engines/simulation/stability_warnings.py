@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..graphs.program import Program
-from .divergence import on_host
-from .presentation import Arrays, Presentations
+from ...graphs.program import Program
+from ..divergence import on_host
+from ..presentation import Arrays, Presentations
 
 SHARE = 0.1  # of the samples looked at
 RISE = 0.01  # of an energy's first value
@@ -46,7 +46,7 @@ def instabilities(program: Program, memory: Arrays, work: Presentations) -> list
 
     program: a protocol without learning, that records its energies.
     """
-    from .numpy.probe import watched
+    from ..numpy.step_spectrum import watched
 
     streams = {name: on_host(values) for name, values in work.streams.items()}
     seen = watched(program, memory, replace(work, streams=streams), _suspicious)
