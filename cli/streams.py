@@ -65,7 +65,7 @@ def stream_shapes(circuit: Any, program: Any) -> dict[str, tuple[int, ...]]:
     import numpy as np
 
     from ..engines.signal_rows import rows_taken
-    from ..engines.simulation.parameters import Parameters
+    from ..engines.simulation.replica_parameters import Parameters
 
     parameters = Parameters(circuit, (0,)).arrays(np.dtype("float64"))
     rows = {

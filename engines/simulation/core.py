@@ -12,13 +12,13 @@ from ...graphs.program import Program
 from ...traces.manifest import manifest
 from ..presentation import Arrays, Presentations
 from ..signal_rows import rows_taken
-from .parameters import Parameters
+from .array_views import weights_of
 from .programs import Programs
+from .replica_parameters import Parameters
 from .settings import Settings
+from .simulator_state import Standing
 from .stability_warnings import InferenceWatch
-from .standing import Standing
 from .streams import Streams, given_streams
-from .views import weights_of
 from .weight_warnings import WeightWatch
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from .argument_checks import check_by_name
+from .chunks import Runner
 from .core import Core
-from .given import check_by_name
-from .runner import Runner
 from .scores import check_scored
 from .streams import in_batches
 

@@ -10,11 +10,11 @@ from ...graphs.lowering.precision import SmallSum
 from ...graphs.program import Program
 from ...traces.recording import in_presentations
 from ..executable import Executable
-from .demands import Demands
-from .parameters import Parameters
+from .initial_values import optimizer_states
+from .replica_parameters import Parameters
+from .requirement_checks import Demands
 from .settings import Settings
-from .standing import Standing
-from .starts import optimizer_states
+from .simulator_state import Standing
 
 Key = tuple[str, bool, tuple[Record, ...], str | None]
 

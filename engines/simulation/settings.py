@@ -12,7 +12,7 @@ from ...graphs.program import Program
 from ..executable import Executable
 from ..registry import Engine, find
 from ..threads import available
-from .given import seeds_of, whole
+from .argument_checks import seeds_of, whole
 
 DTYPES = {"float64": "float64", "float32": "float32", "bfloat16": "float32"}  # of weights
 

@@ -17,22 +17,22 @@ from ...traces.budget import DEFAULT_BUDGET
 from ...traces.recording import Line, recordings
 from ...traces.traces import Traces
 from ..presentation import Arrays
+from .argument_checks import check_by_name, whole
+from .array_views import ArrayView, check_weight, slows_of, states_of
 from .checkpoints import reading, writing
 from .core import Core
-from .counters import Counters
-from .given import check_by_name, whole
-from .parameters import Parameters, ParameterView
+from .draw_counters import Counters
+from .initial_values import start
 from .prediction import predict
-from .running import run
+from .replica_parameters import Parameters, ParameterView
+from .run import run
 from .scores import check_scored, scores
 from .settings import Settings
-from .standing import Standing
-from .starts import start
+from .simulator_state import Standing
 from .streams import joined
+from .training.epoch_position import Position
 from .training.history import History
-from .training.position import Position
 from .training.training import train
-from .views import ArrayView, check_weight, slows_of, states_of
 
 
 class Simulator:

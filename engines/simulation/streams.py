@@ -13,7 +13,7 @@ from ...graphs.program import Program, TimeAxis
 from .. import philox
 from ..presentation import Arrays
 from ..signal_rows import rows_taken
-from .given import check_by_name, check_tensor, numbers
+from .argument_checks import check_by_name, check_tensor, numbers
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from ...graphs.load import load
 from ...graphs.lower import lower
 from ...traces.reductions import reduced
 from ...traces.traces import Traces
-from .given import seeds_of, whole
+from .argument_checks import seeds_of, whole
 from .simulator import Simulator
 from .training.history import History
 

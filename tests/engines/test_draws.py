@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import apical
-from apical.engines.simulation.counters import Counters
+from apical.engines.simulation.draw_counters import Counters
 
 pytest.importorskip("torch")
 ENGINES = ["numpy", "numba", "torch"]

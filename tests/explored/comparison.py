@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 import apical
-from apical.engines.simulation import runner
+from apical.engines.simulation import chunks as runner
 from apical.graphs.diagnostics import CircuitError
 from apical.graphs.load import load_text
 from apical.traces.recording import recordings

@@ -19,7 +19,7 @@ READS_OTHER_TEXTS = {  # what is read there is no name of a buffer
     "graphs/lowering/ends.py",  # the last word of `pre.x`, for a message
     "engines/kernel_cache.py",  # names of files
     "engines/registry.py",  # names of devices
-    "engines/simulation/parameters.py",  # members of a family: eta[1]
+    "engines/simulation/replica_parameters.py",  # members of a family: eta[1]
     "engines/simulation/sweep.py",
     "engines/torch/kernels.py",  # names of dtypes
 }

@@ -15,10 +15,10 @@ from ....graphs.load import rebuild
 from ....graphs.lowering.precision import SmallSum
 from ....traces.checkpoint import FORMER, Checkpoint, CheckpointError
 from ...registry import ENGINES
-from ..given import numbers, seeds_of, whole
-from ..parameters import Parameters
+from ..argument_checks import numbers, seeds_of, whole
+from ..replica_parameters import Parameters
 from ..settings import DTYPES, Settings
-from ..training.position import Position
+from ..training.epoch_position import Position
 
 _FACTS = {"circuit", "engine", "seed", "dtype", "replicas", "given", "counters", "compensate"}
 FACTS = _FACTS | {"arrays", "compensated", "draws", "unfinished"}

@@ -14,11 +14,11 @@ from ... import memory
 from ...presentation import Arrays
 from ...registry import find
 from ..core import Core
-from ..counters import Counters, former_counters
-from ..parameters import Parameters
+from ..draw_counters import Counters, former_counters
+from ..initial_values import start
+from ..replica_parameters import Parameters
 from ..settings import Settings
-from ..standing import Standing
-from ..starts import start
+from ..simulator_state import Standing
 from .arrays import check_arrays
 from .facts import (
     checked_facts,

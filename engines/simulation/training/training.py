@@ -22,17 +22,17 @@ from ....traces.recording import (
 from ....traces.traces import Traces
 from ...divergence import Divergence
 from ...executable import Executable
+from ..argument_checks import file_place, whole
+from ..chunks import Runner
 from ..core import Core
-from ..given import file_place, whole
+from ..labelling import traced_training
 from ..prediction import check_validation
-from ..progress import progress
-from ..runner import Runner
+from ..progress_bar import progress
 from ..snapshots import Snapshots
 from ..stability_warnings import instabilities
 from ..streams import Streams, check_batch, in_batches
-from ..tracing import traced_training
+from .epoch_position import Position, digest_of
 from .history import History
-from .position import Position, digest_of
 from .saving import Saving
 
 LOOKED_AT = 20  # samples whose inference is looked at after an epoch

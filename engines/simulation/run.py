@@ -11,14 +11,14 @@ from ...traces.recording import Line, recordings
 from ...traces.traces import Traces
 from ..divergence import Divergence
 from ..presentation import Presentations
+from .argument_checks import whole
+from .chunks import Runner
 from .core import Core
-from .given import whole
 from .interruption import Interrupted, interruption, reached
-from .progress import progress
-from .runner import Runner
+from .labelling import check_recording, stops, traced
+from .progress_bar import progress
 from .snapshots import Snapshots
 from .streams import check_batch, in_batches, initial_states
-from .tracing import check_recording, stops, traced
 
 
 def run(

@@ -12,8 +12,8 @@ from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value
 from ...graphs.wording import meant
 from ..presentation import Arrays
-from .given import numbers
-from .limits import check_limits
+from .argument_checks import numbers
+from .weight_limits import check_limits
 
 
 class ArrayView(MutableMapping[str, np.ndarray]):

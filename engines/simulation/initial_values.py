@@ -22,10 +22,10 @@ from ..arithmetic import value
 from ..draws import of_start
 from ..philox import Stream
 from ..presentation import Arrays
-from .demands import Demands
-from .limits import check_limits
-from .parameters import Parameters
+from .replica_parameters import Parameters
+from .requirement_checks import Demands
 from .settings import Settings
+from .weight_limits import check_limits
 
 LOG = logging.getLogger("apical")
 

@@ -12,9 +12,9 @@ from ...graphs.program import Program
 from .. import memory
 from ..executable import Restore
 from ..presentation import Arrays, Presentations
-from .counters import Aside, Counters
-from .parameters import Parameters
-from .training.position import Position
+from .draw_counters import Aside, Counters
+from .replica_parameters import Parameters
+from .training.epoch_position import Position
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from ...graphs.expressions.constants import Value, evaluate, of_units
 from ...graphs.expressions.tree import Place
 from ..draws import of_start
 from ..presentation import Arrays
-from .given import numbers
-from .views import ArrayView
+from .argument_checks import numbers
+from .array_views import ArrayView
 
 
 def parameter_values(circuit: Circuit, given: Mapping[str, Any], seed: int) -> dict[str, Value]:

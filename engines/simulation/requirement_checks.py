@@ -8,7 +8,7 @@ from typing import Any
 from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value
 from ...graphs.requirements import of_run
-from .parameters import Parameters, parameter_values
+from .replica_parameters import Parameters, parameter_values
 
 
 class Demands:

@@ -12,7 +12,7 @@ from ..presentation import Presentations, allocate
 from ..threads import one_library_thread
 from .core import Core
 from .snapshots import Snapshots
-from .training.position import Position
+from .training.epoch_position import Position
 from .training.saving import Saving
 
 CHUNK_SECONDS = 0.1
