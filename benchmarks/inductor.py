@@ -100,7 +100,7 @@ def _ways(bench: Bench, tape: Any, function: Any) -> list[Any]:
     """Both as they would run: call by call on a CPU, as captured graphs on a GPU."""
     if bench.device != "cuda":
         return [tape, function]
-    from apical.engines.torch.recorder import Graphs
+    from apical.engines.torch.graph_capture import Graphs
     from apical.engines.torch.tape import Tape
 
     graphs = Graphs(torch.device(bench.device))

@@ -64,7 +64,7 @@ def stream_shapes(circuit: Any, program: Any) -> dict[str, tuple[int, ...]]:
     """Stream of a circuit -> the shape of a sample, with the rows that a Program reads."""
     import numpy as np
 
-    from ..engines.signal_rows import rows_taken
+    from ..engines.signal_lengths import rows_taken
     from ..engines.simulation.replica_parameters import Parameters
 
     parameters = Parameters(circuit, (0,)).arrays(np.dtype("float64"))

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .trust import open_to_others
+from .trusted_folders import open_to_others
 
 # Both belong to all threads. Two locks: who imports `numba_functions` asks for the first, and may
 # be waited for by who holds the second.

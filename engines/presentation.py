@@ -12,7 +12,7 @@ import numpy as np
 
 from ..graphs.buffer import BEFORE, EPOCH, PRESENTATION, SAMPLE, SLOT, TURN
 from ..graphs.program import Program
-from .clock import Timekeeper
+from .row_times import Timekeeper
 
 Arrays = dict[str, np.ndarray]
 

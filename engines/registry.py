@@ -92,7 +92,7 @@ class Engine:
         self.executable().check_device(device)
 
     def _refuse_team(self) -> None:
-        from .team import current
+        from .shared_batches import current
 
         if current().size > 1:
             others = _others(e for e in ENGINES.values() if e.shares_batches)

@@ -12,9 +12,9 @@ import scipy.linalg.cython_blas  # noqa: F401  what numba multiplies with: loade
 from ...graphs.buffer import CLOCK
 from ...graphs.program import PERSISTENT, Program
 from .. import kernel_cache, philox
+from ..aligned_memory import zeros
 from ..compiling import ready
-from ..host import HostMemory
-from ..memory import zeros
+from ..host_memory import HostMemory
 from ..presentation import Arrays, Failure, Presentations, row_map
 from ..threads import in_parts, side_by_side
 from .addresses import Given, table

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ...graphs.expressions.tree import Expr, Load
 from ...graphs.instructions import BatchReduce, Block, Draw, Reduce, loads
+from .code_writer import Writer
 from .text import Text, scalar
-from .writer import Writer
 
 
 class Loops:

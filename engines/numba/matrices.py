@@ -12,9 +12,9 @@ from ...graphs.instructions import (
     Spread,
     loads,
 )
+from .code_writer import Writer
 from .layout import UNROLLED
 from .text import Text, scalar
-from .writer import Writer
 
 
 class Matrices:

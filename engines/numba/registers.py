@@ -10,8 +10,8 @@ from ...graphs.buffer import STEP
 from ...graphs.expressions.tree import Expr
 from ...graphs.instructions import Block, Instruction, Product, Reduce, Stop, loads
 from ...graphs.program import StepLoop
+from .code_writer import Writer
 from .text import Text, scalar
-from .writer import Writer
 
 UNITS = 8
 LINES = 150

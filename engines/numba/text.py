@@ -16,7 +16,7 @@ from ...graphs.expressions.tree import (
     Weight,
     children,
 )
-from .writer import Writer
+from .code_writer import Writer
 
 # What a function of the circuit language is called in generated code; {} is 32 or 64.
 NAMES = {

@@ -33,8 +33,8 @@ from ...graphs.instructions import (
 from ...graphs.program import PERSISTENT, PhaseProgram, Program, StepLoop
 from .. import philox
 from ..arithmetic import value
-from ..draws import moved, shared_draw
-from ..host import HostMemory
+from ..host_draws import moved, shared_draw
+from ..host_memory import HostMemory
 from ..presentation import Arrays, Failure, Presentations, row_map
 from .delays import filled, pushed, recalled
 

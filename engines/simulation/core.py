@@ -11,7 +11,7 @@ from ...graphs.lowering.precision import SmallSum
 from ...graphs.program import Program
 from ...traces.manifest import manifest
 from ..presentation import Arrays, Presentations
-from ..signal_rows import rows_taken
+from ..signal_lengths import rows_taken
 from .array_views import weights_of
 from .programs import Programs
 from .replica_parameters import Parameters

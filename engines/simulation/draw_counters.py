@@ -17,8 +17,8 @@ import numpy as np
 
 from ...graphs.buffer import BEFORE, CLOCK, SLOT, TIME, TURN
 from ...graphs.program import Program
-from ..clock import Clock, Timekeeper
 from ..presentation import Arrays, Presentations
+from ..row_times import Clock, Timekeeper
 
 LARGEST = 2**48 - 1  # see `philox.counter`
 

@@ -19,7 +19,7 @@ from ...graphs.lowering.precision import PrecisionWarning, SmallSum, hazards, sm
 from ...graphs.program import Program
 from .. import memory
 from ..arithmetic import value
-from ..draws import of_start
+from ..host_draws import of_start
 from ..philox import Stream
 from ..presentation import Arrays
 from .replica_parameters import Parameters

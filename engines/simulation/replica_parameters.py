@@ -11,7 +11,7 @@ from ...graphs.buffer import bias_column, parameter
 from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value, evaluate, of_units
 from ...graphs.expressions.tree import Place
-from ..draws import of_start
+from ..host_draws import of_start
 from ..presentation import Arrays
 from .argument_checks import numbers
 from .array_views import ArrayView

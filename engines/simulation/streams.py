@@ -12,7 +12,7 @@ from ...graphs.circuit import Circuit
 from ...graphs.program import Program, TimeAxis
 from .. import philox
 from ..presentation import Arrays
-from ..signal_rows import rows_taken
+from ..signal_lengths import rows_taken
 from .argument_checks import check_by_name, check_tensor, numbers
 
 

@@ -27,12 +27,12 @@ from .. import host, team
 from ..executable import Executable, Restore
 from ..presentation import Arrays, Failure, Presentations
 from . import kernels as torch_kernels
-from .cost import warn_of_small_work
+from .graph_capture import Direct, Graphs, Recorder, Rehearsal
 from .layout import SHARED, Layout
 from .plan import Plan
-from .recorder import Direct, Graphs, Recorder, Rehearsal
-from .run import Run, as_tensor
-from .writer import Mode
+from .replay import Run, as_tensor
+from .small_work import warn_of_small_work
+from .tape_writer import Mode
 
 BLOCK = 16  # steps between two looks of the host
 DTYPES = {"float64": torch.float64, "float32": torch.float32}

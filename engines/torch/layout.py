@@ -22,9 +22,9 @@ from ...graphs.expressions.tree import Expr, Load, Transmitted, Weight, walk
 from ...graphs.instructions import Draw
 from ...graphs.program import Program
 from ..arithmetic import value as value_of
-from ..draws import shared_draw
+from ..host_draws import shared_draw
 from ..presentation import Presentations, row_map
-from ..team import ALONE, Team
+from ..shared_batches import ALONE, Team
 from .elementwise import Assembler
 from .tape import Pool, Tape
 

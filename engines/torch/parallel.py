@@ -24,7 +24,7 @@ from typing import Any
 import torch.distributed as dist
 from torch import Tensor
 
-from ..team import TEAM, Team
+from ..shared_batches import TEAM, Team
 from .tape import Tape
 
 

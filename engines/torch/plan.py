@@ -16,7 +16,7 @@ from ...graphs.buffer import STEP
 from ...graphs.program import StepLoop
 from .layout import Layout
 from .tape import Tape
-from .writer import Mode, Writer
+from .tape_writer import Mode, Writer
 
 UNROLLED = 6000  # calls that a straight tape may have
 

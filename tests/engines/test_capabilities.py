@@ -16,7 +16,7 @@ from apical.compartments.tableaux import TABLEAUX
 from apical.engines.capabilities import CAPABILITIES, table
 from apical.engines.doctor import examine, report
 from apical.engines.registry import ENGINES
-from apical.engines.team import TEAM, Team
+from apical.engines.shared_batches import TEAM, Team
 
 RUN = ["numpy", "torch", pytest.param("numba", marks=pytest.mark.slow)]
 ENDS = {(4, 4): "y.r y.apical", (1, 4): "y.r one.soma", (4, 1): "one.total y.apical"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import apical
-from apical.engines.memory import LINE, copied, zeros
+from apical.engines.aligned_memory import LINE, copied, zeros
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

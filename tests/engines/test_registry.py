@@ -12,7 +12,7 @@ import apical
 from apical.engines.capabilities import table
 from apical.engines.doctor import examine
 from apical.engines.executable import Executable
-from apical.engines.host import HostMemory
+from apical.engines.host_memory import HostMemory
 from apical.engines.numpy.engine import NumpyExecutable
 from apical.engines.registry import ENGINES, Engine
 

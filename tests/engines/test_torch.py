@@ -18,8 +18,8 @@ from apical.engines.torch import (  # noqa: E402
     engine as torch_engine,
     kernels as torch_kernels,
 )
+from apical.engines.torch.graph_capture import CaptureError, Rehearsal  # noqa: E402
 from apical.engines.torch.philox import Generator, keys  # noqa: E402
-from apical.engines.torch.recorder import CaptureError, Rehearsal  # noqa: E402
 from apical.engines.torch.tape import Tape  # noqa: E402
 
 from ..circuits.small import cases, label, parameters, random_streams as streams, small  # noqa: E402

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from apical.engines.trust import open_to_others
+from apical.engines.trusted_folders import open_to_others
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "geteuid"), reason="a system without owners")
 

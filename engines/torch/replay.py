@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from ..presentation import Arrays, Failure, Presentations
+from .graph_capture import Direct, Recorder, Replay
 from .layout import SHARED
 from .plan import Plan, Section
-from .recorder import Direct, Recorder, Replay
 from .stopping import EVERY, Look, Survivors, smaller
 from .tape import Tape
 

@@ -20,7 +20,7 @@ from ..graphs.expressions.tree import Expr, Load, Number, walk
 from ..graphs.instructions import Block, Draw, Instruction, loads
 from ..graphs.program import PhaseProgram, Program
 from .arithmetic import value
-from .draws import moved, shared_draw
+from .host_draws import moved, shared_draw
 
 Scalars = dict[str, Any]  # buffer name -> (replica, 1, 1)
 

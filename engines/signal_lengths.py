@@ -16,7 +16,7 @@ import numpy as np
 
 from ..graphs.instructions import loads
 from ..graphs.program import Program, TimeAxis
-from .clock import scalar_value, step_lengths
+from .row_times import scalar_value, step_lengths
 
 NEAR = 1e-9  # of a step or of a row: what rounding may take
 
