@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .graphs.lower import lower
     from .graphs.lowering.precision import PrecisionWarning
     from .graphs.program import Program
-    from .graphs.reports.bundle import circuits
+    from .graphs.reports.bundled_circuits import circuits
     from .models import tasks
     from .traces.checkpoint import CheckpointError
     from .traces.traces import Traces
@@ -65,7 +65,7 @@ _PLACES = {
     "Sweep": ".engines.simulation.sweep",
     "Traces": ".traces.traces",
     "WeightWarning": ".engines.simulation.weight_warnings",
-    "circuits": ".graphs.reports.bundle",
+    "circuits": ".graphs.reports.bundled_circuits",
     "load": ".graphs.load",
     "load_text": ".graphs.load",
     "lower": ".graphs.lower",

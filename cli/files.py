@@ -27,7 +27,7 @@ def list_command(as_json: Json = False) -> None:
     """Print the bundled circuits, one line each."""
     from dataclasses import asdict
 
-    from ..graphs.reports.bundle import circuits
+    from ..graphs.reports.bundled_circuits import circuits
 
     found = circuits()
     typer.echo(json.dumps([asdict(one) for one in found.values()]) if as_json else str(found))
@@ -74,7 +74,7 @@ def check(
 ) -> None:
     """Print what is wrong with circuit files, in any variant; exit 0 or 1."""
     from ..graphs.diagnostics import CircuitError
-    from ..graphs.variants import check_variants
+    from ..graphs.variant_trials import check_variants
 
     report: list[dict[str, Any]] = []
     wrong = False

@@ -10,7 +10,7 @@ import numpy as np
 from ..compartments.distributions import DISTRIBUTIONS
 from ..graphs.buffer import start_draw
 from ..graphs.expressions.constants import Drawn
-from ..graphs.expressions.draws import numbers
+from ..graphs.expressions.numbered_draws import numbers
 from ..graphs.expressions.tree import Call, Expr
 from . import philox
 

@@ -30,7 +30,7 @@ from .binding.checks.cycles import check_cycles
 from .binding.checks.delays import counted
 from .binding.checks.stated_numbers import requirements
 from .binding.checks.typos import check_learnt, check_typos, check_unread, suspect_additions
-from .binding.naming import FileNames
+from .binding.name_table import FileNames
 from .binding.synapses import ends, synapse
 from .circuit import Circuit, Source
 from .diagnostics import CircuitError, Diagnostic, Place
@@ -43,9 +43,9 @@ from .reading.problems import Problems
 from .reading.reader import MAX_SIZE, read
 from .reading.schema import check, required
 from .requirements import Requirement
-from .task import task_choice
+from .task_text import task_choice
 from .texts import bundled as bundled, bundled_text as bundled_text, no_file, text_of
-from .trial import check_lowering
+from .trial_lowering import check_lowering
 from .wording import listed, nearest
 
 FORMAT = 1

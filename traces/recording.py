@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ..graphs.circuit import Record, Snapshot
 from ..graphs.expressions.parser import ParseProblem, RecordEntry, parse_record
 from ..graphs.expressions.tree import Binary, Expr, Number, Range, Reference, Unary, Variable
-from ..graphs.snapshots import SnapshotError, check_steps, of_population, of_synapse
+from ..graphs.record_lines import SnapshotError, check_steps, of_population, of_synapse
 from ..graphs.wording import meant
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..expressions.parser import Family, Loop
-from ..reading.budget import MEMBER
+from ..reading.expansion_budget import MEMBER
 from ..reading.nodes import ScalarNode
 from .names import Names
 

@@ -8,7 +8,7 @@ from ..circuit import Equation, Population, Update
 from ..expressions.constants import LARGEST, NotConstantError, of_units
 from ..expressions.parser import parse_expression, parse_family
 from ..expressions.tree import Call, Expr, Parameter, Variable
-from ..reading.budget import PART
+from ..reading.expansion_budget import PART
 from ..reading.keys import POPULATION
 from ..reading.nodes import MappingNode, ScalarNode, SequenceNode, texts
 from ..reading.problems import Problems, Skip, base_name
@@ -17,9 +17,9 @@ from .cells import Cell, CellLine, cell_of, expanded
 from .declared import Member
 from .families import expand
 from .names import NOTHING, Names
+from .per_unit import UnitScope, check_units, differs
 from .resolve import resolve
 from .scopes import CellScope
-from .units import UnitScope, check_units, differs
 
 
 class Cells:

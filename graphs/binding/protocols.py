@@ -12,14 +12,14 @@ from ..reading.keys import PHASE
 from ..reading.nodes import MappingNode, ScalarNode, texts
 from ..reading.problems import Skip
 from ..reading.schema import chosen
-from .clock import clock, stop_rule
 from .declared import Member
 from .families import Indices, repeat
-from .learning import learn, learn_each_step
+from .learn_statements import learn, learn_each_step
 from .names import Names
+from .per_unit import check_units
+from .phase_clock import clock, stop_rule
 from .resolve import resolve
 from .scopes import CellScope, ProtocolScope, member_variable
-from .units import check_units
 
 
 @dataclass

@@ -11,7 +11,7 @@ from ..reading.keys import SIGNAL
 from ..reading.nodes import MappingNode, Node, ScalarNode, texts
 from ..reading.problems import Skip
 from ..reading.schema import chosen, required
-from ..snapshots import SnapshotError, check_steps, of_population, of_synapse
+from ..record_lines import SnapshotError, check_steps, of_population, of_synapse
 from .constant_scope import ConstantScope
 from .energy_scope import EnergyScope
 from .families import repeat

@@ -24,7 +24,7 @@ from ..expressions.tree import (
     Stream,
     transform,
 )
-from ..reading.budget import NODE, TEXT
+from ..reading.expansion_budget import NODE, TEXT
 from .names import NOTHING, Scope
 
 COUNTERS = ("t", "dt", "step", "presentation", "sample", "epoch")

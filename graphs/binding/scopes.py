@@ -26,7 +26,7 @@ from ..reading.problems import Skip
 from ..wording import nearest
 from .declared import InputRead
 from .names import NOTHING, Names, Scope
-from .units import place_of
+from .per_unit import place_of
 
 if TYPE_CHECKING:
     from ..reading.nodes import ScalarNode

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...compartments.distributions import DISTRIBUTIONS
 from ...compartments.functions import FUNCTIONS, kind_of, reduces
-from .draws import is_draw
+from .numbered_draws import is_draw
 from .tree import Binary, Call, Compare, Expr, Number, Parameter, Place, Unary
 
 Value = float | tuple[float, ...]

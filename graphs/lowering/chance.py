@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ..circuit import Update
-from ..expressions.draws import is_draw, numbers
+from ..expressions.numbered_draws import is_draw, numbers
 from ..expressions.tree import Binary, Expr, Load, Variable, transform
 from ..instructions import Draw
 from .emitter import Emitter

@@ -13,7 +13,7 @@ from functools import lru_cache
 from ..expressions.parser import ParseProblem, parse_statement
 from ..expressions.tree import Reference
 from ..wording import nearest
-from .budget import LINE
+from .expansion_budget import LINE
 from .keys import CELL
 from .nodes import MappingNode, Node, ScalarNode, SequenceNode, is_null, texts
 from .problems import Added, Problems

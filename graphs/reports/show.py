@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from ..circuit import Circuit, LearnItem, Phase, Population, Protocol, Snapshot, Synapse
-from ..expressions.draws import is_draw
+from ..expressions.numbered_draws import is_draw
 from ..expressions.text import text
 from ..expressions.tree import Expr, Input, Variable, walk
 from ..lower import lower

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ...graphs.task import TaskChoice, task_choice
+from ...graphs.task_text import TaskChoice, task_choice
 from .digits import digits
 from .images import fashion, mnist
 from .patterns import retrieval

@@ -536,7 +536,7 @@ def test_a_task_has_a_form(text):
 
 
 def test_a_task_is_a_name_with_options():
-    from apical.graphs.task import TaskChoice, task_choice
+    from apical.graphs.task_text import TaskChoice, task_choice
 
     options = {"domain": "sparse", "snr": 30, "rho": 0.5, "whitened": True}
     text = "separation(domain=sparse, snr=30, rho=0.5, whitened=true)"

@@ -10,7 +10,7 @@ import pytest
 
 from apical.graphs.diagnostics import CircuitError
 from apical.graphs.load import load, load_text
-from apical.graphs.reading.budget import VARIABLE
+from apical.graphs.reading.expansion_budget import VARIABLE
 from apical.traces import Traces
 
 HEAD = "apical: 1\nname: x\n"

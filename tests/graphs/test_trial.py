@@ -9,7 +9,7 @@ import apical
 from apical.graphs.expressions.tree import Call, Variable
 from apical.graphs.load import bundled, rebuild, variants_of
 from apical.graphs.lowering.refusal import LoweringError, Subject
-from apical.graphs.variants import check_variants
+from apical.graphs.variant_trials import check_variants
 
 
 def text_of(name: str) -> str:

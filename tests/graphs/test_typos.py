@@ -8,7 +8,7 @@ import apical
 from apical.graphs.binding.checks.typos import close
 from apical.graphs.diagnostics import CircuitError
 from apical.graphs.load import bundled, load, load_text
-from apical.graphs.variants import check_variants
+from apical.graphs.variant_trials import check_variants
 
 from .stated import stated
 

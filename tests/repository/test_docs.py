@@ -14,7 +14,7 @@ import apical
 from apical.graphs.load import bundled
 from apical.graphs.reading.keys import ALL
 from apical.graphs.reports.show import show
-from apical.graphs.variants import check_variants
+from apical.graphs.variant_trials import check_variants
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....compartments.connectivity import weight_shape
 from ...expressions.parser import parse_family, parse_reference
-from ...reading.budget import PART
+from ...reading.expansion_budget import PART
 from ...reading.keys import SYNAPSE
 from ...reading.nodes import MappingNode, ScalarNode
 from ...reading.problems import Skip, base_name

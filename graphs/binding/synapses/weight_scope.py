@@ -12,8 +12,8 @@ from ...reading.nodes import ScalarNode
 from ...reading.problems import Skip
 from ..declared import Member
 from ..names import NOTHING, Names, Scope
+from ..per_unit import place_of
 from ..scopes import sided
-from ..units import place_of
 from .weight_arrays import array_of, file_named
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from ...buffer import STEP, Beside
 from ...circuit import Phase, Record
 from ...expressions.derivative import simplify
-from ...expressions.draws import is_draw
+from ...expressions.numbered_draws import is_draw
 from ...expressions.tree import Expr, Load, Noise, Number, walk
 from ...instructions import Map, Output, Stop
 from ...program import PhaseProgram, StepLoop

@@ -11,7 +11,7 @@ from .expressions.tree import Expr, Number
 from .lower import lower, probe
 from .lowering.refusal import LoweringError, Subject
 from .program import Program
-from .reading.budget import LOWERED
+from .reading.expansion_budget import LOWERED
 from .reading.nodes import MappingNode
 
 

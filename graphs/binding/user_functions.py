@@ -9,7 +9,7 @@ from ...compartments.functions import FUNCTIONS
 from ..expressions.derivative import DerivativeError, differentiate, simplify
 from ..expressions.parser import parse_expression, parse_signature
 from ..expressions.tree import Call, Expr, Reference, named, walk
-from ..reading.budget import INLINED
+from ..reading.expansion_budget import INLINED
 from ..reading.nodes import MappingNode, ScalarNode
 from ..reading.problems import Skip
 from .names import NOTHING, FunctionTable, Names, Scope

@@ -12,10 +12,10 @@ from ..reading.nodes import ScalarNode
 from ..reading.problems import Problems, Skip
 from .constant_scope import ConstantScope
 from .declared import Link, Member
-from .definitions import Functions
 from .names import Names, Scope
 from .parameters import Parameters
 from .resolve import resolve
+from .user_functions import Functions
 
 
 class FileNames(Names):

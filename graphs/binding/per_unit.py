@@ -8,7 +8,7 @@ from dataclasses import replace
 from ...compartments.distributions import DISTRIBUTIONS
 from ...compartments.functions import reduces
 from ...compartments.place import PLACES
-from ..expressions.draws import is_draw
+from ..expressions.numbered_draws import is_draw
 from ..expressions.tree import (
     Binary,
     Call,
