@@ -28,7 +28,7 @@ from .lowering.passes.soundness import check_soundness
 from .lowering.phases.phase import PhaseLowering
 from .lowering.phases.timing import declare as declare_clock, reads_time
 from .lowering.refusal import LoweringError, NotYetError
-from .lowering.rules.plasticity import RuleCompiler
+from .lowering.rules.compiler import RuleCompiler
 from .lowering.signals import Signals, with_signals
 from .lowering.trace_means import single_sample
 from .lowering.transmission import Transmission

@@ -29,8 +29,8 @@ from ..expressions.tree import (
 )
 from ..instructions import Instruction, Map, PairwiseSum, Reduce, RowReduce
 from .emitter import Emitter
-from .ends import Ends, times_weight
 from .refusal import LoweringError, Subject
+from .synapse_ends import Ends, times_weight
 
 
 def over_connections(node: Expr) -> bool:

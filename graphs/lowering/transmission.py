@@ -19,8 +19,8 @@ from ..expressions.tree import (
 )
 from ..instructions import Instruction, Map, PairwiseSum, Product
 from .emitter import Emitter
-from .ends import Ends, Operand, times_weight
 from .reductions import Reductions
+from .synapse_ends import Ends, Operand, times_weight
 
 
 class Transmission:

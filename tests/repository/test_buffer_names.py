@@ -21,7 +21,7 @@ FILES = sorted(
 READERS = {"startswith", "endswith", "split", "rsplit", "partition", "rpartition"}
 READERS |= {"removeprefix", "removesuffix"}
 READS_OTHER_TEXTS = {  # what is read there is no name of a buffer
-    "graphs/lowering/ends.py",  # the last word of `pre.x`, for a message
+    "graphs/lowering/synapse_ends.py",  # the last word of `pre.x`, for a message
     "engines/kernel_cache.py",  # names of files
     "engines/registry.py",  # names of devices
     "engines/simulation/replica_parameters.py",  # members of a family: eta[1]

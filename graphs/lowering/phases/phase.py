@@ -16,8 +16,8 @@ from ..chance import of_begin, of_set
 from ..delays import Delays
 from ..emitter import Emitter, PhaseView
 from ..refusal import LoweringError, Subject
-from ..rules.plasticity import RuleCompiler
-from ..rules.shared import gathered
+from ..rules.compiler import RuleCompiler
+from ..rules.shared_arrays import gathered
 from .signal_rows import SignalRows
 from .stepping import Stepping
 from .stopping import StopRule

@@ -11,7 +11,7 @@ from ..chance import of_after_step
 from ..delays import Delays
 from ..emitter import Emitter
 from ..refusal import LoweringError, Subject
-from ..rules.plasticity import RuleCompiler
+from ..rules.compiler import RuleCompiler
 from .slopes import Slopes
 from .timing import DT_NOW, PhaseClock, plus, times
 

@@ -17,7 +17,7 @@ from .lines import Lines
 from .optimizing import Optimizing
 from .pairs import Pairs
 from .rates import Rates
-from .shared import array_of, as_own_rule
+from .shared_arrays import array_of, as_own_rule
 from .updates import Apply, Updates
 
 
