@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .graphs.program import Program
     from .graphs.reports.bundled_circuits import circuits
     from .models import tasks
-    from .traces.checkpoint import CheckpointError
+    from .traces.safetensors_file import CheckpointError
     from .traces.traces import Traces
 
 __version__ = "0.1.0"
@@ -52,7 +52,7 @@ __all__ = [
 ]
 
 _PLACES = {
-    "CheckpointError": ".traces.checkpoint",
+    "CheckpointError": ".traces.safetensors_file",
     "Circuit": ".graphs.circuit",
     "CircuitError": ".graphs.diagnostics",
     "Diagnostic": ".graphs.diagnostics",

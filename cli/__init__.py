@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from . import files, pictures, reports, runs, simulate, sweeps
-from .shared import app
+from .application import app
 
 __all__ = ["app", "files", "main", "pictures", "reports", "runs", "simulate", "sweeps"]
 

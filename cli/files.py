@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .shared import (
+from .application import (
     CIRCUIT_WRONG,
     File,
     Json,

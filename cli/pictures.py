@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .shared import DRAWN, app, check_place, refusals
+from .application import DRAWN, app, check_place, refusals
 
 Out = Annotated[
     str, typer.Option("--out", "-o", metavar="FILE", help="The picture: .png, .pdf, .svg.")

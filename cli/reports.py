@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .shared import CIRCUIT_WRONG, Json, app, refusals
+from .application import CIRCUIT_WRONG, Json, app, refusals
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from ..engines.registry import ENGINES
-from .shared import (
+from .application import (
     CIRCUIT_WRONG,
     DRAWN,
     Device,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .shared import (
+from .application import (
     DRAWN,
     Device,
     Engine,
@@ -92,7 +92,7 @@ def simulate(
         check_out(out)
         check_place("--plot", plot, *DRAWN)
         from ..engines.simulation.simulator import Simulator
-        from ..traces.reductions import reduced
+        from ..traces.row_reductions import reduced
 
         circuit = load_circuit(file, sets, variant, strict)
         chosen = chosen_protocol(circuit, protocol)

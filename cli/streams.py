@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .shared import Usage, assignment
+from .application import Usage, assignment
 
 if TYPE_CHECKING:  # numpy is imported late: before it, `main` says how many threads it may use
     import numpy as np

@@ -8,8 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from .runs import Batch, Data, Task, check_engine, check_training, number_of
-from .shared import (
+from .application import (
     DRAWN,
     Device,
     Engine,
@@ -24,6 +23,7 @@ from .shared import (
     refusals,
     values,
 )
+from .runs import Batch, Data, Task, check_engine, check_training, number_of
 from .simulate import GivenStreams, Records, Samples, chosen_protocol, records_of, streams_of
 
 
@@ -152,7 +152,7 @@ def _said(value: Any) -> str:
 
 
 def _check_reductions(given: list[str] | None) -> None:
-    from ..traces.reductions import REDUCTIONS
+    from ..traces.row_reductions import REDUCTIONS
 
     for word in given or []:
         if word not in REDUCTIONS:

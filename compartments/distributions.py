@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .ranges import NOT_NEGATIVE, ORDERED, Range
+from .intervals import NOT_NEGATIVE, ORDERED, Range
 
 MOST_EVENTS = 700.0  # e^-l of more is no number of full precision
 PROBABILITY = Range(0, 1, high_in=True, example=0.5)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .distributions import DISTRIBUTIONS, Distribution
-from .ranges import Range
+from .intervals import Range
 
 
 class RandomStream(Protocol):

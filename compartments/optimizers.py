@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from .ranges import FRACTION, NOT_NEGATIVE, POSITIVE, SHARE, Range
+from .intervals import FRACTION, NOT_NEGATIVE, POSITIVE, SHARE, Range
 
 
 @dataclass(frozen=True)

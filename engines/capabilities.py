@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ..compartments.connectivity import CONNECTIVITY
+from ..compartments.integrators import TABLEAUX
 from ..compartments.optimizers import OPTIMIZERS
-from ..compartments.tableaux import TABLEAUX
 from .registry import ENGINES, Engine
 
 

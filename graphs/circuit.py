@@ -12,9 +12,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from ..compartments.connectivity import CONNECTIVITY, Connectivity
+from ..compartments.integrators import DEFAULT_METHOD
 from ..compartments.optimizers import OPTIMIZERS, UpdateRule
 from ..compartments.signs import SIGNS
-from ..compartments.tableaux import DEFAULT_METHOD
 from . import buffer
 from .diagnostics import CircuitError, Diagnostic
 from .expressions.tree import Array, Call, Expr, Input, Number, Place, Variable, WeightOf, walk

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..compartments.ranges import Range
+from ..compartments.intervals import Range
 from .diagnostics import Place
 from .expressions.constants import NotConstantError, Value, elementwise
 from .expressions.tree import Counter, Expr, Parameter, walk

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...graphs.circuit import Circuit
 from ...graphs.program import Program, RecordSlot
-from ...traces.budget import check_budget
+from ...traces.recording_budget import check_budget
 from ...traces.traces import Traces
 from ..presentation import Presentations
 from .snapshots import Snapshots

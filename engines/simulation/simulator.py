@@ -13,8 +13,8 @@ import numpy as np
 from ...graphs.circuit import Circuit
 from ...graphs.lowering.precision import SmallSum
 from ...graphs.program import Program
-from ...traces.budget import DEFAULT_BUDGET
 from ...traces.recording import Line, recordings
+from ...traces.recording_budget import DEFAULT_BUDGET
 from ...traces.traces import Traces
 from ..presentation import Arrays
 from .argument_checks import check_by_name, whole

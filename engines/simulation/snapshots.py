@@ -9,8 +9,8 @@ import numpy as np
 from ...graphs.circuit import Circuit, Record, Snapshot
 from ...graphs.lowering.trace_means import apart
 from ...graphs.wording import bytes_text
-from ...traces.budget import BudgetError
 from ...traces.recording import RecordingError, between_presentations
+from ...traces.recording_budget import BudgetError
 from ..presentation import Arrays
 
 

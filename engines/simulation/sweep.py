@@ -19,7 +19,7 @@ import numpy as np
 from ...graphs.circuit import Circuit
 from ...graphs.load import load
 from ...graphs.lower import lower
-from ...traces.reductions import reduced
+from ...traces.row_reductions import reduced
 from ...traces.traces import Traces
 from .argument_checks import seeds_of, whole
 from .simulator import Simulator

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from ...compartments.tableaux import TABLEAUX
+from ...compartments.integrators import TABLEAUX
 from ..buffer import STAGE
 from ..circuit import Phase, Synapse
 from ..expressions.tree import Binary, Call, Compare, Load, Number

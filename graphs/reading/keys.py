@@ -8,8 +8,8 @@ from functools import cached_property
 
 from ...compartments import connectivity, tableaux
 from ...compartments.connectivity import CONNECTIVITY, DEFAULT_CONNECTION
+from ...compartments.integrators import DEFAULT_METHOD, TABLEAUX
 from ...compartments.signs import SIGNS
-from ...compartments.tableaux import DEFAULT_METHOD, TABLEAUX
 from ...compartments.weight_properties import PROPERTIES
 
 

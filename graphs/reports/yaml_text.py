@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
-from ...compartments.tableaux import DEFAULT_METHOD
+from ...compartments.integrators import DEFAULT_METHOD
 from ..circuit import (
     Circuit,
     Equation,

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .separated import drawing
+from .separation_picture import drawing
 from .task import Samples, Task
 
 

@@ -237,7 +237,7 @@ def sealed(change: Callable[[random.Random, dict[str, np.ndarray], dict[str, Any
     """A change of arrays or facts, under a digest that fits."""
 
     def mutate(draw: random.Random, base: Path, path: Path) -> None:
-        from apical.traces import checkpoint
+        from apical.traces import safetensors_file as checkpoint
 
         found = checkpoint.read(base)
         arrays, facts = dict(found.arrays), json.loads(json.dumps(found.facts))

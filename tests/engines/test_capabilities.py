@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 import apical
 from apical.compartments.connectivity import CONNECTIVITY
 from apical.compartments.functions import FUNCTIONS
+from apical.compartments.integrators import TABLEAUX
 from apical.compartments.optimizers import OPTIMIZERS
-from apical.compartments.tableaux import TABLEAUX
 from apical.engines.capabilities import CAPABILITIES, table
 from apical.engines.doctor import examine, report
 from apical.engines.registry import ENGINES

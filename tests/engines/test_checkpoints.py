@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 import apical
 from apical.engines.numba.engine import NumbaExecutable
 from apical.engines.numpy.engine import NumpyExecutable
-from apical.traces import checkpoint
+from apical.traces import safetensors_file as checkpoint
 
 CIRCUIT = """
 apical: 1

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import apical
-from apical.traces.budget import BudgetError
 from apical.traces.recording import RecordingError
+from apical.traces.recording_budget import BudgetError
 
 TEXT = """
 apical: 1

@@ -8,8 +8,8 @@ import pytest
 import apical
 from apical.graphs.load import load_text
 from apical.graphs.reports.show import show
-from apical.traces.budget import BudgetError
 from apical.traces.recording import RecordingError
+from apical.traces.recording_budget import BudgetError
 from apical.traces.traces import Traces
 
 TEXT = """

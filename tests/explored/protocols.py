@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from apical.compartments.tableaux import DEFAULT_METHOD, TABLEAUX
+from apical.compartments.integrators import DEFAULT_METHOD, TABLEAUX
 
 from .draft import Draft, statements
 from .expressions import expression

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from apical.compartments.connectivity import CONNECTIVITY
+from apical.compartments.integrators import TABLEAUX
 from apical.compartments.optimizers import OPTIMIZERS
-from apical.compartments.tableaux import TABLEAUX
 
 from .circuits import drawn
 from .comparison import compared, loaded

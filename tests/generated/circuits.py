@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from hypothesis import strategies as st
 
-from apical.compartments.tableaux import TABLEAUX
+from apical.compartments.integrators import TABLEAUX
 
 FUNCTIONS = ("tanh", "logistic", "relu", "softplus", "identity", "sin")
 METHODS = [name for name, tableau in TABLEAUX.items() if not tableau.exponential]

@@ -17,8 +17,8 @@ import apical
 from apical.compartments.connectivity import CONNECTIVITY, weight_shape
 from apical.compartments.functions import FUNCTIONS
 from apical.compartments.initialisers import INITIALISERS
+from apical.compartments.integrators import TABLEAUX
 from apical.compartments.optimizers import OPTIMIZERS
-from apical.compartments.tableaux import TABLEAUX
 from apical.engines.numba.text import NAMES
 from apical.graphs.reading.json_schema import json_schema
 from apical.graphs.reading.keys import ALL, PHASE, SYNAPSE

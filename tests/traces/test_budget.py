@@ -1,7 +1,7 @@
 import numpy as np
 
 import apical
-from apical.traces.budget import BudgetError, check_budget, recording_bytes
+from apical.traces.recording_budget import BudgetError, check_budget, recording_bytes
 
 
 def test_the_estimate_is_what_the_arrays_weigh():

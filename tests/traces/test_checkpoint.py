@@ -1,6 +1,6 @@
 import numpy as np
 
-from apical.traces import checkpoint
+from apical.traces import safetensors_file as checkpoint
 
 
 def test_arrays_and_facts_come_back(tmp_path):

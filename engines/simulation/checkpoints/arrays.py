@@ -12,7 +12,7 @@ from ....graphs.buffer import CLOCK, TIME, Buffer, trace, variable
 from ....graphs.lower import lower
 from ....graphs.program import Program
 from ....graphs.wording import nearest
-from ....traces.checkpoint import FORMER, Checkpoint
+from ....traces.safetensors_file import FORMER, Checkpoint
 from ..core import Core
 
 FLOAT64 = np.dtype(np.float64)

@@ -13,7 +13,7 @@ from ....graphs.buffer import CLOCK, variable
 from ....graphs.circuit import Circuit
 from ....graphs.load import rebuild
 from ....graphs.lowering.precision import SmallSum
-from ....traces.checkpoint import FORMER, Checkpoint, CheckpointError
+from ....traces.safetensors_file import FORMER, Checkpoint, CheckpointError
 from ...registry import ENGINES
 from ..argument_checks import numbers, seeds_of, whole
 from ..replica_parameters import Parameters

@@ -9,7 +9,7 @@ import numpy as np
 from ....graphs.buffer import TIME, filtered, variable
 from ....graphs.circuit import Circuit
 from ....graphs.lowering.phases.timing import reads_time
-from ....traces.checkpoint import FORMER, Checkpoint, CheckpointError, read
+from ....traces.safetensors_file import FORMER, Checkpoint, CheckpointError, read
 from ... import memory
 from ...presentation import Arrays
 from ...registry import find

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from ....graphs.circuit import Circuit
-from ....traces.checkpoint import save as write
 from ....traces.manifest import plain
+from ....traces.safetensors_file import save as write
 from ..core import Core
 
 

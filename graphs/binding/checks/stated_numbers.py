@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 
 from ....compartments.initialisers import INITIALISERS
-from ....compartments.ranges import ORDERED, POSITIVE, Range
+from ....compartments.intervals import ORDERED, POSITIVE, Range
 from ...circuit import Phase, Population, Protocol, Synapse
 from ...diagnostics import Place
 from ...expressions.constants import evaluate

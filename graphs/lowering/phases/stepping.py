@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....compartments.tableaux import TABLEAUX, Tableau
+from ....compartments.integrators import TABLEAUX, Tableau
 from ...circuit import Equation, Phase, Update
 from ...expressions.derivative import simplify
 from ...expressions.tree import Binary, Call, Compare, Expr, Load, Number, walk
