@@ -1,4 +1,4 @@
-"""The time of every row of the traces: the clock of `graphs.timing`, kept by the host.
+"""The time of every row of the traces: the clock of `lowering.phases.timing`, on the host.
 
     t = origin + n dt,  n counted since dt last changed, for each replica
 

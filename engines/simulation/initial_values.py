@@ -17,7 +17,7 @@ from ...graphs.expressions.constants import Value, of_units
 from ...graphs.expressions.tree import Array, Call, Expr, Load, Parameter, WeightOf, transform
 from ...graphs.lowering.precision import PrecisionWarning, SmallSum, hazards, small_sums
 from ...graphs.program import Program
-from .. import memory
+from .. import aligned_memory
 from ..arithmetic import value
 from ..host_draws import of_start
 from ..philox import Stream
@@ -61,12 +61,12 @@ def lay_out(
     """What replicas start with as an engine wants it: (replica, post, pre), (replica, 1, unit)."""
     found: dict[str, np.ndarray] = {}
     for name in drawn[0]:
-        stacked = memory.copied([own[name] for own in drawn], dtype)
+        stacked = aligned_memory.copied([own[name] for own in drawn], dtype)
         found[name] = stacked[:, None, :] if stacked.ndim == 2 else stacked
     for synapse in circuit.synapses.values():
         for one in synapse.trace:
             shape = found[synapse.name].shape
-            found[trace(synapse.name, one.variable).name] = memory.zeros(shape, dtype)
+            found[trace(synapse.name, one.variable).name] = aligned_memory.zeros(shape, dtype)
     return found
 
 
@@ -81,7 +81,9 @@ def optimizer_states(
         buffer = program.buffers[name]
         number = value(start, lambda node: held[node.buffer])
         full = np.broadcast_to(number, buffer.axes(replicas, 1))
-        found[name] = memory.copied(full, np.float64 if buffer.shape[0] == "scalar" else dtype)
+        found[name] = aligned_memory.copied(
+            full, np.float64 if buffer.shape[0] == "scalar" else dtype
+        )
     return found
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...graphs.program import Program
-from .. import memory
+from .. import aligned_memory
 from ..executable import Restore
 from ..presentation import Arrays, Presentations
 from .draw_counters import Aside, Counters
@@ -83,7 +83,7 @@ class Standing:
 
     def copied(self) -> Standing:
         """The same, with arrays of its own."""
-        arrays = {n: memory.copied(a, a.dtype) for n, a in self.whole().items()}
+        arrays = {n: aligned_memory.copied(a, a.dtype) for n, a in self.whole().items()}
         counts = (self.presentation, self.sample, self.epoch)
         return Standing(arrays, *counts, self.unfinished, deepcopy(self.counters))
 

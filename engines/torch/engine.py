@@ -23,7 +23,7 @@ from torch import Tensor
 from ...graphs.buffer import Buffer
 from ...graphs.program import Program
 from ...graphs.wording import bytes_text
-from .. import host, team
+from .. import host_memory, shared_batches
 from ..executable import Executable, Restore
 from ..presentation import Arrays, Failure, Presentations
 from . import kernels as torch_kernels
@@ -78,7 +78,7 @@ class TorchExecutable(Executable):
         self.fused = (gpu and torch_kernels.available()) if fused is None else fused
         self.compact = compact
         self.narrow = ACTIVITY[activity or str(self.numpy_dtype)]
-        self.team = team.current()
+        self.team = shared_batches.current()
         if self.team.size > 1 and program.single_sample is not None:
             raise ValueError(f"parallel(): {program.single_sample}")
         self.shared: dict[str, Tensor] = {}
@@ -157,7 +157,7 @@ class TorchExecutable(Executable):
         """Copies all that a presentation changes and a later one reads; calling it restores it."""
         run = self._dirty
         if run is None:
-            on_host = host.keep(self.program, memory)
+            on_host = host_memory.keep(self.program, memory)
         else:
             snapshot = run.snapshot()
 

@@ -1,6 +1,6 @@
 """Names and scopes: what a file declares, and what a piece of its text may name.
 
-These are the interfaces that all of the binding knows; `naming` fills the table.
+These are the interfaces that all of the binding knows; `name_table` fills the table.
 """
 
 from __future__ import annotations

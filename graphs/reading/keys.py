@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from ...compartments import connectivity, tableaux
+from ...compartments import connectivity, integrators
 from ...compartments.connectivity import CONNECTIVITY, DEFAULT_CONNECTION
 from ...compartments.integrators import DEFAULT_METHOD, TABLEAUX
 from ...compartments.signs import SIGNS
@@ -272,7 +272,7 @@ PHASE = Keys(
             "text",
             f"How equations are integrated; {DEFAULT_METHOD} where nothing is said.",
             words=tuple(TABLEAUX),
-            later=tableaux.LATER,
+            later=integrators.LATER,
             default=DEFAULT_METHOD,
             noun="method",
         ),

@@ -11,7 +11,7 @@ from typing import NoReturn, TypeVar
 from ..diagnostics import CircuitError, Diagnostic, Place
 from ..expressions.parser import ParseProblem
 from ..wording import listed, nearest
-from . import budget
+from . import expansion_budget
 from .nodes import ScalarNode
 
 T = TypeVar("T")
@@ -42,8 +42,8 @@ class Problems:
     texts: dict[str, str] = field(default_factory=dict)
     found: dict[tuple[Place, bool], Diagnostic] = field(default_factory=dict)
     added: list[Added] = field(default_factory=list)
-    work: int = 0  # see `budget`
-    most_work: int = field(default_factory=budget.limit)
+    work: int = 0  # see `expansion_budget`
+    most_work: int = field(default_factory=expansion_budget.limit)
     count: int = 0  # errors so far, also those at a place that has one already
 
     def line(self, place: Place) -> str:
@@ -89,8 +89,8 @@ class Problems:
                 place,
                 "the families, repetitions and functions of these files expand to more than can "
                 "be loaded in good time",
-                expected=f"fewer or smaller ones; of a file that you trust, {budget.VARIABLE}="
-                f"{10 * self.most_work} in the environment allows more",
+                expected="fewer or smaller ones; of a file that you trust, "
+                f"{expansion_budget.VARIABLE}={10 * self.most_work} in the environment allows more",
             )
             raise CircuitError(self.errors)
 

@@ -11,7 +11,7 @@ import apical
 
 pytest.importorskip("torch")
 
-from apical.engines.torch import cost as torch_cost  # noqa: E402
+from apical.engines.torch import small_work as torch_cost  # noqa: E402
 from apical.engines.torch.small_work import SmallWorkWarning  # noqa: E402
 from apical.engines.torch.tape import Tape  # noqa: E402
 

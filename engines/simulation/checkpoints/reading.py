@@ -10,7 +10,7 @@ from ....graphs.buffer import TIME, filtered, variable
 from ....graphs.circuit import Circuit
 from ....graphs.lowering.phases.timing import reads_time
 from ....traces.safetensors_file import FORMER, Checkpoint, CheckpointError, read
-from ... import memory
+from ... import aligned_memory
 from ...presentation import Arrays
 from ...registry import find
 from ..core import Core
@@ -71,7 +71,7 @@ def resume(
             f"{file.path}: what is in the file is not what was written (its digest differs); "
             f"it was changed or damaged: go on from another checkpoint"
         )
-    standing.arrays |= {name: memory.copied(a, a.dtype) for name, a in file.arrays.items()}
+    standing.arrays |= {name: aligned_memory.copied(a, a.dtype) for name, a in file.arrays.items()}
     if file.format == FORMER:
         _bring_up_to_date(file, core)
     return core

@@ -1,4 +1,4 @@
-"""Demands: where a file states a number that cannot be anything (see `requirements`).
+"""Stated numbers: where a file states a number that cannot be anything (see `requirements`).
 
 Step lengths, time constants, filters, domains, the arguments of optimizers, initialisers and draws.
 """
