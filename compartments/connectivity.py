@@ -12,6 +12,10 @@ from types import MappingProxyType
 
 import numpy as np
 
+from .patterns import Pairs, Uniform, each_with_probability, so_many
+
+Find = Callable[[float, np.ndarray, int, Uniform], Pairs]
+
 
 @dataclass(frozen=True)
 class Connectivity:
@@ -26,6 +30,10 @@ class Connectivity:
             they are a matrix, (post, pre).
         off_diagonal: No unit is joined to the one of its own number; the diagonal is 0.
         bias: Whether there can be a bias, a last column.
+        given: What stands behind the word: "E", a condition, or the name of a number in brackets.
+        find: Where a number is given: (number, targets, n_pre, uniform) -> the connections.
+        fits: Where a number is given: (number, n_pre) -> what is wrong with it, or None.
+        example: One that fits.
     """
 
     name: str
@@ -35,6 +43,26 @@ class Connectivity:
     elementwise: bool = False
     off_diagonal: bool = False
     bias: bool = False
+    given: str = ""
+    find: Find | None = None
+    fits: Callable[[float, int], str | None] = lambda number, n_pre: None
+    example: str = ""
+
+    @property
+    def some(self) -> bool:
+        """Whether a seed or a condition decides which connections there are."""
+        return bool(self.given)
+
+    @property
+    def form(self) -> str:
+        """How it is written: "dense", "sparse(p)", "when E"."""
+        return self.written(self.given)
+
+    def written(self, given: str) -> str:
+        """The same with what stands behind the word."""
+        if not given:
+            return self.name
+        return f"{self.name}({given})" if self.find else f"{self.name} {given}"
 
     def shape(self, n_post: int, n_pre: int) -> tuple[int, ...]:
         """The shape of the weight array, the bias counted as presynaptic unit."""
@@ -63,6 +91,16 @@ def _one_pre(n_post: int, n_pre: int) -> str | None:
     return None if n_pre == 1 else f"needs one presynaptic unit, not {n_pre}"
 
 
+def _probability(p: float, n_pre: int) -> str | None:
+    return None if 0 <= p <= 1 else f"p is a probability, from 0 to 1, not {p:g}"
+
+
+def _count(k: float, n_pre: int) -> str | None:
+    if k == round(k) and 1 <= k <= n_pre:
+        return None
+    return f"k is a whole number of sources, from 1 to {n_pre}, not {k:g}"
+
+
 _TABLE = (
     Connectivity("dense", "xavier_uniform", "every unit to every unit", _any, bias=True),
     Connectivity("one_to_one", "1", "unit i to unit i", _equal, elementwise=True),
@@ -71,9 +109,21 @@ _TABLE = (
     ),
     Connectivity("all_to_one", "1", "every unit to the only target", _one_post),
     Connectivity("one_to_all", "1", "the only source to every unit", _one_pre),
-)
+    Connectivity(
+        "when", "xavier_uniform", "where a condition holds", _any, bias=True, given="E",
+        example="uniform(0, 1) < 0.1",
+    ),
+    Connectivity(
+        "sparse", "xavier_uniform", "each with probability p", _any, bias=True, given="p",
+        find=each_with_probability, fits=_probability, example="0.1",
+    ),
+    Connectivity(
+        "indegree", "xavier_uniform", "k sources to every unit", _any, bias=True, given="k",
+        find=so_many, fits=_count, example="1",
+    ),
+)  # fmt: skip
 DEFAULT_CONNECTION = "dense"
-LATER = ("sparse", "indices", "convolution", "pooling")  # reserved words of the language
+LATER = ("indices", "convolution", "pooling")  # reserved words of the language
 
 CONNECTIVITY: Mapping[str, Connectivity] = MappingProxyType({kind.name: kind for kind in _TABLE})
 
@@ -89,7 +139,8 @@ def weight_shape(kind: str, n_post: int, n_pre: int, bias: bool = False) -> tupl
     if reason is not None:
         raise ValueError(f"connect: {kind} {reason}")
     if bias and not connectivity.bias:
-        biased = " or ".join(other.name for other in _TABLE if other.bias)
+        *some, last = (other.name for other in _TABLE if other.bias)
+        biased = f"{', '.join(some)} or {last}" if some else last
         raise ValueError(f"bias: true needs connect: {biased}, not {kind}")
     return connectivity.shape(n_post, n_pre + bias)
 

@@ -17,6 +17,7 @@ PRINTED = {  # what a quantity is -> how it is written
     "weight": "{owner}",
     "live weight": "w({owner})",
     "bias column": "bias({owner})",
+    "connections": "connect({owner})",
     "current": "I({owner})",
     "sent": "pre({owner})",
     "filter": "{owner}.{part}",
@@ -207,6 +208,11 @@ def trace(synapse: str, name: str) -> Quantity:
 def trace_of_each(synapse: str, name: str) -> Quantity:
     """A synaptic trace that every sample of a batch has for itself."""
     return Quantity("trace of each sample", synapse, name)
+
+
+def connections(synapse: str) -> Quantity:
+    """1 where a connection is, 0 elsewhere; also the random stream that decides it."""
+    return Quantity("connections", synapse)
 
 
 def filtered(synapse: str, state: str) -> Quantity:

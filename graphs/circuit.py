@@ -17,6 +17,7 @@ from ..compartments.optimizers import OPTIMIZERS, UpdateRule
 from ..compartments.signs import SIGNS
 from . import buffer
 from .diagnostics import CircuitError, Diagnostic
+from .expressions.text import text
 from .expressions.tree import Array, Call, Expr, Input, Number, Place, Variable, WeightOf, walk
 
 if TYPE_CHECKING:
@@ -131,11 +132,17 @@ class Synapse:
     check: str | None = None  # a property of the weights, `compartments.properties`
     bounds: tuple[Expr, Expr] | None = None
     sign: str | None = None  # a row of `compartments.signs`
+    given: Expr | None = None  # what stands behind the word of `connect`: `when E`, `sparse(p)`
 
     @property
     def connection(self) -> Connectivity:
         """What `connect` says of the weights."""
         return CONNECTIVITY[self.connect]
+
+    @property
+    def connect_text(self) -> str:
+        """The value of `connect`: "dense", "sparse(p)"."""
+        return self.connection.written("" if self.given is None else text(self.given))
 
     @property
     def shares(self) -> tuple[str, bool] | None:

@@ -121,7 +121,8 @@ class PairwiseSum(Effects):
 
     Leaves of `value`: Weight, Transmitted (the source), Loads with the axis "pre" or "post", and
     Loads of matrices, scalars and numbers per sample. `bias`: what the bias unit brings, in which
-    Weight is the last column. `off_diagonal`: j = i is left out.
+    Weight is the last column. `off_diagonal`: j = i is left out. `only`: so are those for which
+    this matrix, laid like the weight, holds 0.
     """
 
     target: str
@@ -132,12 +133,14 @@ class PairwiseSum(Effects):
     op: str = "sum"
     bias: Expr | None = None
     off_diagonal: bool = False
+    only: str | None = None
 
     multiplies = True
 
     def _read(self) -> Iterable[str]:
-        bias = set() if self.bias is None else loads(self.bias)
-        return {self.weight, self.source} | loads(self.value) | bias
+        beside = set() if self.bias is None else loads(self.bias)
+        beside |= {self.only} if self.only else set()
+        return {self.weight, self.source} | loads(self.value) | beside
 
 
 @dataclass(frozen=True)
@@ -159,16 +162,20 @@ class Spread(Effects):
 
 @dataclass(frozen=True)
 class RowReduce(Effects):
-    """target_i (a row) := sum (or max) over j of value, a matrix of `shape` (post, pre)."""
+    """target_i (a row) := sum (or max) over j of value, a matrix of `shape` (post, pre).
+
+    `off_diagonal`: j = i is left out; `only`: so are those for which this matrix holds 0.
+    """
 
     target: str
     op: str
     value: Expr
     shape: tuple[int, int]
     off_diagonal: bool = False
+    only: str | None = None
 
     def _read(self) -> Iterable[str]:
-        return loads(self.value)
+        return loads(self.value) | ({self.only} if self.only else set())
 
 
 @dataclass(frozen=True)
@@ -195,7 +202,8 @@ class RankUpdate(Effects):
     """target := base + terms, a matrix; base None is target itself; terms averaged or summed.
 
     The terms fill as many columns as their presynaptic ends have units. `bias`: a row that is added
-    to the last column, that of the bias unit. `off_diagonal`: the diagonal is 0 afterwards.
+    to the last column, that of the bias unit. `off_diagonal`: the diagonal is 0 afterwards;
+    `only`: so are the elements for which this matrix holds 0.
     """
 
     target: str
@@ -204,10 +212,11 @@ class RankUpdate(Effects):
     average: bool = True
     bias: str | None = None
     off_diagonal: bool = False
+    only: str | None = None
 
     def _read(self) -> Iterable[str]:
         found = {self.target} if self.base is None else loads(self.base)
-        found |= {self.bias} if self.bias else set()
+        found |= {one for one in (self.bias, self.only) if one}
         for term in self.terms:
             found |= loads(term.coefficient) | {term.post, term.pre}
             found |= {term.scale} if term.scale else set()

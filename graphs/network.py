@@ -95,7 +95,7 @@ def _add_synapse(network: networkx.MultiDiGraph, circuit: Circuit, synapse: Syna
         synapse=synapse.name,
         port=port,
         variable=variable,
-        connect=synapse.connect,
+        connect=synapse.connect_text,
         shape=synapse.shape,
         plastic=bool(synapse.rule),
         bias=synapse.bias,

@@ -63,6 +63,9 @@ class Matrices:
             with to.deeper():
                 if p.off_diagonal:
                     to.line("if i == j:", "    continue")
+                if p.only:
+                    place = "[j, i]" if p.transposed else "[i, j]"
+                    to.line(f"if {to.array(p.only)}{place} == 0.0:", "    continue")
                 to.line(*samples, f"{inner}{_more(p.op, f'{target}[{end}]', value)}")
             if bias is not None:
                 to.line(*samples, f"{inner}{_more(p.op, f'{target}[{end}]', bias)}")
@@ -116,6 +119,8 @@ class Matrices:
             to.line(f"for j in range({to.size(pres)}):")
             if r.off_diagonal:
                 to.line("    if i == j:", "        continue")
+            if r.only:
+                to.line(f"    if {to.array(r.only)}[i, j] == 0.0:", "        continue")
             to.line(f"    {_more(r.op, 'e', value)}", f"{target}[i] = e")
 
     # --- plasticity ----------------------------------------------------------------------------
@@ -142,6 +147,10 @@ class Matrices:
                 self._row(r, base, factors)
         if r.off_diagonal:
             to.line(f"for i in range({to.size(posts)}):", f"    {target}[i, i] = 0.0")
+        if r.only:
+            to.line(f"for i in range({to.size(posts)}):", f"    for j in range({to.size(pres)}):")
+            to.line(f"        if {to.array(r.only)}[i, j] == 0.0:")
+            to.line(f"            {target}[i, j] = 0.0")
 
     def _element(self, expr: Expr) -> str:
         """An expression at element (i, j) of a matrix, or i of a row; scalars are hoisted."""

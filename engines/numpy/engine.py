@@ -37,15 +37,7 @@ from ..host_draws import moved, shared_draw
 from ..host_memory import HostMemory
 from ..presentation import Arrays, Failure, Presentations, row_map
 from .delays import filled, pushed, recalled
-
-_REDUCE = {
-    "sum": np.sum,
-    "mean": np.mean,
-    "max": np.max,
-    "norm": lambda x, axis, keepdims=False: np.sqrt(
-        np.sum(np.square(x), axis=axis, keepdims=keepdims)
-    ),
-}
+from .reductions import REDUCE, of_connections
 
 
 class NumpyExecutable(HostMemory):
@@ -196,7 +188,7 @@ class Walk:
                 self._map(instruction)
             case Reduce(target=target, op=op, value=expr, size=size):
                 units = np.broadcast_to(self._value(expr), (self.replicas, self.batch, size))
-                self.arrays[target] = _REDUCE[op](units, axis=-1, keepdims=True)
+                self.arrays[target] = REDUCE[op](units, axis=-1, keepdims=True)
             case BatchReduce(target=target, value=expr, average=average):
                 shape, size = self.arrays[target].shape, self.program.buffers[target].size
                 units = np.broadcast_to(self._value(expr), (self.replicas, self.batch, size))
@@ -287,13 +279,15 @@ class Walk:
         source = self.arrays[p.source][:, :, None, :]
         values = self._paired(p.value, weight[:, None, :posts, :pres], source)
         values = np.broadcast_to(values, (self.replicas, self.batch, posts, pres))
-        if p.off_diagonal:
-            values = np.where(np.eye(posts, dtype=bool), -np.inf if p.op == "max" else 0, values)
+        only = self.arrays[p.only] if p.only else None
+        if only is not None:
+            only = (only.swapaxes(1, 2) if p.transposed else only)[:, None, :posts, :pres]
+        values = of_connections(values, p, only)
         if p.bias is not None:
             bias = self._paired(p.bias, weight[:, None, :posts, pres:], None)
             beside = np.broadcast_to(bias, (self.replicas, self.batch, posts, 1))
             values = np.concatenate([values, beside], axis=-1)
-        self.arrays[p.target] = _REDUCE[p.op](values, axis=-1).astype(self.parent.dtype)
+        self.arrays[p.target] = REDUCE[p.op](values, axis=-1).astype(self.parent.dtype)
 
     def _paired(self, expr: Expr, weight: np.ndarray, source: np.ndarray | None) -> Any:
         def leaf(node: Expr) -> np.ndarray:
@@ -324,10 +318,8 @@ class Walk:
 
     def _row_reduce(self, r: RowReduce) -> None:
         values = np.broadcast_to(self._value(r.value), (self.replicas, *r.shape))
-        if r.off_diagonal:
-            hollow = -np.inf if r.op == "max" else 0
-            values = np.where(np.eye(r.shape[0], dtype=bool), hollow, values)
-        reduced = _REDUCE[r.op](values, axis=-1)
+        values = of_connections(values, r, self.arrays[r.only] if r.only else None)
+        reduced = REDUCE[r.op](values, axis=-1)
         self.arrays[r.target] = reduced[:, None].astype(self.parent.dtype)
 
     def _rank(self, r: RankUpdate) -> None:
@@ -350,6 +342,8 @@ class Walk:
         if r.off_diagonal:
             index = np.arange(min(new.shape[1:]))
             new[:, index, index] = 0
+        if r.only:
+            new[self.arrays[r.only] == 0] = 0
         self.arrays[r.target] = new
 
     def _branch(self, condition: Expr, body: tuple[Instruction, ...]) -> None:

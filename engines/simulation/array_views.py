@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from ...graphs.buffer import filtered, trace, trace_of_each, variable
+from ...graphs.buffer import connections, filtered, trace, trace_of_each, variable
 from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value
 from ...graphs.wording import meant
+from ..connections import held, outside
 from ..presentation import Arrays
 from .argument_checks import numbers
 from .weight_limits import check_limits
@@ -88,8 +89,15 @@ def weights_of(circuit: Circuit, memory: Arrays) -> Arrays:
     }
 
 
+def connections_of(circuit: Circuit, memory: Arrays) -> Arrays:
+    """Whether there is a connection, (replica, post, pre), where not all of a kind are there."""
+    some = (name for name, synapse in circuit.synapses.items() if synapse.connection.some)
+    return {name: memory[connections(name).name] != 0 for name in some}
+
+
 def check_weight(
     circuit: Circuit,
+    memory: Arrays,
     values: Callable[[], Sequence[Mapping[str, Value]]],
     name: str,
     new: np.ndarray,
@@ -97,15 +105,16 @@ def check_weight(
     """Whether an array can be the weights of a synapse; `values`: parameters of each replica.
 
     Raises:
-        ValueError: A weight of an autapse where there is none, or beyond `bounds` or `sign`.
+        ValueError: A weight where there is no connection, or beyond `bounds` or `sign`.
     """
     synapse = circuit.synapses[name]
     for replica, own in enumerate(values()):
         array = new if new.ndim == len(synapse.shape) else new[replica]
-        check_limits(circuit, synapse, array, own)
-    if synapse.connection.off_diagonal:
-        if np.any(np.diagonal(new, axis1=-2, axis2=-1)):
-            raise ValueError(f"weight {name!r} connects all but self: its diagonal must be 0")
+        exist = held(circuit, synapse, memory, replica)
+        check_limits(synapse, array, exist, own)
+        wrong = None if exist is None else outside(synapse, array, exist)
+        if wrong is not None:
+            raise ValueError(f"weight {name!r} {wrong}")
 
 
 def slows_of(circuit: Circuit, memory: Arrays) -> Arrays:

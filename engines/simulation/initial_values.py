@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ...compartments.connectivity import weight_mask
 from ...compartments.initialisers import INITIALISERS, draw
 from ...graphs.buffer import trace, variable
 from ...graphs.circuit import Circuit, Synapse
@@ -19,6 +18,7 @@ from ...graphs.lowering.precision import PrecisionWarning, SmallSum, hazards, sm
 from ...graphs.program import Program
 from .. import aligned_memory
 from ..arithmetic import value
+from ..connections import Exist, connected, laid
 from ..host_draws import of_start
 from ..philox import Stream
 from ..presentation import Arrays
@@ -39,19 +39,26 @@ def start(settings: Settings, parameters: Parameters) -> tuple[Arrays, tuple[Sma
     circuit, dtype = settings.circuit, settings.dtype
     Demands(circuit).check(parameters, None, {"presentation": 0, "sample": 0, "epoch": 0})
     values = parameters.tables()
-    drawn = draw_arrays(circuit, settings.seeds, values)
+    exist = [connected(circuit, *one) for one in zip(settings.seeds, values, strict=True)]
+    drawn = draw_arrays(circuit, settings.seeds, values, exist)
     warn_of_precision(circuit, drawn[0], values[0], str(dtype))
     kept = sums_kept(circuit, drawn, values, str(dtype)) if settings.compensate else ()
-    return parameters.arrays(dtype) | lay_out(circuit, drawn, dtype), kept
+    given = parameters.arrays(dtype) | laid(circuit, exist, dtype)
+    return given | lay_out(circuit, drawn, dtype), kept
 
 
 def draw_arrays(
-    circuit: Circuit, seeds: Sequence[int], parameters: Sequence[Mapping[str, Value]]
+    circuit: Circuit,
+    seeds: Sequence[int],
+    parameters: Sequence[Mapping[str, Value]],
+    exist: Sequence[Exist],
 ) -> list[dict[str, np.ndarray]]:
-    """For each replica its weights and slow variables, by name."""
+    """For each replica its weights and slow variables, by name; `exist`: where it has which."""
     found = []
-    for seed, values in zip(seeds, parameters, strict=True):
-        found.append(initial_weights(circuit, values, seed) | initial_slow(circuit, values, seed))
+    for seed, values, own in zip(seeds, parameters, exist, strict=True):
+        found.append(
+            initial_weights(circuit, values, seed, own) | initial_slow(circuit, values, seed)
+        )
     return found
 
 
@@ -88,14 +95,23 @@ def optimizer_states(
 
 
 def initial_weights(
-    circuit: Circuit, parameters: Mapping[str, Value], seed: int
+    circuit: Circuit,
+    parameters: Mapping[str, Value],
+    seed: int,
+    exist: Exist,
 ) -> dict[str, np.ndarray]:
-    """The weight arrays of one replica, drawn from the streams (seed, name of the synapse)."""
+    """The weight arrays of one replica, drawn from the streams (seed, name of the synapse).
+
+    exist: Where a synapse has connections (see `connections`).
+    """
     done: dict[str, np.ndarray] = {}
 
     def weight(name: str) -> np.ndarray:
         if name not in done:
-            done[name] = _initial(circuit.synapses[name], circuit, parameters, seed, weight)
+            synapse = circuit.synapses[name]
+            array = _initial(synapse, circuit, parameters, seed, weight)
+            done[name] = array if exist[name] is None else np.where(exist[name], array, 0.0)
+            check_limits(synapse, done[name], exist[name], parameters)
         return done[name]
 
     return {name: weight(name) for name, s in circuit.synapses.items() if s.weight is None}
@@ -154,11 +170,7 @@ def _initial(
         return arrays[node.buffer]
 
     start = value(drawn_all(init), load, leaf)
-    result = np.array(np.broadcast_to(np.asarray(start, dtype=np.float64), synapse.shape))
-    mask = weight_mask(synapse.connect, n_post, n_pre)
-    result = result if mask is None else result * mask
-    check_limits(circuit, synapse, result, parameters)
-    return result
+    return np.array(np.broadcast_to(np.asarray(start, dtype=np.float64), synapse.shape))
 
 
 def warn_of_precision(

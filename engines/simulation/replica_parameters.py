@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...graphs.buffer import bias_column, parameter
+from ...graphs.buffer import bias_column, connections, parameter
 from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value, evaluate, of_units
 from ...graphs.expressions.tree import Place
@@ -87,7 +87,8 @@ class Parameters:
         """The buffers of the `arrays`: what is no state and is not learnt."""
         circuit = self.circuit
         found = {parameter(name).name for name in circuit.parameters}
-        return found | {bias_column(name).name for name in circuit.synapses}
+        found |= {bias_column(name).name for name in circuit.synapses}
+        return found | {connections(name).name for name in circuit.synapses}
 
     @property
     def names(self) -> dict[str, str]:

@@ -18,7 +18,7 @@ from ...traces.recording_budget import DEFAULT_BUDGET
 from ...traces.traces import Traces
 from ..presentation import Arrays
 from .argument_checks import check_by_name, whole
-from .array_views import ArrayView, check_weight, slows_of, states_of
+from .array_views import ArrayView, check_weight, connections_of, slows_of, states_of
 from .checkpoints import reading, writing
 from .core import Core
 from .draw_counters import Counters
@@ -56,6 +56,8 @@ class Simulator:
     Attributes:
         weights: Synapse -> array (post, pre), as its `connect` shapes it; with several replicas
             (replica, post, pre). Assigning checks the shape.
+        connections: Synapse -> array, True where there is a connection, of those whose `connect`
+            has something behind its word.
         slow: "population.variable" -> array (unit), the slow variables of the file's `slow`.
         state: "population.variable" -> array (sample, unit), of the last presentation.
         parameters: Name -> value; those that shape the program (sizes, steps) are read only.
@@ -105,7 +107,7 @@ class Simulator:
         self.activity, self.dtype = own.activity, own.dtype
         self.replicas, self.seed, self.seeds = own.replicas, own.seed, own.seeds
         self.stopped: dict[str, np.ndarray] = {}
-        check = partial(check_weight, own.circuit, core.parameters.tables)
+        check = partial(check_weight, own.circuit, core.standing.arrays, core.parameters.tables)
         self.weights = ArrayView("weight", core.weights, check)
         self.slow = ArrayView("slow variable", self._slows)
         self.state = ArrayView("state", self._states)
@@ -127,6 +129,12 @@ class Simulator:
         self.stopped = state["stopped"]
 
     # --- where it stands -----------------------------------------------------------------------
+
+    @property
+    def connections(self) -> dict[str, np.ndarray]:
+        """Synapse -> (post, pre) of each replica: whether there is a connection, bias counted."""
+        found = connections_of(self.circuit, self._core.standing.arrays)
+        return {name: array[0] if self.replicas == 1 else array for name, array in found.items()}
 
     @property
     def compensated(self) -> tuple[SmallSum, ...]:

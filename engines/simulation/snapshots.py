@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ...graphs.buffer import connections
 from ...graphs.circuit import Circuit, Record, Snapshot
 from ...graphs.lowering.trace_means import apart
 from ...graphs.wording import bytes_text
@@ -60,7 +61,7 @@ class Snapshots:
             return
         first = not self._taken
         row = {
-            one.name: self._value(one, arrays[one.held])
+            one.name: self._value(one, arrays)
             for one in self.wanted
             if first or presentation % one.every == 0
         }
@@ -103,24 +104,28 @@ class Snapshots:
             f"presentations', '{largest.held} norm', or fewer of them; or raise the budget"
         )
 
-    def _value(self, one: Snapshot, array: np.ndarray) -> np.ndarray:
+    def _value(self, one: Snapshot, arrays: Arrays) -> np.ndarray:
         """A copy, or its mean over connections or its norm, sqrt(sum w^2), for each replica."""
+        array = arrays[one.held]
         if one.reduce is None:
             return array[:, 0].copy() if self._is_row(one) else array.copy()
         numbers = array.reshape(len(array), -1).astype(np.float64)
         if one.reduce == "norm":
             reduced = np.sqrt((numbers**2).sum(axis=1))
         else:
-            reduced = numbers.sum(axis=1) / self._connections(one, numbers.shape[1])
+            reduced = numbers.sum(axis=1) / self._connections(one, numbers.shape[1], arrays)
         return reduced.astype(array.dtype)
 
     def _is_row(self, one: Snapshot) -> bool:
         synapse = self.circuit.synapses.get(one.owner)
         return synapse is None or synapse.connection.elementwise
 
-    def _connections(self, one: Snapshot, units: int) -> int:
-        """How many connections there are; of a slow variable, `units`."""
+    def _connections(self, one: Snapshot, units: int, arrays: Arrays) -> np.ndarray | int:
+        """How many connections there are, in each replica; of a slow variable, `units`."""
         if self._is_row(one):
             return units
         synapse = self.circuit.synapses[one.owner]
+        if synapse.connection.some:
+            exist = arrays[connections(synapse.name).name]
+            return np.maximum(exist.sum(axis=(1, 2), dtype=np.int64), 1)
         return synapse.shape[0] * synapse.connection.connections(synapse.shape[-1])

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ...compartments.connectivity import weight_mask
 from ...compartments.signs import SIGNS
-from ...graphs.circuit import Circuit, Synapse
+from ...graphs.circuit import Synapse
 from ...graphs.expressions.constants import Value, evaluate
 from ...graphs.expressions.text import text
 
@@ -25,9 +24,12 @@ def limits(synapse: Synapse, values: Mapping[str, Value]) -> tuple[float, float]
 
 
 def check_limits(
-    circuit: Circuit, synapse: Synapse, weights: np.ndarray, values: Mapping[str, Value]
+    synapse: Synapse,
+    weights: np.ndarray,
+    exist: np.ndarray | None,
+    values: Mapping[str, Value],
 ) -> None:
-    """Whether weights (post, pre) lie within the limits; the bias is free.
+    """Whether weights (post, pre) lie within the limits, where they exist; the bias is free.
 
     Raises:
         ValueError: Some do not: how many of them, the worst, and what to write.
@@ -36,9 +38,7 @@ def check_limits(
     if low == -np.inf and high == np.inf:
         return
     kept = weights[..., :-1] if synapse.bias else weights
-    n_post, n_pre = (circuit.populations[end[0]].size for end in (synapse.target, synapse.source))
-    mask = weight_mask(synapse.connect, n_post, n_pre)
-    found = kept[mask] if mask is not None else kept.reshape(-1)
+    found = kept.reshape(-1) if exist is None else kept[exist[..., : kept.shape[-1]]]
     near = ROUNDING * np.array([abs(low), abs(high)], np.float64)
     near[~np.isfinite(near)] = 0
     beyond = np.maximum(low - near[0] - found, found - high - near[1])

@@ -64,6 +64,11 @@ class ProductWriter:
             pairs, lent = own(pairs, lent, layout, tape)
             beside = float("-inf") if p.op == "max" else 0.0
             tape.append(partial(pairs.diagonal(dim1=-2, dim2=-1).fill_, beside))
+        if p.only:
+            pairs, lent = own(pairs, lent, layout, tape)
+            only = layout.tensors[p.only]
+            only = only.transpose(1, 2) if p.transposed else only
+            leave_out(pairs, only[:, None, :posts, :pres], p.op, tape)
         total = layout.pool.take(tuple(target.shape), layout.dtype)
         if p.op == "max":
             tape.append(partial(torch.amax, pairs, dim=-1, out=total))
@@ -107,6 +112,13 @@ class ProductWriter:
         made = layout.assembler(tape, leaf=leaf)
         made.load, made.constant = load, lambda expr, dtype: None
         return made.result(made.value(expr), shape)
+
+
+def leave_out(values: Tensor, only: Tensor, op: str, tape: Tape) -> None:
+    """Values of connections, of those that are not there what a sum or a maximum passes over."""
+    absent = torch.empty_like(only, dtype=torch.bool)
+    tape.append(partial(torch.eq, only, 0.0, out=absent))
+    tape.append(partial(values.masked_fill_, absent, float("-inf") if op == "max" else 0.0))
 
 
 def own(tensor: Tensor, lent: bool, layout: Layout, tape: Tape) -> tuple[Tensor, bool]:

@@ -17,7 +17,7 @@ from ...graphs.instructions import BatchReduce, MatrixReduce, RankUpdate, RowRed
 from .hoisting import Hoister
 from .layout import Layout
 from .parallel import add_up
-from .products import own
+from .products import leave_out, own
 from .tape import Tape
 
 
@@ -68,6 +68,9 @@ class RuleWriter:
             matrix, lent = own(matrix, lent, layout, tape)
             beside = float("-inf") if r.op == "max" else 0.0
             tape.append(partial(matrix.diagonal(dim1=-2, dim2=-1).fill_, beside))
+        if r.only:
+            matrix, lent = own(matrix, lent, layout, tape)
+            leave_out(matrix, layout.tensors[r.only], r.op, tape)
         if r.op == "max":
             tape.append(partial(torch.amax, matrix, dim=-1, out=target[:, 0]))
         else:
@@ -102,6 +105,8 @@ class RuleWriter:
             tape.append(partial(new[:, :, -1].add_, layout.tensors[r.bias][:, 0]))
         if r.off_diagonal:
             tape.append(partial(new.diagonal(dim1=-2, dim2=-1).zero_))
+        if r.only:
+            leave_out(new, layout.tensors[r.only], "sum", tape)
         if gate is not None:
             tape.append(partial(torch.where, gate, new, target, out=target))
             pool.give(new)

@@ -78,6 +78,12 @@ class Buffers:
         """1 at the bias unit of a synapse, 0 at its other presynaptic units."""
         return self.declare(named.bias_column(synapse.name), "parameter", "row", synapse.shape[1])
 
+    def connections(self, synapse: Synapse) -> str | None:
+        """1 where a synapse has a connection, 0 elsewhere; None where it has all of its kind."""
+        if not synapse.connection.some:
+            return None
+        return self.declare(named.connections(synapse.name), "parameter", "matrix", *synapse.shape)
+
     def sent(self, synapse: Synapse) -> str:
         """What a synapse transmits: what entered it, its delay ago."""
         if not synapse.delay_steps:

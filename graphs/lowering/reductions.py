@@ -78,6 +78,7 @@ class Reductions:
         if synapse.connection.elementwise:  # one connection
             return {"norm": Call("abs", (value,)), "softmax": Number(1.0)}.get(function, value)
         count = synapse.connection.connections(synapse.shape[1])
+        only = self.ends.connections(synapse)
         if not count:
             raise LoweringError(
                 f"{synapse.name}: `{function}` runs over the connections of a cell, and with "
@@ -86,7 +87,8 @@ class Reductions:
             )
         match function:
             case "mean":
-                return Binary("/", self._one("sum", value, *of), Number(float(count)))
+                total = self._one("sum", value, *of)
+                return Binary("/", total, Number(float(count)) if not only else self._count(of[0]))
             case "norm":
                 squares = Binary("^", value, Number(2.0))
                 return Call("sqrt", (self._one("sum", squares, *of),))
@@ -94,6 +96,19 @@ class Reductions:
                 raised = Call("exp", (Binary("-", value, self._one("max", value, *of)),))
                 return Binary("/", raised, self._one("sum", raised, *of))
         return self._one(function, value, *of)
+
+    def _count(self, synapse: Synapse) -> Expr:
+        """How many connections reach each postsynaptic cell."""
+        only, (_, transposed, _) = self.ends.connections(synapse), self.ends.matrix(synapse)
+        assert only is not None
+        if transposed:
+            return self._pairs("sum", Number(1.0), Number(1.0), synapse)
+        row, known = self.at.temporary(
+            ("count", only), "sum", (), "algebraic", "row", synapse.shape[0]
+        )
+        if not known:
+            self.at.fix(row, RowReduce(row, "sum", Load(only), synapse.shape))
+        return Load(row, "post")
 
     def _one(
         self,
@@ -118,7 +133,8 @@ class Reductions:
                 about=Subject(synapse.name, "rule"),
             )
         post = any(n.axis == "post" for n in shapes) or "matrix" in shapes.values()
-        if weighs or post or synapse.connection.off_diagonal:
+        some = synapse.connection.off_diagonal or self.ends.connections(synapse) is not None
+        if weighs or post or some:
             return self._pairs(op, value, over, synapse)
         return self._samples(op, value, over, synapse)
 
@@ -144,15 +160,15 @@ class Reductions:
         element: Expr = Load(name) if factor is None else Binary("*", factor, Load(name))
         value = transform(over, lambda n: element if isinstance(n, Weight) else None)
         post, pre = synapse.shape
-        hollow = synapse.connection.off_diagonal
+        hollow, only = synapse.connection.off_diagonal, self.ends.connections(synapse)
         if later is not None:
             row = at.passing(op, synapse, "row", post)
-            later.append(RowReduce(row, op, value, (post, pre), hollow))
+            later.append(RowReduce(row, op, value, (post, pre), hollow, only))
             return Load(row, "post")
         key = ("rows", op, value, synapse.name)
         row, known = at.temporary(key, op, (), "algebraic", "row", post)
         if not known:
-            at.fix(row, RowReduce(row, op, value, (post, pre), hollow))
+            at.fix(row, RowReduce(row, op, value, (post, pre), hollow, only))
         return Load(row, "post")
 
     def _pairs(self, op: str, value: Expr, over: Expr, synapse: Synapse) -> Expr:
@@ -167,9 +183,9 @@ class Reductions:
         if synapse.bias:
             ended = ends.at_bias(value, synapse)
             bias = scaled(ends.pairwise(ended, synapse))
-        hollow = synapse.connection.off_diagonal
+        hollow, only = synapse.connection.off_diagonal, ends.connections(synapse)
         size = at.population(synapse.target[0]).size
-        pair = PairwiseSum("", weight, source, scaled(over), transposed, op, bias, hollow)
+        pair = PairwiseSum("", weight, source, scaled(over), transposed, op, bias, hollow, only)
         name, known = at.temporary(("pairs", pair), op, (), "algebraic", "unit", size)
         if not known:
             at.fix(name, *spread, replace(pair, target=name))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ...compartments.functions import over_units
-from ..buffer import live_weight
+from ..buffer import Quantity, live_weight
 from ..circuit import Synapse
 from ..expressions.derivative import expand_primes, simplify
 from ..expressions.tree import (
@@ -123,6 +123,15 @@ class Ends:
             return found
         return self.at.live_weight(synapse), False, None
 
+    def connections(self, synapse: Synapse) -> str | None:
+        """What holds which connections there are, laid like the array of the weight.
+
+        A synapse whose weight is another's has the other's connections.
+        """
+        at, identity = self.at, self.at.buffers[self.matrix(synapse)[0]].identity
+        assert isinstance(identity, Quantity)
+        return at.connections(at.circuit.synapses[identity.owner])
+
     def _plain(self, expr: Expr) -> Operand | None:
         match expr:
             case WeightOf(synapse=name):
@@ -153,7 +162,8 @@ class Ends:
                 about=Subject(synapse.name),
             )
         hollow, value = synapse.connection.off_diagonal, self.pairwise(synapse.weight, synapse)
-        return (RankUpdate(name, value, off_diagonal=hollow),)
+        only = self.at.connections(synapse)
+        return (RankUpdate(name, value, off_diagonal=hollow, only=only),)
 
 
 def _of_units(node: Expr) -> bool:

@@ -92,6 +92,7 @@ class Transmission:
             transposed,
             bias=bias,
             off_diagonal=synapse.connection.off_diagonal,
+            only=self.ends.connections(synapse),
         )
 
     # --- weights -------------------------------------------------------------------------------

@@ -98,7 +98,12 @@ def _required(keys: Keys, partial: bool) -> dict[str, Any]:
 
 
 def _value(row: Key) -> dict[str, Any]:
-    return {"enum": list(row.words)} if row.words else _KINDS[row.kind]
+    if not row.words:
+        return _KINDS[row.kind]
+    if not row.forms:
+        return {"enum": list(row.words)}
+    pattern = rf"^({'|'.join(row.openings)})\b *\S"
+    return {"anyOf": [{"enum": list(row.alone)}, {"type": "string", "pattern": pattern}]}
 
 
 def _population(partial: bool) -> dict[str, Any]:

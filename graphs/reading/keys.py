@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -27,6 +28,7 @@ class Key:
         words: The values it may have, where they are a closed list.
         default: The one of `words` that is meant where nothing is said.
         noun: What the words are: "method".
+        forms: Those of `words` that need something behind them, with it: "sparse(p)".
         later: Values that are reserved, not implemented.
         since: The first version of the language that has it.
     """
@@ -39,8 +41,24 @@ class Key:
     words: tuple[str, ...] = ()
     default: str | None = None
     noun: str = ""
+    forms: tuple[str, ...] = ()
     later: tuple[str, ...] = ()
     since: int = 1
+
+    @property
+    def alone(self) -> tuple[str, ...]:
+        """The words that stand alone."""
+        return tuple(word for word in self.words if word not in self.openings)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The words as a reader is told them: "dense", "sparse(p)"."""
+        return (*self.alone, *self.forms)
+
+    @property
+    def openings(self) -> tuple[str, ...]:
+        """The words behind which something stands."""
+        return tuple(re.match(r"\w+", form)[0] for form in self.forms)  # type: ignore[index]
 
     @property
     def description(self) -> str:
@@ -184,6 +202,7 @@ SYNAPSE = Keys(
             "text",
             f"Which units are joined; {DEFAULT_CONNECTION} where nothing is said.",
             words=tuple(CONNECTIVITY),
+            forms=tuple(kind.form for kind in CONNECTIVITY.values() if kind.some),
             later=connectivity.LATER,
             default=DEFAULT_CONNECTION,
             noun="kind of connection",

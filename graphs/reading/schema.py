@@ -184,10 +184,11 @@ def chosen(entry: MappingNode, key: Key, problems: Problems) -> str | None:
         problems.add(
             node.place,
             f"`{key.name}: {word}` is reserved, not implemented",
-            expected=", ".join(key.words),
+            expected=", ".join(key.shown),
         )
     elif key.noun:
-        problems.unknown(node.place, f"there is no {key.noun}", node.text, key.words)
+        what, among = f"there is no {key.noun}", ", ".join(key.shown) if key.forms else None
+        problems.unknown(node.place, what, node.text, key.words, among)
     else:
         problems.add(node.place, f"`{key.name}` is {' or '.join(key.words)}", got=node.text)
     return key.default

@@ -57,7 +57,7 @@ def _synapse(circuit: Circuit, synapse: Synapse) -> Finding:
         kind="synapse",
         sends=f"{source}.{variable} ({place}, {role_of(place or '').part})",
         arrives=f"{target}.{compartment}" + (f".{port}" if port else ""),
-        connect=synapse.connect,
+        connect=synapse.connect_text,
         verdict=verdict,
         path=path,
         reads=tuple(reads),

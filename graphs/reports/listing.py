@@ -108,7 +108,7 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             )
             how = "pairs" if op == "sum" else f"{op} over pairs"
             flags = f", bias {text(bias)}" if bias is not None else ""
-            flags += ", off diagonal" * instruction.off_diagonal
+            flags += _left_out(instruction)
             yield (
                 f"{instruction.target} := {how}({matrix}, {instruction.source}) "
                 f"of {text(instruction.value)}{flags}"
@@ -117,7 +117,7 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             flag = ", bias" * instruction.bias
             yield f"{target} := {source} over {axis} of {posts} x {pres} pairs{flag}"
         case RowReduce(target=target, op=op, value=value):
-            flag = ", off diagonal" * instruction.off_diagonal
+            flag = _left_out(instruction)
             yield f"{target} := {op} over connections of {text(value)}{flag}"
         case RankUpdate(target=target, base=base, terms=terms, bias=bias):
             how = "mean" if instruction.average else "sum"
@@ -130,7 +130,7 @@ def _lines(instruction: Instruction) -> Iterator[str]:
                 for t in terms
             ]
             flags = f", bias {bias}" if bias else ""
-            flags += ", off diagonal" * instruction.off_diagonal
+            flags += _left_out(instruction)
             yield f"{target} := {' + '.join(parts)}{flags}"
         case MatrixReduce():
             yield f"{instruction.target} := mean over elements of {text(instruction.value)}"
@@ -156,3 +156,9 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             yield f"output {source}" + ("" if row is None else f" row {text(row)}")
         case Stop():
             yield f"stop samples where {text(instruction.condition)}"
+
+
+def _left_out(instruction: PairwiseSum | RowReduce | RankUpdate) -> str:
+    """Which connections an instruction passes over."""
+    only = f", only {instruction.only}" if instruction.only else ""
+    return ", off diagonal" * instruction.off_diagonal + only

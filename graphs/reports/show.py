@@ -190,7 +190,8 @@ def _synapse(circuit: Circuit, synapse: Synapse) -> Iterator[str]:
     population, compartment, port = synapse.target
     target = f"{population}.{compartment}" + (f".{port}" if port else "")
     bias = ", with a bias" if synapse.bias else ""
-    yield f"{'.'.join(synapse.source)} → {target}, {synapse.connect}{bias}"
+    connected = paper(synapse.connect_text)
+    yield f"{'.'.join(synapse.source)} → {target}, {connected}{bias}"
     if synapse.weight is not None:
         yield f"weight = {weight_text(synapse)} (live)"
     elif synapse.init is not None:

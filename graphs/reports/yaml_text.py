@@ -202,7 +202,8 @@ def _synapses(circuit: Circuit, own: Own) -> Lines:
         yield 1, f"{name}:"
         yield 2, f"from: {'.'.join(synapse.source)}"
         yield 2, f"to: {population}.{compartment}" + (f".{port}" if port else "")
-        yield 2, f"connect: {synapse.connect}"
+        given = "" if synapse.given is None else text(own.sided(synapse, synapse.given))
+        yield _pair(2, "connect", synapse.connection.written(given))
         expressions = (("weight", synapse.weight), ("current", synapse.current))
         if synapse.init_stated:
             expressions = (("init", synapse.init), *expressions)

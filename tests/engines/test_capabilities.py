@@ -160,7 +160,10 @@ def synapses():
     for name, kind in CONNECTIVITY.items():
         source, target = next(e for sizes, e in ENDS.items() if not kind.refuse(*sizes)).split()
         seen = "total" if target == "one.soma" else "e"
-        yield SYNAPSE.format(name, source, target, seen) + f"    connect: {name}\n"
+        yield (
+            SYNAPSE.format(name, source, target, seen)
+            + f"    connect: {kind.written(kind.example)}\n"
+        )
 
 
 @cache

@@ -25,6 +25,7 @@ from .circuits import Case
 
 TOLERANCE = 1e-10
 LARGEST = 1e6
+EXIST = "where there is "  # before the name of a synapse: its connections
 REFUSED_BEFORE_A_RUN = (  # what only a call can tell
     "ValueError: batch: expected 1, got",
     "is read at the end of each of its rows, which samples that stop before do not reach",
@@ -70,6 +71,7 @@ def simulated(case: Case, circuit, engine: str):
             parameters=case.parameters,
         )  # fmt: skip
         start = {name: np.array(sim.weights[name]) for name in sim.weights}
+        start |= {EXIST + name: array for name, array in sim.connections.items()}
         found = []
         for call in case.calls:
             streams, values = case.arrays(call), {}
@@ -119,11 +121,13 @@ def interpreted(case: Case, circuit, start, perturbed: float = 0.0):
 
 
 def _solo(case, circuit, start, replica, perturbed):
-    weights = {n: w[replica] if case.replicas > 1 else w for n, w in start.items()}
+    arrays = {n: w[replica] if case.replicas > 1 else w for n, w in start.items()}
+    weights = {n: w for n, w in arrays.items() if not n.startswith(EXIST)}
+    exist = {n.removeprefix(EXIST): w for n, w in arrays.items() if n.startswith(EXIST)}
     rng = np.random.default_rng(5)
     weights = {n: w * (1 + perturbed * rng.standard_normal(w.shape)) for n, w in weights.items()}
     given = {n: values[replica] for n, values in case.parameters.items()}
-    direct = Interpreter(circuit, weights, 3 + replica, given)
+    direct = Interpreter(circuit, weights, 3 + replica, given, exist)
     shapes = {n: w.shape for n, w in weights.items()}
     record, found = recordings(case.record, circuit), []
     for call in case.calls:

@@ -90,20 +90,22 @@ def _synapse(draft: Draft, target: Population, compartment: str, port: str | Non
     place = f"{target.name}.{compartment}" + (f".{port}" if port else "")
     lines = [f"{name}:", f"  from: {source.name}.{sent}", f"  to: {place}"]
     if connect != DEFAULT_CONNECTION or draft.chance(0.1):
-        lines.append(f"  connect: {connect}")
+        lines.append(f"  connect: {_written(draft, connect, source, target)}")
     shape = weight_shape(connect, target.size, source.size)
     bias = CONNECTIVITY[connect].bias and draft.chance(0.3, "bias")
     shared = False
-    live = None if bias or rng.random() > 0.25 else _live(draft, shape, connect)
+    some = CONNECTIVITY[connect].some
+    live = None if bias or rng.random() > 0.25 else _live(draft, shape, some)
     if live is not None:
         draft.note("live weight")
         lines.append(f"  weight: {live}")
         owner = live.removeprefix("transpose(").removeprefix("copy(").removesuffix(")")
         other = draft.synapses.get(owner)
-        alike = other is not None and other["own"] and other["connect"] == connect
+        kinds = (connect, other["connect"]) if other and other["some"] else (connect,)
+        alike = other is not None and other["own"] and other["connect"] in kinds and not some
         shared = alike and draft.chance(0.6, "rule of a shared array")
     else:
-        lines += _limits(draft, _init(draft, shape, connect, bias))
+        lines += _limits(draft, _init(draft, shape, connect, bias or some))
     if bias:
         lines.append("  bias: true")
     filtered = draft.chance(0.2, "filter")
@@ -124,15 +126,33 @@ def _synapse(draft: Draft, target: Population, compartment: str, port: str | Non
     if plastic:
         lines += _plastic(draft, ends, filtered)
     draft.synapses[name] = {
-        "shape": shape, "connect": connect, "bias": bias, "own": live is None,
+        "shape": shape, "connect": connect, "bias": bias, "own": live is None, "some": some,
     }  # fmt: skip
     draft.add("synapses", *lines)
 
 
-def _live(draft: Draft, shape: tuple[int, ...], connect: str) -> str | None:
+def _written(draft: Draft, connect: str, source: Population, target: Population) -> str:
+    """A kind of connection with what stands behind its word."""
+    rng, kind = draft.rng, CONNECTIVITY[connect]
+    if not kind.some:
+        return connect
+    given = {
+        "p": ["0.5", "0.8", "0", "1", "1/n_pre"],
+        "k": [str(rng.randint(1, source.size)), "n_pre", "1"],
+        "E": ["uniform(0, 1) < 0.6", "post.index != pre.index", "pre.index <= post.index",
+              "bernoulli(0.7)*(normal(0, 1) < 1)", "|post.index - pre.index| < 2.5"],
+    }  # fmt: skip
+    for side, population in (("pre", source), ("post", target)):
+        given["E"] += [
+            f"{side}.{name} > uniform(-1, 1)" for name in population.lists if name != "up"
+        ]  # which `a` decides, and replicas may differ in it
+    return kind.written(rng.choice(given[kind.given]))
+
+
+def _live(draft: Draft, shape: tuple[int, ...], some: bool) -> str | None:
     """An expression over other weights, or a number."""
     rng, found = draft.rng, []
-    for name, other in draft.synapses.items():
+    for name, other in draft.synapses.items() if not some else ():
         if not other["own"] and rng.random() < 0.7:
             continue
         if other["shape"] == shape:

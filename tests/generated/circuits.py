@@ -132,7 +132,7 @@ def _cell(draw, name: str, size: int, begins: list[str]) -> list[str]:
 def _synapse(draw, name, source, target, sizes, learns) -> list[str]:
     variable = "x" if source == "inp" else draw(st.sampled_from(["x", "r"]))
     lines = ["", f"from: {source}.{variable}", f"to: {target}.basal"]
-    kinds = ["dense"]
+    kinds = ["dense", "dense", "sparse(0.6)", "when pre.index <= post.index"]
     if sizes[source] == sizes[target]:
         kinds.append("one_to_one")
     if source == target:

@@ -255,12 +255,38 @@ MISTAKES = [
         None,
     ),
     (
-        "connect sparse",
+        "connect indices",
         "    init: xavier_uniform\n",
-        "    init: xavier_uniform\n    connect: sparse(0.1)\n",
+        "    init: xavier_uniform\n    connect: indices(a)\n",
         54,
         14,
         None,
+    ),
+    *(
+        (
+            f"connect: {wrong}",
+            "    init: xavier_uniform\n",
+            f"    init: xavier_uniform\n    connect: {wrong}\n",
+            54,
+            column,
+            right,
+        )
+        for wrong, column, right in (
+            ("sparse", 14, "connect: sparse(0.1)"),
+            ("sparse(0.1, 2)", 14, "connect: sparse(0.1)"),
+            ("spars(0.1)", 14, "connect: sparse(0.1)"),
+            ("sparse(1.5)", 14, "connect: sparse(0.1)"),
+            ("sparse(uniform(0, 1))", 21, None),
+            ("sparse(post.index)", 21, None),
+            ("indegree(1.5)", 14, "connect: indegree(1)"),
+            ("indegree(9)", 14, "connect: indegree(1)"),
+            ("when", 14, None),
+            ("when index == 1", 19, None),
+            ("when post.u > 0", 24, None),
+            ("when V > 0", 19, None),
+            ("when bernoulli(2)", 29, "connect: when bernoulli(0.5)"),
+            ("when sum(pre.index) > 0", 19, None),
+        )
     ),
     (
         "unknown check",

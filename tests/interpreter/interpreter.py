@@ -50,11 +50,12 @@ class Left:
 class Interpreter:
     """One replica of a circuit; `run`, `fit` and `predict` are those of a simulator.
 
-    Weights are the caller's to give, all of them: what `init` draws is not interpreted.
+    Weights are the caller's to give, all of them: what `init` draws is not interpreted, nor which
+    connections `connect` draws (`exist`, synapse -> (post, pre)).
     """
 
-    def __init__(self, circuit, weights, seed=0, parameters=None):
-        self.circuit, self.seed = circuit, seed
+    def __init__(self, circuit, weights, seed=0, parameters=None, exist=None):
+        self.circuit, self.seed, self.exist = circuit, seed, exist or {}
         self.constants = self._constants(parameters or {})
         self.weights = {}
         for name, array in weights.items():
@@ -164,7 +165,7 @@ class Interpreter:
     ):  # fmt: skip
         batch, told = len(chosen), told or Told()
         left = self.left if carry else None
-        moment = Moment(self.circuit, self.constants, self.weights, self.slow, batch)
+        moment = Moment(self.circuit, self.constants, self.weights, self.slow, batch, self.exist)
         if left is None:
             moment.begin()
             left = Left(moment, Clock(), 0, 0, self.presented[call])

@@ -40,10 +40,11 @@ class Moment:
     `known` holds what was worked out since the last write; whoever writes clears it.
     """
 
-    def __init__(self, circuit, constants, weights, slow, batch):
+    def __init__(self, circuit, constants, weights, slow, batch, exist=None):
         self.circuit, self.batch = circuit, batch
         self.constants = constants  # name -> number or list
         self.weights = weights  # name -> (post, pre) or (unit, 1)
+        self.exist = exist or {}  # name -> (post, pre), of those that have some connections
         self.slow = slow  # (population, variable) -> (unit,)
         self.states = {}  # (population, variable) -> (sample, unit)
         self.filters = {}  # synapse -> s and p, (sample, 2, pre)
@@ -157,9 +158,21 @@ class Moment:
         return synapse.shape if len(synapse.shape) == 2 else (*synapse.shape, 1)
 
     def there(self, synapse):
-        """Which connections exist."""
+        """Which connections exist; a synapse whose weight is another's has the other's."""
         exist = np.ones(self.grid(synapse), bool)
+        some = self.some(synapse)
+        if some is not None:
+            exist &= some[: exist.shape[0], : exist.shape[1]]
         return exist & ~np.eye(*exist.shape, dtype=bool) if self.misses_self(synapse) else exist
+
+    def some(self, synapse):
+        """Which connections a seed or a condition has left, None for all."""
+        if synapse.name in self.exist or synapse.weight is None:
+            return self.exist.get(synapse.name)
+        for node, turned in of_others(synapse.weight):
+            found = self.some(self.circuit.synapses[node.synapse])
+            return found.T if turned and found is not None else found
+        return None
 
     def misses_self(self, synapse):
         return synapse.connection.off_diagonal
@@ -384,3 +397,17 @@ class Moment:
                     size = np.abs(self.rate(*key)) / (1 + np.abs(self.states[key]))
                     worst = np.maximum(worst, size.max(-1, keepdims=True))
         return worst
+
+
+def of_others(weight, turned=False):
+    """The weights of other synapses in an expression, and whether they are transposed."""
+    if isinstance(weight, tree.WeightOf):
+        yield weight, turned
+    elif isinstance(weight, tree.Call):
+        for part in weight.arguments:
+            yield from of_others(part, turned ^ (weight.function == "transpose"))
+    elif isinstance(weight, tree.Unary):
+        yield from of_others(weight.operand, turned)
+    elif isinstance(weight, tree.Binary):
+        yield from of_others(weight.left, turned)
+        yield from of_others(weight.right, turned)

@@ -49,7 +49,7 @@ def mq(g, memory, alpha, alpha_min=1e-3, r=1e-6, rho=0.9999):
     """The step over a running mean of |g| that starts at alpha (Alonso et al. 2024, eqs. 7-8)."""
     v, n = memory.get("v", alpha), memory.get("n", 0) + 1
     keep = min(n / (n + 1), rho)
-    memory["v"], memory["n"] = keep * v + (1 - keep) * np.abs(g).mean(), n
+    memory["v"], memory["n"] = keep * v + (1 - keep) * np.abs(g).sum() / memory["count"], n
     return (alpha / (v + r) + alpha_min) * g
 
 

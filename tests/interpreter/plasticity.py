@@ -67,7 +67,8 @@ class Plasticity:
         if synapse.optimizer is None:
             return change
         memory = self.memories.setdefault(synapse.name, {})
-        memory["w"] = moment.weights[synapse.name]
+        memory["w"], some = moment.weights[synapse.name], moment.some(synapse)
+        memory["count"] = change.size if some is None else max(some.sum(), 1)
         arguments = [moment.value(a) for a in synapse.optimizer.arguments]
         return OPTIMIZERS[synapse.optimizer.kind](change, memory, *arguments)
 

@@ -13,6 +13,7 @@ from ....graphs.lower import lower
 from ....graphs.program import Program
 from ....graphs.wording import nearest
 from ....traces.safetensors_file import FORMER, Checkpoint
+from ...connections import held, outside
 from ..core import Core
 
 FLOAT64 = np.dtype(np.float64)
@@ -62,7 +63,7 @@ def check_arrays(file: Checkpoint, core: Core) -> None:
         if not np.isfinite(array).all():
             number = array[~np.isfinite(array)][0]
             file.refuse(f"array {name!r}", f"expected finite numbers, got {number}")
-    _check_diagonals(file, core)
+    _check_connections(file, core)
     _check_together(file, programs, core)
 
 
@@ -120,11 +121,16 @@ def _refuse_unknown(file: Checkpoint, name: str, known: list[str], core: Core) -
     file.refuse(f"array {name!r}", f"{core.settings.circuit.name} has nothing of this name{hint}")
 
 
-def _check_diagonals(file: Checkpoint, core: Core) -> None:
-    for name, synapse in core.settings.circuit.synapses.items():
-        if synapse.connection.off_diagonal and synapse.weight is None:
-            if np.any(np.diagonal(file.arrays[name], axis1=1, axis2=2)):
-                file.refuse(f"array {name!r}", "connects all but self: its diagonal must be 0")
+def _check_connections(file: Checkpoint, core: Core) -> None:
+    circuit = core.settings.circuit
+    for name, synapse in circuit.synapses.items():
+        for replica in range(core.settings.replicas if synapse.weight is None else 0):
+            exist = held(circuit, synapse, core.standing.arrays, replica)
+            wrong = None
+            if exist is not None:
+                wrong = outside(synapse, file.arrays[name][replica], exist)
+            if wrong is not None:
+                file.refuse(f"array {name!r}", wrong)
 
 
 def _check_together(file: Checkpoint, programs: list[Program], core: Core) -> None:

@@ -11,6 +11,7 @@ from ....graphs.circuit import Circuit
 from ....graphs.lowering.phases.timing import reads_time
 from ....traces.safetensors_file import FORMER, Checkpoint, CheckpointError, read
 from ... import aligned_memory
+from ...connections import connected, laid
 from ...presentation import Arrays
 from ...registry import find
 from ..core import Core
@@ -57,7 +58,8 @@ def resume(
             threads,
         )
     parameters = parameters_of(file, settings)
-    standing = Standing(_parameter_arrays(file, settings, parameters), *facts["counters"])
+    given = _parameter_arrays(file, settings, parameters) | _connections(settings, parameters)
+    standing = Standing(given, *facts["counters"])
     if file.format == FORMER:
         compensated = start(settings, parameters)[1]  # it follows from the weights that are drawn
     else:
@@ -85,6 +87,13 @@ def _parameter_arrays(file: Checkpoint, settings: Settings, parameters: Paramete
         if not np.isfinite(array).all():
             file.refuse("given", f"parameter {name!r} becomes {array[~np.isfinite(array)][0]}")
     return arrays
+
+
+def _connections(settings: Settings, parameters: Parameters) -> Arrays:
+    """Which connections there are follows from the circuit and its seeds."""
+    pairs = zip(settings.seeds, parameters.tables(), strict=True)
+    exist = [connected(settings.circuit, seed, values) for seed, values in pairs]
+    return laid(settings.circuit, exist, settings.dtype)
 
 
 def _counters(file: Checkpoint, replicas: int) -> Counters:

@@ -316,9 +316,10 @@ def _started(population: Population, names: Names) -> Iterator[Stated]:
 
 
 def _initial(synapse: Synapse, names: Names) -> Iterator[Stated]:
-    scalar = names.synapses[synapse.name].entry.scalar("init")
-    if scalar is not None and synapse.init is not None:
-        yield from _calls(synapse.init, scalar, "init")
+    for word, expr in (("init", synapse.init), ("connect", synapse.given)):
+        scalar = names.synapses[synapse.name].entry.scalar(word)
+        if scalar is not None and expr is not None:
+            yield from _calls(expr, scalar, word)
 
 
 def _calls(expr: Expr, scalar: ScalarNode, word: str) -> Iterator[Stated]:

@@ -8,12 +8,13 @@ from ...reading.expansion_budget import PART
 from ...reading.keys import SYNAPSE
 from ...reading.nodes import MappingNode, ScalarNode
 from ...reading.problems import Skip, base_name
-from ...reading.schema import chosen, required
+from ...reading.schema import required
 from ...wording import nearest
 from ..constant_scope import ConstantScope
 from ..declared import Link, Member
 from ..families import expand
 from ..names import Names
+from .connections import kind_of_connection
 
 
 def declare(section: MappingNode, names: Names) -> None:
@@ -60,7 +61,7 @@ def _link(
         source, variable = _source(start, bound, names)
     with names.problems.guard():
         target, compartment, port = _target(stop, bound, names)
-    connect = _connect(entry, names)
+    connect = kind_of_connection(entry, names)
     if source is None or variable is None or target is None or compartment is None:
         raise Skip
     bias = _bias(entry, names)
@@ -128,14 +129,6 @@ def _target(
             suggestion=names.problems.corrected(place, compartment, near) if near else None,
         )
     return member, compartment, node.attributes[1] if len(node.attributes) > 1 else None
-
-
-def _connect(entry: MappingNode, names: Names) -> str:
-    before = names.problems.count
-    found = chosen(entry, SYNAPSE.known["connect"], names.problems)
-    if found is None or names.problems.count > before:
-        raise Skip
-    return found
 
 
 def _bias(entry: MappingNode, names: Names) -> bool:

@@ -15,6 +15,7 @@ from ..declared import Link
 from ..names import Names
 from ..resolve import resolve
 from ..scopes import RuleScope
+from .connections import given_of
 from .plasticity import optimizer_of, rule_of, traces_of
 from .weight_checks import check_circles, check_live, check_stated
 from .weights import bounds_of, check_of, weight_of
@@ -58,6 +59,9 @@ def _finished(link: Link, names: Names) -> Synapse:
     bounds, sign = None, chosen(entry, SYNAPSE.known["sign"], names.problems)
     with names.problems.guard():
         bounds = bounds_of(link, names)
+    given = None
+    with names.problems.guard():
+        given = given_of(link, init, names)
     link.plastic = entry.get("rule") is not None
     link.event = link.plastic and (not rule or any(isinstance(line, Update) for line in rule))
     return Synapse(
@@ -82,6 +86,7 @@ def _finished(link: Link, names: Names) -> Synapse:
         check=check_of(link, names),
         bounds=bounds,
         sign=sign,
+        given=given,
     )
 
 

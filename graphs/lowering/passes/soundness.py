@@ -123,6 +123,8 @@ class _Check:
             case RowReduce(target=target, value=value, shape=(posts, pres)):
                 self.on_matrix(target, value, posts, pres)
                 self._exactly(target, ("row", posts))
+                if i.only is not None:
+                    self._exactly(i.only, ("matrix", posts, pres))
             case RankUpdate():
                 self._rank(i)
             case Branch(condition=condition):
@@ -187,6 +189,8 @@ class _Check:
             self.fail(p.target, p.weight, f"at least {posts} by {pres}")
         self._exactly(p.source, ("unit", pres))
         self._exactly(p.target, ("unit", posts))
+        if p.only is not None:
+            self._exactly(p.only, self.shape(p.weight))
         for node in (*walk(p.value), *(walk(p.bias) if p.bias is not None else ())):
             if isinstance(node, Load) and self.shape(node.buffer)[0] in ("unit", "row"):
                 kind = str(self.shape(node.buffer)[0])
@@ -214,3 +218,5 @@ class _Check:
                 self._exactly(term.scale, ("sample",))
         if r.bias is not None:
             self.sized(r.target, r.bias, "row", posts)
+        if r.only is not None:
+            self._exactly(r.only, self.shape(r.target))

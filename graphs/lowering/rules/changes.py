@@ -48,7 +48,8 @@ class Changes:
             self.sums.add(weight, lambda name, lost: at.put(name, Binary("-", Load(change), lost)))
         else:
             at.put(weight, Binary("+", Load(weight), Load(change)))
-        if synapse.connection.off_diagonal:
-            at.emit(RankUpdate(weight, Load(weight), off_diagonal=True))
+        hollow, only = synapse.connection.off_diagonal, at.connections(synapse)
+        if hollow or only:
+            at.emit(RankUpdate(weight, Load(weight), off_diagonal=hollow, only=only))
         self.limits.keep(synapse)
         at.write(weight)

@@ -36,4 +36,5 @@ class Limits:
         if synapse.bias:
             bias = Load(at.bias_column(synapse), "pre")
             value = Call("where", (bias, Load(weight), value))
-        at.emit(RankUpdate(weight, value, off_diagonal=synapse.connection.off_diagonal))
+        hollow, only = synapse.connection.off_diagonal, at.connections(synapse)
+        at.emit(RankUpdate(weight, value, off_diagonal=hollow, only=only))

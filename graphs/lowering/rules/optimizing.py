@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from ...circuit import Synapse
 from ...expressions.parser import parse_expression, parse_statement
-from ...expressions.tree import Call, Expr, Load, named, transform
+from ...expressions.tree import Binary, Call, Expr, Load, Number, named, transform
 from ...instructions import Map, MatrixReduce
 from ..emitter import Emitter
+
+NONE = 1e-300  # in the place of 0 connections, so that a mean over none is 0
 
 
 class Optimizing:
@@ -40,7 +42,7 @@ class Optimizing:
         names |= {name: Load(buffer) for name, buffer in scalars.items()}
         for line in rule.statements:
             statement = parse_statement(line)
-            value = self._means(named(statement.right, names))
+            value = self._means(named(statement.right, names), self.at.connections(synapse))
             target = names[statement.target.name]
             assert isinstance(target, Load)
             if statement.target.name in scalars:
@@ -48,14 +50,21 @@ class Optimizing:
             else:
                 self.at.put(target.buffer, value)
 
-    def _means(self, value: Expr) -> Expr:
-        """`mean(E)` over all elements of a weight, as a scalar of its own."""
+    def _means(self, value: Expr, only: str | None) -> Expr:
+        """`mean(E)` over all elements of a weight, or `only` some, as a scalar of its own."""
+
+        def mean(value: Expr) -> Expr:
+            name = self.at.passing("mean", None, "scalar")
+            self.at.emit(MatrixReduce(name, value))
+            return Load(name)
 
         def leaf(node: Expr) -> Expr | None:
-            if isinstance(node, Call) and node.function == "mean":
-                name = self.at.passing("mean", None, "scalar")
-                self.at.emit(MatrixReduce(name, node.arguments[0]))
-                return Load(name)
-            return None
+            if not isinstance(node, Call) or node.function != "mean":
+                return None
+            if only is None:
+                return mean(node.arguments[0])
+            there = Call("where", (Load(only), node.arguments[0], Number(0.0)))
+            count = Call("max", (mean(Load(only)), Number(NONE)))
+            return Binary("/", mean(there), count)
 
         return transform(value, leaf)

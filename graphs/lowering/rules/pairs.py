@@ -15,7 +15,7 @@ from math import prod
 
 from ...circuit import Synapse
 from ...expressions.derivative import differentiate, simplify
-from ...expressions.tree import Expr, Load, Number, Transmitted, Weight, transform
+from ...expressions.tree import Call, Expr, Load, Number, Transmitted, Weight, transform
 from ...instructions import BatchReduce, Spread
 from ..emitter import Emitter
 from ..transmission import Transmission
@@ -44,7 +44,10 @@ class Pairs:
                     return self._spread(synapse, name, axis)
             return None
 
-        return self.at.reading(simplify(transform(over, each)))
+        found, only = transform(over, each), self.at.connections(synapse)
+        if only is not None:
+            found = Call("where", (self._spread(synapse, only, "both"), found, Number(0.0)))
+        return self.at.reading(simplify(found))
 
     def weight(self, synapse: Synapse) -> Expr:
         """The weight of each pair, the same for all samples."""

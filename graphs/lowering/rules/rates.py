@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ...circuit import Equation, Synapse, Update
 from ...expressions.derivative import differentiate, simplify
-from ...expressions.tree import Binary, Expr, Load, Number, Trace, Weight, transform, walk
+from ...expressions.tree import Binary, Call, Expr, Load, Number, Trace, Weight, transform, walk
 from ...instructions import BatchReduce, RankUpdate
 from ..emitter import Emitter
 from .lines import Line, Lines
@@ -59,9 +59,9 @@ class Rates:
         if synapse.connection.elementwise:
             self.at.put(rate, mean)
         else:
-            hollow = synapse.connection.off_diagonal
-            self.at.emit(RankUpdate(rate, mean, off_diagonal=hollow))
-        return rate, slope
+            hollow, only = synapse.connection.off_diagonal, self.at.connections(synapse)
+            self.at.emit(RankUpdate(rate, mean, off_diagonal=hollow, only=only))
+        return rate, self._where_connected(synapse, slope)
 
     def _rate(self, synapse: Synapse, target: str, right: Expr) -> tuple[str, Expr]:
         weight = self.at.weight(synapse)
@@ -82,11 +82,18 @@ class Rates:
         line = Line(synapse, Update("w", "+=", right), weight, False, None)
         base, terms, bias = self.lines.parts(line, right)
         base = simplify(base) if base is not None else Number(0.0)
-        diagonal = synapse.connection.off_diagonal
+        hollow, only = synapse.connection.off_diagonal, self.at.connections(synapse)
         average = synapse.batch == "mean"
         row = self.lines.bias_row(synapse, bias)
-        self.at.emit(RankUpdate(rate, base, tuple(terms), average, row, diagonal))
-        return rate, _slope(base, own)
+        self.at.emit(RankUpdate(rate, base, tuple(terms), average, row, hollow, only))
+        return rate, self._where_connected(synapse, _slope(base, own))
+
+    def _where_connected(self, synapse: Synapse, slope: Expr) -> Expr:
+        """A slope, 0 where there is no connection: there the rate is 0, whatever the slope is."""
+        only = self.at.connections(synapse)
+        if only is None or slope == Number(0.0):
+            return slope
+        return Call("where", (Load(only), slope, Number(0.0)))
 
 
 def _slope(value: Expr, own: Load) -> Expr:

@@ -66,12 +66,12 @@ class Updates:
         if base is not None and not synapse.bias and self._biased(synapse):
             base = Call("where", (Load(self.at.bias_column(synapse), "pre"), Number(0.0), base))
         row = self.lines.bias_row(synapse, bias)
-        diagonal = synapse.connection.off_diagonal
+        hollow, only = synapse.connection.off_diagonal, self.at.connections(synapse)
 
         def rank(name: str, base: Expr | None) -> None:
             for instruction in line.later or ():
                 self.at.emit(instruction)
-            self.at.emit(RankUpdate(name, base, tuple(terms), average, row, diagonal))
+            self.at.emit(RankUpdate(name, base, tuple(terms), average, row, hollow, only))
 
         if rule.kind != ":=" and weight in self.sums.names:
             return lambda: self.sums.add(
