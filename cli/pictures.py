@@ -1,4 +1,4 @@
-"""The command `plot`: pictures of traces that lie in a file."""
+"""The commands `draw`, a picture of a circuit, and `plot`, one of traces in a file."""
 
 from __future__ import annotations
 
@@ -6,11 +6,33 @@ from typing import Annotated
 
 import typer
 
-from .application import DRAWN, app, check_place, refusals
+from .application import DRAWN, File, Sets, Variants, app, check_place, load_circuit, refusals
 
 Out = Annotated[
     str, typer.Option("--out", "-o", metavar="FILE", help="The picture: .png, .pdf, .svg.")
 ]
+
+
+@app.command()
+def draw(
+    file: File,
+    out: Out,
+    width: Annotated[
+        float, typer.Option(min=2.0, max=40.0, help="Inches; 7 is two columns, 3.4 one.")
+    ] = 7.0,
+    protocol: Annotated[
+        str | None, typer.Option(help="Whose timeline; default 'train' or the first, '' none.")
+    ] = None,
+    fold: Annotated[bool, typer.Option(help="Draw alike members of long families as dots.")] = True,
+    sets: Sets = None,
+    variant: Variants = None,
+) -> None:
+    """Draw a circuit: its cells and synapses, and a protocol as a timeline."""
+    with refusals(False):
+        check_place("--out", out, *DRAWN)
+        circuit = load_circuit(file, sets, variant, told=False)
+        circuit.draw(out, width=width, protocol=protocol, fold=fold)
+    typer.echo(f"picture: {out}")
 
 
 @app.command()

@@ -6,6 +6,7 @@ inlined, names are resolved (see `expression`). Everything is in file order.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -356,6 +357,17 @@ class Circuit:
         from .reports.audit import audit
 
         return audit(self)
+
+    def draw(self, path: str | os.PathLike[str] | None = None, **settings: Any) -> Any:
+        """A picture of cells, synapses and a protocol; gives a matplotlib figure.
+
+        Args:
+            path: Where to save the picture (.svg, .pdf, .png), or None.
+            settings: `width`, `protocol`, `fold` (see `drawing.drawing.draw`).
+        """
+        from .drawing.drawing import draw
+
+        return draw(self, path, **settings)
 
     def to_yaml(self) -> str:
         """The text of a file that describes this circuit; `apical.load` reads it back.

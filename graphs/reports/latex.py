@@ -88,9 +88,16 @@ def _cell(circuit: Circuit, population: Population) -> Iterator[str]:
         yield _update(circuit, population, one)
 
 
+def weight(synapse: Synapse) -> str:
+    """The expression that stands for the weights of a synapse, or its name."""
+    if synapse.weight is None:
+        return symbol(synapse.name)
+    return _write(None, None, synapse.weight)
+
+
 def _rules(synapse: Synapse) -> Iterator[str]:
     if synapse.weight is not None:
-        yield f"{symbol(synapse.name)} &= {_write(None, None, synapse.weight)}"
+        yield f"{symbol(synapse.name)} &= {weight(synapse)}"
     for one in (*synapse.trace, *synapse.rule):
         if isinstance(one, Equation):
             yield _equation(None, None, one)

@@ -35,6 +35,7 @@ INSIDE = {
         "lowering/rules": {"lowering/rules", "lowering", "expressions", ""},
         "lowering/passes": {"lowering/passes", "lowering", "expressions", ""},
         "reports": {"reports", "lowering", "reading", "expressions", ""},
+        "drawing": {"drawing", "reports", "expressions", ""},
         "": {"", "binding", *BINDING, "lowering", *LOWERING, "reading", "expressions"},
     },
     "engines": {
@@ -48,6 +49,7 @@ INSIDE = {
 }
 # Doors: lazy imports in one-line methods of a value, the only arrows that run upward.
 DOORS = {
+    ("graphs/circuit.py", "graphs/drawing/drawing.py"),  # Circuit.draw
     ("graphs/circuit.py", "graphs/network.py"),  # Circuit.graph
     ("graphs/circuit.py", "graphs/reports/audit.py"),  # Circuit.audit()
     ("graphs/circuit.py", "graphs/reports/findings.py"),  # its type

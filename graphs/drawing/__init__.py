@@ -1,0 +1,1 @@
+"""Pictures of circuits, by matplotlib: cells, synapses, and the protocol as a timeline."""
