@@ -23,7 +23,7 @@ def doctor(as_json: Json = False) -> None:
 def claims(
     model: Annotated[
         str | None,
-        typer.Argument(metavar="[MODEL]", help="corinfomax, ep, pem, training."),
+        typer.Argument(metavar="[MODEL]", help="pc, corinfomax, pem, ...; `training`."),
     ] = None,
     slow: Annotated[bool, typer.Option("--slow", help="Also those that take minutes.")] = False,
     only: Annotated[

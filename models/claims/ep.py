@@ -1,4 +1,4 @@
-"""Equilibrium propagation: how its estimate approaches the gradient of the loss, as claims.
+"""Equilibrium propagation: that the file is its equations, and how it approaches the gradient.
 
 Source: Scellier & Bengio 2017; Laborieux et al. 2021 (symmetric).
 """
@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .claim import Claim
+from .presentation import apart, present, simulator, spread, worst
 
 SIZES = [4, 5, 3]
 STEPS = 400
@@ -103,7 +105,136 @@ def _symmetric(seeds: range) -> np.ndarray:
     return _slopes(["symmetric"], seeds)
 
 
+# --- the equations ---
+
+
+def _moved(
+    s: list[np.ndarray], w: list[np.ndarray], bias: list[np.ndarray], pull: np.ndarray | float
+) -> list[np.ndarray]:
+    """One Euler step of .5 of ds/dt = -s + W s below + W^T s above + bias - pull, clipped."""
+    inputs = [s[0] @ w[0].T + s[2] @ w[1] + bias[0], s[1] @ w[1].T + bias[1] - pull]
+    inside = [np.clip(a + 0.5 * (b - a), 0, 1) for a, b in zip(s[1:], inputs, strict=True)]
+    return [s[0], *inside]
+
+
+def _presented(
+    w: list[np.ndarray],
+    bias: list[np.ndarray],
+    image: np.ndarray,
+    label: np.ndarray,
+    nudges: Sequence[float],
+    cost: float,
+) -> list[list[list[np.ndarray]]]:
+    """The states after each step: 20 free ones from 0, then 4 for each nudge from the free end."""
+    s = [image, *(np.zeros((len(image), len(b))) for b in bias)]
+    phases = [[s]]
+    for _ in range(20):
+        phases[0].append(_moved(phases[0][-1], w, bias, 0.0))
+    for nudge in nudges:
+        states = [phases[0][-1]]
+        for _ in range(4):
+            pull = cost * nudge * (states[-1][2] - label)
+            states.append(_moved(states[-1], w, bias, pull))
+        phases.append(states)
+    return phases
+
+
+def learns(variant: str, seed: int) -> float:
+    """How far a presentation of `train` is from the equations: states, weights and biases."""
+    rng = np.random.default_rng(seed)
+    w = [rng.normal(size=(b, a)) / 2 for a, b in zip(SIZES, SIZES[1:], strict=False)]
+    bias = [rng.normal(size=n) / 3 for n in SIZES[1:]]
+    streams = {"image": rng.uniform(size=(3, 4)), "label": rng.uniform(size=(3, 3))}
+    sim = simulator(
+        "ep", [variant] if variant else [], sizes=SIZES,
+        weights={"W[1]": w[0], "W[2]": w[1]},
+        slow={"layer[1].bias": bias[0], "layer[2].bias": bias[1]},
+    )  # fmt: skip
+    phases = ["free", "nudged", "opposite"][: 3 if variant == "symmetric" else 2]
+    done = present(sim, streams, ["layer[1].s", "layer[2].s"])
+    rate = {"mnist": 0.1, "fashion": 0.05}.get(variant, 0.3)
+    cost = 1.0 if variant == "half_cost" else 2.0
+    every = [(0.5,), (-0.5,)] if variant == "random_sign" else [(0.5, -0.5)[: len(phases) - 1]]
+    found = []
+    for nudges in every:
+        states = _presented(w, bias, **streams, nudges=nudges, cost=cost)
+        pairs = [
+            (done.path(f"layer[{k}].s", phase), np.stack([s[k] for s in path], axis=1))
+            for phase, path in zip(phases, states, strict=True)
+            for k in (1, 2)
+        ]
+        plus, minus = (states[1], states[2]) if len(nudges) == 2 else (states[1], states[0])
+        scale = rate / (nudges[0] * len(nudges)) / 3
+        for k in (1, 2):
+            hebb = [a[-1][k].T @ a[-1][k - 1] for a in (plus, minus)]
+            pairs.append((done.weight(f"W[{k}]"), w[k - 1] + scale * (hebb[0] - hebb[1])))
+            drift = (plus[-1][k] - minus[-1][k]).sum(0)
+            pairs.append((done.slow(f"layer[{k}].bias"), bias[k - 1] + scale * drift))
+        found.append(worst(pairs))
+    return min(found)
+
+
+def predicts(seed: int) -> float:
+    """How far `predict` is from the end of the free phase."""
+    rng = np.random.default_rng(seed)
+    w = [rng.normal(size=(b, a)) / 2 for a, b in zip(SIZES, SIZES[1:], strict=False)]
+    image = rng.uniform(size=(3, 4))
+    sim = simulator("ep", sizes=SIZES, weights={"W[1]": w[0], "W[2]": w[1]})
+    zero = [np.zeros(5), np.zeros(3)]
+    states = _presented(w, zero, image, np.zeros((3, 3)), (), 0.0)
+    found = sim.predict({"image": image})["label"]
+    return apart(np.reshape(found, (3, 3)), states[0][-1][2])
+
+
+def signs(seed: int) -> float:
+    """The share of negative nudges of `random_sign` among forty seeds."""
+    rng = np.random.default_rng(seed)
+    streams = {"image": rng.uniform(size=(1, 4)), "label": np.ones((1, 3))}
+    down = 0
+    for one in range(40):
+        inside = {f"layer[{k}].bias": np.full(SIZES[k], 0.4) for k in (1, 2)}
+        sim = simulator("ep", ["random_sign"], sizes=SIZES, seed=one, slow=inside)
+        done = present(sim, streams, ["layer[2].s"], learn=False)
+        move = done.end("layer[2].s", "nudged") - done.end("layer[2].s", "free")
+        down += bool(np.sum(move) < 0)
+    return down / 40
+
+
+def starts(seed: int) -> float:
+    """How far the first weights are from Glorot's, and the first biases from 0."""
+    sim = simulator("ep", sizes=[300, 200], seed=seed)
+    bound = np.sqrt(6 / 500)
+    return spread(sim.weights["W[1]"], -bound, bound) + float(
+        np.abs(sim.slow["layer[1].bias"]).max()
+    )
+
+
+ROWS = {"": (67, 136), "symmetric": (67,), "half_cost": (67,), "random_sign": (67,)}
 CLAIMS = (
+    *(
+        Claim(
+            f"ep.learns{'-' if variant else ''}{variant}",
+            "the file's equations",
+            "`train` in plain numpy: states, weights and biases, to 1e-10",
+            partial(learns, variant),
+            tolerance=1e-10,
+            rows=rows,
+        )
+        for variant, rows in (ROWS | dict.fromkeys(("mnist", "fashion"), (67,))).items()
+    ),
+    Claim(
+        "ep.predicts", "the file's equations", "`predict` is the end of the free phase",
+        predicts, tolerance=1e-12, rows=(155,),
+    ),
+    Claim(
+        "ep.signs", "Scellier & Bengio 2017", "the share of negative nudges among forty draws",
+        signs, 0.5, 0.25,
+    ),
+    Claim(
+        "ep.starts", "the file's equations",
+        "first weights are Glorot's, biases 0: extremes and mean to .02 of their range",
+        starts, tolerance=0.02,
+    ),
     Claim(
         "ep.one-sided",
         "theorem 1",
@@ -111,6 +242,7 @@ CLAIMS = (
         _one_sided,
         1.0,
         0.15,
+        rows=(65, 67),
         seeds=5,
         replicas=True,
     ),
@@ -121,7 +253,8 @@ CLAIMS = (
         _symmetric,
         2.0,
         0.1,
+        rows=(65, 67),
         seeds=5,
         replicas=True,
     ),
-)
+)  # fmt: skip

@@ -10,10 +10,13 @@ from .claim import Claim, Verdict
 
 # Where the claims about a circuit stand; those of `training` take minutes and real images.
 MODULES = {
-    "corinfomax": ("corinfomax",),
+    "corinfomax": ("corinfomax", "corinfomax_theory"),
+    "corinfomax_sst": ("corinfomax",),
     "ep": ("ep",),
+    "hopfield": ("hopfield",),
     "pc": ("pc", "pc_theory", "pc_precision", "pc_learning"),
     "pem": ("pem",),
+    "seqil": ("seqil",),
     "training": ("training",),
 }
 MODELS = tuple(MODULES)
@@ -28,7 +31,7 @@ def claims(model: str | None = None, slow: bool = False) -> tuple[Claim, ...]:
         raise ValueError(f"no claims about {model!r}; there are some about {', '.join(MODELS)}")
     found: list[Claim] = []
     chosen = [model] if model else MODELS
-    for module in dict.fromkeys(module for name in chosen for module in MODULES[name]):
+    for module in dict.fromkeys(one for name in chosen for one in MODULES[name]):
         found += import_module(f".{module}", __package__).CLAIMS
     about = [c for c in found if model is None or c.id.partition(".")[0] == model]
     return tuple(c for c in about if slow or c.cost == "quick")
