@@ -15,6 +15,7 @@ LAYERS = {"sizes": [5, 4, 3], "T_free": 6, "T_nudged": 3}
 MIXTURES = {"n": 3, "m_x": 4, "T": 25}
 PARAMETERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
+        "backprop": {"sizes": [5, 4, 3, 2]},
         "bsm": MIXTURES,
         "corinfomax": {**LAYERS, "lam": 0.9},
         "canonical_microcircuit": {"N": 4, "inputs": 3, "duration": 4, "h": 0.5},

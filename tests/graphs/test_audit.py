@@ -90,8 +90,15 @@ TABLE = {
     ("urbanczik_senn",): {"W": "local"},
     ("wilson_cowan",): dict.fromkeys(("EE", "EI", "IE", "II"), "fixed"),
 }  # fmt: skip
-"""Families whose members differ have a table of their own."""
-SEQIL = {"W[1]": "local", "W[2]": "local", "W[3]": "population"}
+# Families whose members differ: the output is a softmax over its population.
+READ = {"W[1]": "local", "W[2]": "local", "W[3]": "population"}
+MEMBERS = {
+    ("backprop",): {**READ, "B[2]": "transport"},
+    ("backprop", "feedback_alignment"): {**READ, "B[2]": "fixed"},
+    ("backprop", "kolen_pollack"): {**READ, "B[2]": "local", "B[3]": "local"},
+    ("backprop", "weight_mirror"): {**READ, "B[2]": "two-cell", "B[3]": "two-cell"},
+    ("seqil",): {**READ, "feedback[2]": "transport"},
+}
 
 MEMORY = {("corinfomax", "W[1]"): ("free",), ("corinfomax", "F[1]"): ("free",),
           ("corinfomax_sst", "W[2]"): ("free",), ("ep", "W[1]"): ("free",),
@@ -115,14 +122,14 @@ def test_verdicts(which):
     assert found == TABLE[which]
 
 
-def test_members_that_differ():
-    verdicts = apical.load("seqil").audit().verdicts
-    assert {name: verdicts[name] for name in SEQIL} == SEQIL
-    assert verdicts["feedback[2]"] == "transport"
+@pytest.mark.parametrize("which", MEMBERS, ids="+".join)
+def test_members_that_differ(which):
+    verdicts = apical.load(which[0], variants=which[1:]).audit().verdicts
+    assert {name: verdicts[name] for name in MEMBERS[which]} == MEMBERS[which]
 
 
 def test_every_bundled_circuit_is_in_the_table():
-    assert {which[0] for which in TABLE} | {"seqil"} >= set(bundled())
+    assert {which[0] for which in (*TABLE, *MEMBERS)} == set(bundled())
 
 
 @pytest.mark.parametrize("which", MEMORY, ids=".".join)
