@@ -65,9 +65,9 @@ def stream_shapes(circuit: Any, program: Any) -> dict[str, tuple[int, ...]]:
     import numpy as np
 
     from ..engines.signal_lengths import rows_taken
-    from ..engines.simulation.replica_parameters import Parameters
+    from ..engines.simulation.replica_parameters import ReplicaParameters
 
-    parameters = Parameters(circuit, (0,)).arrays(np.dtype("float64"))
+    parameters = ReplicaParameters(circuit, (0,)).arrays(np.dtype("float64"))
     rows = {
         axis.stream: (int(rows_taken(program, axis, parameters, 1)[0]),) for axis in program.signals
     }

@@ -17,7 +17,7 @@ from .initialisers import (
 )
 from .library import CELLS as CELLS, library_text as library_text
 from .optimizers import OPTIMIZERS as OPTIMIZERS, UpdateRule as UpdateRule
-from .place import PLACES as PLACES, Place as Place
+from .place import PLACES as PLACES, PlaceWord as PlaceWord
 from .roles import ROLES as ROLES, Role as Role, role_of as role_of
 from .signs import SIGNS as SIGNS, Sign as Sign
 from .weight_properties import PROPERTIES as PROPERTIES, Property as Property
@@ -37,7 +37,7 @@ __all__ = [
     "PROPERTIES",
     "Property",
     "ROLES",
-    "Place",
+    "PlaceWord",
     "RandomStream",
     "SIGNS",
     "Sign",

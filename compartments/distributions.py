@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from .intervals import NOT_NEGATIVE, ORDERED, Range
+from .intervals import NOT_NEGATIVE, ORDERED, Interval
 
 MOST_EVENTS = 700.0  # e^-l of more is no number of full precision
-PROBABILITY = Range(0, 1, high_in=True, example=0.5)
-EVENTS = Range(0, MOST_EVENTS, high_in=True)
+PROBABILITY = Interval(0, 1, high_in=True, example=0.5)
+EVENTS = Interval(0, MOST_EVENTS, high_in=True)
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Distribution:
     text: str
     of: Callable[..., Any]
     mean: Callable[..., Any]
-    ranges: Mapping[str, Range] = field(default_factory=dict)
+    ranges: Mapping[str, Interval] = field(default_factory=dict)
 
     @property
     def arity(self) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from .distributions import DISTRIBUTIONS, Distribution
-from .intervals import Range
+from .intervals import Interval
 
 
 class RandomStream(Protocol):
@@ -30,7 +30,7 @@ class RandomStream(Protocol):
 
 
 @dataclass(frozen=True)
-class Layout:
+class WeightShape:
     """What an initialiser is told: the shape of the array and the unit counts of both ends."""
 
     shape: tuple[int, ...]
@@ -49,9 +49,9 @@ class Initialiser:
     name: str
     arguments: tuple[str, ...]
     random: bool
-    draw: Callable[[Sequence[float], Layout, RandomStream], np.ndarray]
+    draw: Callable[[Sequence[float], WeightShape, RandomStream], np.ndarray]
     text: str
-    ranges: Mapping[str, Range] = field(default_factory=dict)
+    ranges: Mapping[str, Interval] = field(default_factory=dict)
     square: bool = False
 
 
@@ -62,23 +62,25 @@ def _uniform(a: float, b: float, shape: tuple[int, ...], stream: RandomStream) -
 def _of(distribution: Distribution) -> Initialiser:
     """A number of a distribution for each connection."""
 
-    def draw(args: Sequence[Any], to: Layout, stream: RandomStream) -> np.ndarray:
+    def draw(args: Sequence[Any], to: WeightShape, stream: RandomStream) -> np.ndarray:
         return distribution.of(getattr(stream, distribution.standard)(to.shape), *args)
 
     row = distribution
     return Initialiser(row.name, row.arguments, True, draw, row.text, row.ranges)
 
 
-def _draw_xavier_uniform(args: Sequence[float], to: Layout, stream: RandomStream) -> np.ndarray:
+def _draw_xavier_uniform(
+    args: Sequence[float], to: WeightShape, stream: RandomStream
+) -> np.ndarray:
     bound = float(np.sqrt(6.0 / (to.n_pre + to.n_post)))
     return _uniform(-bound, bound, to.shape, stream)
 
 
-def _draw_xavier_normal(args: Sequence[float], to: Layout, stream: RandomStream) -> np.ndarray:
+def _draw_xavier_normal(args: Sequence[float], to: WeightShape, stream: RandomStream) -> np.ndarray:
     return float(np.sqrt(2.0 / (to.n_pre + to.n_post))) * stream.normal(to.shape)
 
 
-def _draw_wishart(args: Sequence[float], to: Layout, stream: RandomStream) -> np.ndarray:
+def _draw_wishart(args: Sequence[float], to: WeightShape, stream: RandomStream) -> np.ndarray:
     if to.shape != (to.n_post, to.n_pre) or to.n_post != to.n_pre:
         raise ValueError(
             f"init: wishart needs a square weight array without a bias, not {to.shape}"
@@ -87,7 +89,7 @@ def _draw_wishart(args: Sequence[float], to: Layout, stream: RandomStream) -> np
     return q @ q.T
 
 
-def _draw_eye(args: Sequence[float], to: Layout, stream: RandomStream) -> np.ndarray:
+def _draw_eye(args: Sequence[float], to: WeightShape, stream: RandomStream) -> np.ndarray:
     if len(to.shape) == 1:
         return np.ones(to.shape)
     weights = np.zeros(to.shape)
@@ -132,4 +134,4 @@ def draw(
     if len(arguments) != len(initialiser.arguments):
         wanted = f"{name}({', '.join(initialiser.arguments)})" if initialiser.arguments else name
         raise ValueError(f"init: expected {wanted}, got {len(arguments)} arguments")
-    return initialiser.draw(arguments, Layout(tuple(shape), n_pre, n_post), stream)
+    return initialiser.draw(arguments, WeightShape(tuple(shape), n_pre, n_post), stream)

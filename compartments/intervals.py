@@ -9,7 +9,7 @@ import numpy as np
 
 
 @dataclass(frozen=True)
-class Range:
+class Interval:
     """The numbers from `low` to `high`, each end taken in or not; NaN is in none.
 
     `example` is a number of the range that often makes sense, for the corrected line of an error.
@@ -37,8 +37,8 @@ class Range:
         return f"{low} and {'at most' if self.high_in else 'less than'} {self.high:g}"
 
 
-POSITIVE = Range(0, low_in=False)
-NOT_NEGATIVE = Range(0)
-ORDERED = Range(0, high_in=True)  # of a difference; it may be infinite
-FRACTION = Range(0, 1, example=0.9)  # of what is kept from step to step
-SHARE = Range(0, 1, high_in=True, example=0.9999)
+POSITIVE = Interval(0, low_in=False)
+NOT_NEGATIVE = Interval(0)
+ORDERED = Interval(0, high_in=True)  # of a difference; it may be infinite
+FRACTION = Interval(0, 1, example=0.9)  # of what is kept from step to step
+SHARE = Interval(0, 1, high_in=True, example=0.9999)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from .intervals import FRACTION, NOT_NEGATIVE, POSITIVE, SHARE, Range
+from .intervals import FRACTION, NOT_NEGATIVE, POSITIVE, SHARE, Interval
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class UpdateRule:
     name: str
     parameters: Mapping[str, float | None]
     statements: tuple[str, ...]
-    ranges: Mapping[str, Range]
+    ranges: Mapping[str, Interval]
     states: Mapping[str, str] = field(default_factory=dict)
     scalars: Mapping[str, str] = field(default_factory=dict)
     text: str = ""
@@ -41,7 +41,7 @@ class UpdateRule:
         return not self.states and not self.scalars
 
 
-RATE = Range(0, example=0.01)
+RATE = Interval(0, example=0.01)
 
 _TABLE = (
     UpdateRule(

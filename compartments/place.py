@@ -16,7 +16,7 @@ Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Place:
+class PlaceWord:
     """One word; `axis` is that of the shape, counted from its end, None for the unit itself."""
 
     name: str
@@ -37,9 +37,9 @@ class Place:
 
 
 _TABLE = (
-    Place("index", "the number of a unit in its population, from 0"),
-    Place("row", "the row of a unit, from 0, where its population has a `shape`", -2),
-    Place("column", "its column", -1),
-    Place("channel", "its channel, where the shape has three numbers", -3),
+    PlaceWord("index", "the number of a unit in its population, from 0"),
+    PlaceWord("row", "the row of a unit, from 0, where its population has a `shape`", -2),
+    PlaceWord("column", "its column", -1),
+    PlaceWord("channel", "its channel, where the shape has three numbers", -3),
 )
-PLACES: Mapping[str, Place] = MappingProxyType({place.name: place for place in _TABLE})
+PLACES: Mapping[str, PlaceWord] = MappingProxyType({place.name: place for place in _TABLE})

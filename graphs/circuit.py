@@ -19,7 +19,7 @@ from ..compartments.signs import SIGNS
 from . import buffer
 from .diagnostics import CircuitError, Diagnostic
 from .expressions.text import text
-from .expressions.tree import Array, Call, Expr, Input, Number, Place, Variable, WeightOf, walk
+from .expressions.tree import Array, Call, Expr, Input, Number, UnitPlace, Variable, WeightOf, walk
 
 if TYPE_CHECKING:
     import networkx
@@ -328,7 +328,7 @@ class Circuit:
     @cached_property
     def stated(self) -> Mapping[str, ParameterValue]:
         """The parameters but those that say where a unit stands, which nobody states."""
-        return {n: p for n, p in self.parameters.items() if not isinstance(p.expression, Place)}
+        return {n: p for n, p in self.parameters.items() if not isinstance(p.expression, UnitPlace)}
 
     @cached_property
     def plastic(self) -> frozenset[str]:

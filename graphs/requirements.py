@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..compartments.intervals import Range
+from ..compartments.intervals import Interval
 from .diagnostics import Place
 from .expressions.constants import NotConstantError, Value, elementwise
 from .expressions.tree import Counter, Expr, Parameter, walk
@@ -31,7 +31,7 @@ class Requirement:
     """
 
     expression: Expr
-    range: Range
+    range: Interval
     what: str
     place: Place
     protocol: str | None = None

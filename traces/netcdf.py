@@ -22,7 +22,7 @@ def write_netcdf(dataset: xarray.Dataset, path: str | os.PathLike[str]) -> None:
     import h5netcdf
     from xarray.backends import H5NetCDFStore
 
-    with replacing(path) as draft, Draft(draft) as file:
+    with replacing(path) as draft, UnfailingFile(draft) as file:
         try:
             with h5netcdf.File(file, "w") as netcdf:
                 dataset.dump_to_store(H5NetCDFStore(netcdf))
@@ -33,7 +33,7 @@ def write_netcdf(dataset: xarray.Dataset, path: str | os.PathLike[str]) -> None:
             raise OSError(file.error.errno, f"{path} was not written: {file.error.strerror}")
 
 
-class Draft(io.RawIOBase):
+class UnfailingFile(io.RawIOBase):
     """A file that takes everything, and remembers the first `error` of the disk.
 
     HDF5 writes again what could not be written whenever it closes a file, and ends the process if

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .holes import View
-from .layout import Layout
+from .layout import ModuleLayout
 
 Row = tuple[int, int, int]  # address, rows, columns
 
@@ -32,7 +32,7 @@ class Sections:
     arrays: int
 
 
-def sections(layout: Layout) -> Sections:
+def sections(layout: ModuleLayout) -> Sections:
     """The rows of P of a program."""
     program = layout.program
     cleared = (*(n for n in program.reset if n in layout.held), *program.traces)
@@ -68,7 +68,7 @@ class Given:
         return array.__array_interface__["data"][0], rows, columns
 
 
-def table(layout: Layout, views: Sequence[View], given: Given, batch: int) -> np.ndarray:
+def table(layout: ModuleLayout, views: Sequence[View], given: Given, batch: int) -> np.ndarray:
     """P, for arrays of one replica and a number of samples.
 
     Raises:
@@ -95,13 +95,13 @@ def table(layout: Layout, views: Sequence[View], given: Given, batch: int) -> np
     return np.array(rows, dtype=np.int64)
 
 
-def _buffer(layout: Layout, given: Given, name: str, batch: int) -> Row:
+def _buffer(layout: ModuleLayout, given: Given, name: str, batch: int) -> Row:
     """All numbers of a buffer but those of the constant unit."""
     count = layout.program.buffers[name].size
     return given.row(given.buffer(name), count, layout.samples(name, batch))
 
 
-def _view(layout: Layout, given: Given, view: View, batch: int) -> Row:
+def _view(layout: ModuleLayout, given: Given, view: View, batch: int) -> Row:
     name = view.buffer
     if view.changes:
         assert given.changes is not None

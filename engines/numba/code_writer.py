@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 from ...graphs.expressions.tree import Expr
 from .holes import Hole, Holes, View
-from .layout import UNROLLED, Layout
+from .layout import UNROLLED, ModuleLayout
 
 
-class Writer:
+class CodeWriter:
     """The lines so far, at `depth`.
 
     `hoisted` holds scalar expressions that local variables have, until the next instruction;
     `local` gives the local variable of a scalar where scalars are not read from S.
     """
 
-    def __init__(self, layout: Layout):
+    def __init__(self, layout: ModuleLayout):
         self.layout = layout
         self.bits, self.single = layout.bits, layout.single
         self.buffers = layout.program.buffers

@@ -18,7 +18,7 @@ from ..host_memory import HostMemory
 from ..presentation import Arrays, Failure, Presentations, row_map
 from ..threads import in_parts, side_by_side
 from .addresses import Given, table
-from .layout import COUNTERS, Layout, layout
+from .layout import COUNTERS, ModuleLayout, layout
 from .printer import Module, module
 
 WORTH_A_THREAD = 0.005  # seconds: to start threads takes a tenth of it
@@ -36,7 +36,7 @@ class NumbaExecutable(HostMemory):
         super().__init__(program, dtype)
         rows = [row_map(program, slot) for slot in range(len(program.slots))]
         self.rows = np.array(rows, dtype=np.int64).reshape(len(rows), program.rows)
-        self.layouts: dict[bool, Layout] = {}
+        self.layouts: dict[bool, ModuleLayout] = {}
         self.printed: dict[bool, Module] = {}
         self.modules: dict[bool, Any] = {}
         self.spaces: dict[tuple[int, int, int], Arrays] = {}
@@ -47,7 +47,7 @@ class NumbaExecutable(HostMemory):
             self.printed[single] = module(self.layout_of(single))
         return self.printed[single]
 
-    def layout_of(self, single: bool) -> Layout:
+    def layout_of(self, single: bool) -> ModuleLayout:
         """Where buffers stand, for one sample at a time or for many."""
         if single not in self.layouts:
             self.layouts[single] = layout(self.program, self.dtype.itemsize * 8, single)
@@ -65,7 +65,7 @@ class NumbaExecutable(HostMemory):
         replicas = len(work.seeds)
         parts = in_parts(start, stop, self._parts(work, stop - start))
         calls = [
-            _Call(self, memory, work, replica, part, parts[part])
+            _Arguments(self, memory, work, replica, part, parts[part])
             for replica, part in product(range(replicas), range(len(parts)))
         ]
         first = calls[0]
@@ -124,7 +124,7 @@ class NumbaExecutable(HostMemory):
         return arrays
 
 
-class _Call:
+class _Arguments:
     """Presentations `start` to `stop` of one replica; `part` says whose scratch arrays they use."""
 
     def __init__(

@@ -14,7 +14,7 @@ UNROLLED = 8  # numbers of units up to this are literals in the generated code
 
 
 @dataclass(frozen=True)
-class Layout:
+class ModuleLayout:
     """Where each buffer stands in the generated code.
 
     Unit variables are unit-major, one flat array (units * batch); rows, per-sample numbers and
@@ -87,12 +87,12 @@ class Layout:
         return [n for n, b in self.program.buffers.items() if b.kind == "signal"]
 
 
-def layout(program: Program, bits: int, single: bool) -> Layout:
+def layout(program: Program, bits: int, single: bool) -> ModuleLayout:
     """The layout of a program, for float64 or float32, for one sample at a time or many."""
     code = [i for p in program.phases for i in p.instructions]
     local = set().union(set(), *(i.local for i in code if isinstance(i, Block)))
     kinds = {n: str(b.shape[0]) for n, b in program.buffers.items() if b.kind != "signal"}
-    return Layout(
+    return ModuleLayout(
         program=program,
         bits=bits,
         single=single,

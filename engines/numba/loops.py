@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from ...graphs.expressions.tree import Expr, Load
 from ...graphs.instructions import BatchReduce, Block, Draw, Reduce, loads
-from .code_writer import Writer
+from .code_writer import CodeWriter
 from .text import Text, scalar
 
 
 class Loops:
     """Prints one instruction over units and samples; `at` is the place of an element."""
 
-    def __init__(self, to: Writer):
+    def __init__(self, to: CodeWriter):
         self.to = to
         self.at = "i" if to.single else "o + j"
         self.known: dict[str, str] = {}

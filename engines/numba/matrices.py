@@ -12,7 +12,7 @@ from ...graphs.instructions import (
     Spread,
     loads,
 )
-from .code_writer import Writer
+from .code_writer import CodeWriter
 from .layout import UNROLLED
 from .text import Text, scalar
 
@@ -20,7 +20,7 @@ from .text import Text, scalar
 class Matrices:
     """Prints one instruction that reads or writes whole matrices."""
 
-    def __init__(self, to: Writer):
+    def __init__(self, to: CodeWriter):
         self.to = to
 
     # --- transmission --------------------------------------------------------------------------

@@ -39,9 +39,9 @@ from ...graphs.instructions import (
 )
 from ...graphs.program import PhaseProgram, StepLoop
 from .addresses import Sections, sections
-from .code_writer import Writer
+from .code_writer import CodeWriter
 from .holes import Piece, View, filled
-from .layout import COUNTERS, Layout
+from .layout import COUNTERS, ModuleLayout
 from .loops import Loops
 from .matrices import Matrices
 from .registers import Registers, fits
@@ -81,14 +81,14 @@ class Module:
     numbers: np.ndarray
 
 
-def module(layout: Layout) -> Module:
+def module(layout: ModuleLayout) -> Module:
     """The module of one program.
 
     The phases stand in `run` one after another. As functions of their own they would be compiled
     twice, alone and as part of `run`, and not to the same rounding: a process that compiles would
     use the one, a process that finds `run` in the cache the other.
     """
-    to, program, place = Writer(layout), layout.program, sections(layout)
+    to, program, place = CodeWriter(layout), layout.program, sections(layout)
     tables = Tables(place.arrays)
     to.line("for p in range(start, stop):")
     with to.deeper():
@@ -103,12 +103,12 @@ def module(layout: Layout) -> Module:
         for name in (n for n in CLOCK if n in to.place):
             to.line(f"    {to.scalar(name)} = 0.0")
         for number, phase in enumerate(program.phases):
-            Phase(number, phase, to, place, tables)
+            PhasePrinter(number, phase, to, place, tables)
     to.line("return -1")
     return _named(to, tables)
 
 
-def _named(to: Writer, tables: Tables) -> Module:
+def _named(to: CodeWriter, tables: Tables) -> Module:
     """The module once its holes have names."""
     constants: dict[int, str] = {}
     sizes: dict[int, str] = {}
@@ -143,11 +143,11 @@ def _named(to: Writer, tables: Tables) -> Module:
     )
 
 
-class Phase:
+class PhasePrinter:
     """Writes one phase of a presentation; `run` ends where it leaves a state that is not finite."""
 
     def __init__(
-        self, number: int, phase: PhaseProgram, to: Writer, place: Sections, tables: Tables
+        self, number: int, phase: PhaseProgram, to: CodeWriter, place: Sections, tables: Tables
     ):
         self.to, self.program = to, to.layout.program
         self.place, self.tables = place, tables

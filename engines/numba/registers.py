@@ -10,14 +10,14 @@ from ...graphs.buffer import STEP
 from ...graphs.expressions.tree import Expr
 from ...graphs.instructions import Block, Instruction, Product, Reduce, Stop, loads
 from ...graphs.program import StepLoop
-from .code_writer import Writer
+from .code_writer import CodeWriter
 from .text import Text, scalar
 
 UNITS = 8
 LINES = 150
 
 
-def fits(to: Writer, body: tuple[Instruction, ...]) -> bool:
+def fits(to: CodeWriter, body: tuple[Instruction, ...]) -> bool:
     """Whether a loop may be printed with local variables."""
     if (
         not body
@@ -40,7 +40,7 @@ def fits(to: Writer, body: tuple[Instruction, ...]) -> bool:
 class Registers:
     """Prints one loop with local variables; `to.local` names those of scalars while it does."""
 
-    def __init__(self, to: Writer, loop: StepLoop, steps: str):
+    def __init__(self, to: CodeWriter, loop: StepLoop, steps: str):
         self.to, self.loop, self.steps = to, loop, steps
         self.written = set().union(set(), *(i.writes for i in loop.body))
         self.names = sorted(self.written.union(*(i.reads for i in loop.body)))

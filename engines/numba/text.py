@@ -16,7 +16,7 @@ from ...graphs.expressions.tree import (
     Weight,
     children,
 )
-from .code_writer import Writer
+from .code_writer import CodeWriter
 
 # What a function of the circuit language is called in generated code; {} is 32 or 64.
 NAMES = {
@@ -51,7 +51,7 @@ class Text:
 
     def __init__(
         self,
-        to: Writer,
+        to: CodeWriter,
         load: Callable[[Load], str],
         leaf: Callable[[Expr], str] | None = None,
         hoist: bool = False,
@@ -117,7 +117,7 @@ class Text:
 class ScalarText(Text):
     """Prints expressions over scalars, in float64 whatever the arrays are."""
 
-    def __init__(self, to: Writer):
+    def __init__(self, to: CodeWriter):
         super().__init__(to, lambda node: to.scalar(node.buffer))
         self.bits = 64
 
@@ -131,6 +131,6 @@ class ScalarText(Text):
         return "1.0", "0.0"
 
 
-def scalar(to: Writer, expr: Expr) -> str:
+def scalar(to: CodeWriter, expr: Expr) -> str:
     """The text of an expression over scalars, in float64."""
     return ScalarText(to).of(expr)

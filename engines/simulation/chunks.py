@@ -19,7 +19,7 @@ CHUNK_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Runner:
+class Chunks:
     """The presentations of a call. Where Ctrl-C stops a chunk, memory goes back to before it.
 
     core: whose memory and counters change.
@@ -53,7 +53,7 @@ class Runner:
 
     def _present(self) -> None:
         executable, work, saving = self.executable, self.work, self.saving
-        at = self.core.standing
+        at = self.core.state
         at.go_back()
         allocate(executable.program, work, self.core.settings.dtype)
         work.learning = self.learning
@@ -81,21 +81,21 @@ class Runner:
 
     def _room(self) -> int:
         """Presentations until one after which something is saved or recorded."""
-        number = self.core.standing.presentation
+        number = self.core.state.presentation
         events = (self.saving, self.snapshots) if self.learning else ()
         rooms = [event.room(number) for event in events if event is not None]
         return min((room for room in rooms if room is not None), default=self.work.count)
 
     def _look(self) -> None:
         """Takes the snapshots that are due."""
-        at, snapshots = self.core.standing, self.snapshots
+        at, snapshots = self.core.state, self.snapshots
         if snapshots is not None and snapshots.due(at.presentation):
             self.executable.settle(at.arrays)
             snapshots.take(at.presentation, at.arrays)
 
     def _run(self, start: int, stop: int) -> None:
         """Presentations `start` to `stop`."""
-        executable, work, at = self.executable, self.work, self.core.standing
+        executable, work, at = self.executable, self.work, self.core.state
         restore = executable.keep(at.arrays)
         at.begin(restore, work)
         failure = executable.run(at.arrays, work, start, stop)
@@ -108,7 +108,7 @@ class Runner:
 
     def _hold(self, stop: int) -> None:
         """From here on the presentations before `stop` are not taken back."""
-        at, work = self.core.standing, self.work
+        at, work = self.core.state, self.work
         new: dict[str, Any] = {"counters": at.counters.after(work, stop)}
         if self.learning:
             new["presentation"] = work.presentation + stop

@@ -14,9 +14,9 @@ from ..presentation import Arrays, Presentations
 from ..signal_lengths import rows_taken
 from .array_views import weights_of
 from .programs import Programs
-from .replica_parameters import Parameters
+from .replica_parameters import ReplicaParameters
 from .settings import Settings
-from .simulator_state import Standing
+from .simulator_state import SimulatorState
 from .stability_warnings import InferenceWatch
 from .streams import Streams, given_streams
 from .weight_warnings import WeightWatch
@@ -25,7 +25,7 @@ from .weight_warnings import WeightWatch
 class Core:
     """What a simulator is made of.
 
-    settings: what was asked for. parameters: the values of each replica. standing: arrays and
+    settings: what was asked for. parameters: the values of each replica. state: arrays and
     counters. compensated: sums that keep what rounding takes. programs: what its engine has made
     ready. watch: which weights are checked. inference: which phases are unstable.
     """
@@ -33,31 +33,31 @@ class Core:
     def __init__(
         self,
         settings: Settings,
-        parameters: Parameters,
-        standing: Standing,
+        parameters: ReplicaParameters,
+        state: SimulatorState,
         compensated: tuple[SmallSum, ...],
     ):
-        self.settings, self.parameters, self.standing = settings, parameters, standing
+        self.settings, self.parameters, self.state = settings, parameters, state
         self.compensated = compensated
-        self.programs = Programs(settings, parameters, standing, compensated)
+        self.programs = Programs(settings, parameters, state, compensated)
         self.watch = WeightWatch(settings.circuit)
         self.inference = InferenceWatch()
 
     def __getstate__(self) -> tuple[Any, ...]:
         """All but what was compiled."""
-        self.standing.go_back()
-        parts = (self.settings, self.parameters, self.standing, self.compensated)
+        self.state.go_back()
+        parts = (self.settings, self.parameters, self.state, self.compensated)
         return parts, self.watch.failing
 
-    def __setstate__(self, state: tuple[Any, ...]) -> None:
+    def __setstate__(self, pickled: tuple[Any, ...]) -> None:
         """A core with arrays of its own."""
-        (settings, parameters, standing, compensated), failing = state
-        Core.__init__(self, settings, parameters.copied(), standing.copied(), compensated)
+        (settings, parameters, state, compensated), failing = pickled
+        Core.__init__(self, settings, parameters.copied(), state.copied(), compensated)
         self.watch.failing = set(failing)
 
     def weights(self) -> Arrays:
         """Weights by synapse."""
-        return weights_of(self.settings.circuit, self.standing.whole())
+        return weights_of(self.settings.circuit, self.state.whole())
 
     def streams(
         self, program: Program, given: Mapping[str, Any], samples: int | None = None
@@ -65,14 +65,14 @@ class Core:
         """The streams that a Program reads, checked."""
         own = self.settings
         tensors = own.row.takes_tensors
-        memory = self.standing.arrays
+        memory = self.state.arrays
         return given_streams(
             own.circuit, program, given, own.replicas, own.dtype, tensors, samples, memory
         )
 
     def signal_rows(self, program: Program) -> dict[str, int]:
         """How many rows of each signal a Program reads."""
-        arrays, replicas = self.standing.arrays, self.settings.replicas
+        arrays, replicas = self.state.arrays, self.settings.replicas
         taken = {a.stream: rows_taken(program, a, arrays, replicas) for a in program.signals}
         return {name: int(rows.max()) for name, rows in taken.items()}
 
@@ -107,9 +107,9 @@ class Core:
             total=streams.total,
             output_rows=streams.output_rows,
             seeds=self.settings.seeds,
-            presentation=self.standing.presentation,
-            sample=self.standing.sample,
-            epoch=self.standing.epoch,
+            presentation=self.state.presentation,
+            sample=self.state.sample,
+            epoch=self.state.epoch,
             initial=initial or {},
             carry=carry,
             threads=self.settings.threads,

@@ -20,9 +20,9 @@ from .. import aligned_memory
 from ..arithmetic import value
 from ..connections import Exist, connected, laid
 from ..host_draws import of_start
-from ..philox import Stream
+from ..philox import RandomStream
 from ..presentation import Arrays
-from .replica_parameters import Parameters
+from .replica_parameters import ReplicaParameters
 from .requirement_checks import Demands
 from .settings import Settings
 from .weight_limits import check_limits
@@ -30,7 +30,7 @@ from .weight_limits import check_limits
 LOG = logging.getLogger("apical")
 
 
-def start(settings: Settings, parameters: Parameters) -> tuple[Arrays, tuple[SmallSum, ...]]:
+def start(settings: Settings, parameters: ReplicaParameters) -> tuple[Arrays, tuple[SmallSum, ...]]:
     """The arrays that a simulator starts with, parameters included, and the sums it compensates.
 
     Raises:
@@ -124,7 +124,7 @@ def _initial(
     seed: int,
     weight: Callable[[str], np.ndarray],
 ) -> np.ndarray:
-    stream = Stream(seed, synapse.name)
+    stream = RandomStream(seed, synapse.name)
     n_pre = circuit.populations[synapse.source[0]].size
     n_post = circuit.populations[synapse.target[0]].size
     init = synapse.init

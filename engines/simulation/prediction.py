@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .argument_checks import check_by_name
-from .chunks import Runner
+from .chunks import Chunks
 from .core import Core
 from .scores import check_scored
 from .streams import in_batches
@@ -23,10 +23,10 @@ def predict(
         executable = core.programs.executable(protocol, output=name)
         streams = core.streams(executable.program, samples)
         pieces = []
-        with core.standing.aside(executable.program):
+        with core.state.aside(executable.program):
             for part in in_batches(streams.places, batch):
                 work = core.work(part, streams)
-                Runner(core, executable, work, "run").present()
+                Chunks(core, executable, work, "run").present()
                 assert work.output is not None
                 moved = np.moveaxis(work.output, -1, 2)
                 pieces.append(moved.reshape(len(moved), -1, *moved.shape[3:]))

@@ -11,10 +11,10 @@ from ...graphs.program import Program
 from ...traces.recording import in_presentations
 from ..executable import Executable
 from .initial_values import optimizer_states
-from .replica_parameters import Parameters
+from .replica_parameters import ReplicaParameters
 from .requirement_checks import Demands
 from .settings import Settings
-from .simulator_state import Standing
+from .simulator_state import SimulatorState
 
 Key = tuple[str, bool, tuple[Record, ...], str | None]
 
@@ -25,11 +25,11 @@ class Programs:
     def __init__(
         self,
         settings: Settings,
-        parameters: Parameters,
-        standing: Standing,
+        parameters: ReplicaParameters,
+        state: SimulatorState,
         compensated: tuple[SmallSum, ...],
     ):
-        self.settings, self.parameters, self.standing = settings, parameters, standing
+        self.settings, self.parameters, self.state = settings, parameters, state
         self.compensated = frozenset(one.name for one in compensated)
         self.demands = Demands(settings.circuit)
         self.made: dict[Key, Executable] = {}
@@ -63,7 +63,7 @@ class Programs:
                 output=output,
                 compensate=self.compensated,
             )
-            made, arrays = self.settings.compile(program), self.standing.arrays
+            made, arrays = self.settings.compile(program), self.state.arrays
             replicas, dtype = self.settings.replicas, self.settings.dtype
             arrays |= optimizer_states(program, arrays, replicas, dtype)
             self.made[key] = made  # last, so that Ctrl-C leaves all of it or nothing
@@ -82,7 +82,7 @@ class Programs:
         Raises:
             ValueError: They do not.
         """
-        at = self.standing
+        at = self.state
         counters: dict[str, Any] = {"presentation": at.presentation + max(presentations - 1, 0)}
         counters |= {"sample": at.sample, "epoch": at.epoch}
         self.demands.check(self.parameters, protocol, counters)

@@ -10,7 +10,7 @@ import numpy as np
 from ...graphs.buffer import bias_column, connections, parameter
 from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value, evaluate, of_units
-from ...graphs.expressions.tree import Place
+from ...graphs.expressions.tree import UnitPlace
 from ..host_draws import of_start
 from ..presentation import Arrays
 from .argument_checks import numbers
@@ -39,7 +39,7 @@ def parameter_values(circuit: Circuit, given: Mapping[str, Any], seed: int) -> d
     return {name: of(name) for name in circuit.parameters}
 
 
-class Parameters:
+class ReplicaParameters:
     """Parameter values of replicas with these seeds; `given` holds those not as in the file.
 
     Raises:
@@ -50,9 +50,9 @@ class Parameters:
         self.circuit, self.seeds, self.replicas = circuit, tuple(seeds), len(seeds)
         self.given: list[dict[str, Any]] = [{} for _ in self.seeds]
 
-    def copied(self) -> Parameters:
+    def copied(self) -> ReplicaParameters:
         """The same values, to be changed by themselves."""
-        made = Parameters(self.circuit, self.seeds)
+        made = ReplicaParameters(self.circuit, self.seeds)
         made.given = [dict(own) for own in self.given]
         return made
 
@@ -76,7 +76,7 @@ class Parameters:
                     f"parameter {member!r} is structural (it reaches sizes, steps or indices): "
                     f"give it to apical.load(..., {name}=...)"
                 )
-            if isinstance(entry.expression, Place):
+            if isinstance(entry.expression, UnitPlace):
                 raise ValueError(f"parameter {member!r} is where a unit stands; it stays as it is")
             length = len(entry.value) if isinstance(entry.value, tuple) else 0
             for replica in range(self.replicas):
@@ -156,7 +156,7 @@ def _one(name: str, given: Any, length: int, replica: int, replicas: int) -> Any
 class ParameterView(ArrayView):
     """Parameters by member name; writing one updates those that derive from it."""
 
-    def __init__(self, parameters: Parameters, memory: Arrays, dtype: np.dtype):
+    def __init__(self, parameters: ReplicaParameters, memory: Arrays, dtype: np.dtype):
         super().__init__("parameter", self._now)
         self._parameters, self._memory, self._dtype = parameters, memory, dtype
 

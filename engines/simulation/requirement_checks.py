@@ -8,7 +8,7 @@ from typing import Any
 from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value
 from ...graphs.requirements import of_run
-from .replica_parameters import Parameters, parameter_values
+from .replica_parameters import ReplicaParameters, parameter_values
 
 
 class Demands:
@@ -19,7 +19,7 @@ class Demands:
         self._met: set[tuple[Any, ...]] = set()
 
     def check(
-        self, parameters: Parameters, protocol: str | None, counters: Mapping[str, float]
+        self, parameters: ReplicaParameters, protocol: str | None, counters: Mapping[str, float]
     ) -> None:
         """Looks at what a protocol needs; with None, at what the weights are drawn with.
 

@@ -12,7 +12,7 @@ from ...traces.traces import Traces
 from ..divergence import Divergence
 from ..presentation import Presentations
 from .argument_checks import whole
-from .chunks import Runner
+from .chunks import Chunks
 from .core import Core
 from .interruption import Interrupted, interruption, reached
 from .labelling import check_recording, stops, traced
@@ -40,7 +40,7 @@ def run(
     batch = None if batch is None else whole("batch", batch, 1)
     samples = None if samples is None else whole("samples", samples, 1)
     budget = whole("budget", budget, 0)
-    circuit, at = core.settings.circuit, core.standing
+    circuit, at = core.settings.circuit, core.state
     records = recordings(record, circuit)
     snapshots = Snapshots(circuit, records)
     executable = core.programs.executable(protocol, learn, records)
@@ -62,7 +62,7 @@ def run(
         with progress(count, "run") as bar:
             for part in in_batches(streams.places, batch):
                 done.append(core.work(part, streams, starts, carry))
-                Runner(core, executable, done[-1], "run", learn, bar, snapshots).present()
+                Chunks(core, executable, done[-1], "run", learn, bar, snapshots).present()
     except KeyboardInterrupt:
         message, said = interruption(done, streams.total, batch, learn, said)
         stop = Interrupted(message)

@@ -24,11 +24,11 @@ from .core import Core
 from .draw_counters import Counters
 from .initial_values import start
 from .prediction import predict
-from .replica_parameters import Parameters, ParameterView
+from .replica_parameters import ParameterView, ReplicaParameters
 from .run import run
 from .scores import check_scored, scores
 from .settings import Settings
-from .simulator_state import Standing
+from .simulator_state import SimulatorState
 from .streams import joined
 from .training.epoch_position import Position
 from .training.history import History
@@ -91,13 +91,13 @@ class Simulator:
         threads: int | None = None,
     ):
         settings = Settings.of(circuit, engine, seed, dtype, replicas, device, compensate, threads)
-        given = Parameters(circuit, settings.seeds)
+        given = ReplicaParameters(circuit, settings.seeds)
         parameters = {} if parameters is None else parameters
         check_by_name("parameters", parameters, "numbers by name, as {'eta': 0.1}")
         for name, values in parameters.items():
             given.give(name, values)
         arrays, compensated = start(settings, given)
-        self._open(Core(settings, given, Standing(arrays), compensated))
+        self._open(Core(settings, given, SimulatorState(arrays), compensated))
 
     def _open(self, core: Core) -> None:
         """The public face of a core."""
@@ -107,17 +107,17 @@ class Simulator:
         self.activity, self.dtype = own.activity, own.dtype
         self.replicas, self.seed, self.seeds = own.replicas, own.seed, own.seeds
         self.stopped: dict[str, np.ndarray] = {}
-        check = partial(check_weight, own.circuit, core.standing.arrays, core.parameters.tables)
+        check = partial(check_weight, own.circuit, core.state.arrays, core.parameters.tables)
         self.weights = ArrayView("weight", core.weights, check)
         self.slow = ArrayView("slow variable", self._slows)
         self.state = ArrayView("state", self._states)
-        self.parameters = ParameterView(core.parameters, core.standing.arrays, own.dtype)
+        self.parameters = ParameterView(core.parameters, core.state.arrays, own.dtype)
 
     def _slows(self) -> Arrays:
-        return slows_of(self.circuit, self._core.standing.whole())
+        return slows_of(self.circuit, self._core.state.whole())
 
     def _states(self) -> Arrays:
-        return states_of(self.circuit, self._core.standing.whole())
+        return states_of(self.circuit, self._core.state.whole())
 
     def __getstate__(self) -> dict[str, Any]:
         """All but the views, which belong to one memory, and what was compiled."""
@@ -133,7 +133,7 @@ class Simulator:
     @property
     def connections(self) -> dict[str, np.ndarray]:
         """Synapse -> (post, pre) of each replica: whether there is a connection, bias counted."""
-        found = connections_of(self.circuit, self._core.standing.arrays)
+        found = connections_of(self.circuit, self._core.state.arrays)
         return {name: array[0] if self.replicas == 1 else array for name, array in found.items()}
 
     @property
@@ -144,39 +144,39 @@ class Simulator:
     @property
     def presentation(self) -> int:
         """How many presentations have been learnt; a schedule counts them."""
-        return self._core.standing.presentation
+        return self._core.state.presentation
 
     @presentation.setter
     def presentation(self, number: int) -> None:
-        self._core.standing.presentation = number
+        self._core.state.presentation = number
 
     @property
     def sample(self) -> int:
         """How many samples have been learnt."""
-        return self._core.standing.sample
+        return self._core.state.sample
 
     @sample.setter
     def sample(self, number: int) -> None:
-        self._core.standing.sample = number
+        self._core.state.sample = number
 
     @property
     def epoch(self) -> int:
         """How many epochs are over."""
-        return self._core.standing.epoch
+        return self._core.state.epoch
 
     @epoch.setter
     def epoch(self, number: int) -> None:
-        self._core.standing.epoch = number
+        self._core.state.epoch = number
 
     @property
     def unfinished(self) -> Position | None:
         """Where an epoch stands that has begun and is not over."""
-        return self._core.standing.unfinished
+        return self._core.state.unfinished
 
     @property
     def counters(self) -> Counters:
         """What draws count."""
-        return self._core.standing.counters
+        return self._core.state.counters
 
     def program(
         self,
@@ -273,7 +273,7 @@ class Simulator:
 
     def start_epoch_anew(self) -> None:
         """The next `fit` presents all samples, also where an epoch was left in the middle."""
-        self._core.standing.unfinished = None
+        self._core.state.unfinished = None
 
     def predict(
         self, samples: Mapping[str, Any], protocol: str = "predict", batch: int = 200

@@ -1,4 +1,4 @@
-"""Standing: the arrays of a simulator, how much it has learnt, and the way back out of a chunk."""
+"""The state of a simulator: its arrays, how much it has learnt, the way back out of a chunk."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .. import aligned_memory
 from ..executable import Restore
 from ..presentation import Arrays, Presentations
 from .draw_counters import Aside, Counters
-from .replica_parameters import Parameters
+from .replica_parameters import ReplicaParameters
 from .training.epoch_position import Position
 
 
@@ -36,7 +36,7 @@ class Undo:
 
 
 @dataclass
-class Standing:
+class SimulatorState:
     """Where a simulator stands.
 
     arrays: what engines read and write, by buffer name (see `presentation`).
@@ -76,16 +76,16 @@ class Standing:
         self.go_back()
         return self.arrays
 
-    def learnt(self, parameters: Parameters) -> Arrays:
+    def learnt(self, parameters: ReplicaParameters) -> Arrays:
         """All but the parameters: what a checkpoint holds."""
         given = parameters.held
         return {name: array for name, array in self.whole().items() if name not in given}
 
-    def copied(self) -> Standing:
+    def copied(self) -> SimulatorState:
         """The same, with arrays of its own."""
         arrays = {n: aligned_memory.copied(a, a.dtype) for n, a in self.whole().items()}
         counts = (self.presentation, self.sample, self.epoch)
-        return Standing(arrays, *counts, self.unfinished, deepcopy(self.counters))
+        return SimulatorState(arrays, *counts, self.unfinished, deepcopy(self.counters))
 
     @contextmanager
     def aside(self, program: Program) -> Iterator[None]:

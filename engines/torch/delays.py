@@ -8,14 +8,14 @@ import torch
 from torch import Tensor
 
 from ...graphs.instructions import Push, Recall
-from .layout import Layout
+from .layout import TensorLayout
 from .tape import Tape
 
 
 class DelayWriter:
     """Appends what enters delay lines, and what comes out."""
 
-    def __init__(self, layout: Layout):
+    def __init__(self, layout: TensorLayout):
         self.layout = layout
 
     def push(self, p: Push, tape: Tape) -> None:

@@ -28,9 +28,9 @@ from ..executable import Executable, Restore
 from ..presentation import Arrays, Failure, Presentations
 from . import kernels as torch_kernels
 from .graph_capture import Direct, Graphs, Recorder, Rehearsal
-from .layout import SHARED, Layout
+from .layout import SHARED, TensorLayout
 from .plan import Plan
-from .replay import Run, as_tensor
+from .replay import RecordedPlan, as_tensor
 from .small_work import warn_of_small_work
 from .tape_writer import Mode
 
@@ -82,11 +82,11 @@ class TorchExecutable(Executable):
         if self.team.size > 1 and program.single_sample is not None:
             raise ValueError(f"parallel(): {program.single_sample}")
         self.shared: dict[str, Tensor] = {}
-        self.runs: dict[tuple[int, bool], Run] = {}
+        self.runs: dict[tuple[int, bool], RecordedPlan] = {}
         self.tables: dict[str, Tensor] = {}
         self._streams: dict[str, tuple[Any, Tensor]] = {}
         self._signals: dict[str, Any] = {}  # what the tables were made of
-        self._dirty: Run | None = None
+        self._dirty: RecordedPlan | None = None
 
     @classmethod
     def make(
@@ -223,21 +223,21 @@ class TorchExecutable(Executable):
 
     # --- running -------------------------------------------------------------------------------
 
-    def _run(self, work: Presentations, careful: bool) -> Run:
+    def _run(self, work: Presentations, careful: bool) -> RecordedPlan:
         return self._sized(work.seeds, careful, work.batch)
 
-    def _sized(self, seeds: tuple[int, ...], careful: bool, batch: int) -> Run:
+    def _sized(self, seeds: tuple[int, ...], careful: bool, batch: int) -> RecordedPlan:
         key = (batch, careful)
         if key not in self.runs:
             self.runs[key] = self._new_run(seeds, batch, careful)
         return self.runs[key]
 
-    def _new_run(self, seeds: tuple[int, ...], batch: int, careful: bool) -> Run:
+    def _new_run(self, seeds: tuple[int, ...], batch: int, careful: bool) -> RecordedPlan:
         capture = self.capture is not None and not careful
         block = 1 if careful else self.block
         mode = Mode(predicated=capture, block=block, unroll=capture, fused=self.fused)
         spare = 4 * block + 4  # warming up runs past the end
-        layout = Layout(
+        layout = TensorLayout(
             self.program,
             self.shared,
             seeds,
@@ -253,7 +253,7 @@ class TorchExecutable(Executable):
         if capture:
             recorder = Graphs(self.device) if self.capture == "graph" else Rehearsal()
         sized = partial(self._sized, seeds, careful) if self.compact else None
-        return Run(Plan(layout, mode), recorder, careful, sized)
+        return RecordedPlan(Plan(layout, mode), recorder, careful, sized)
 
     def run(self, memory: Arrays, work: Presentations, start: int, stop: int) -> Failure | None:
         """Presents batches `start` to `stop`; `settle` brings `memory` up to date."""

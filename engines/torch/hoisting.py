@@ -7,14 +7,14 @@ import torch
 from ...graphs.expressions.tree import Expr, Load, Number, transform
 from ...graphs.instructions import flat, loads
 from ...graphs.program import StepLoop
-from .layout import Layout
+from .layout import TensorLayout
 from .tape import Tape
 
 
 class Hoister:
     """Replaces what a loop does not change by buffers that the tape before the loop fills."""
 
-    def __init__(self, layout: Layout):
+    def __init__(self, layout: TensorLayout):
         self.layout = layout
         self.prologue = Tape()
         self.loop: StepLoop | None = None

@@ -33,7 +33,7 @@ LASTING = (*SHARED, "state")
 ACTIVITY = ("algebraic", "stream")
 
 
-class Layout:
+class TensorLayout:
     """Every tensor that the tapes of a Program read or write.
 
     Args:

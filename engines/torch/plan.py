@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ...graphs.buffer import STEP
 from ...graphs.program import StepLoop
-from .layout import Layout
+from .layout import TensorLayout
 from .tape import Tape
-from .tape_writer import Mode, Writer
+from .tape_writer import Mode, TapeWriter
 
 UNROLLED = 6000  # calls that a straight tape may have
 
@@ -42,9 +42,9 @@ class Plan:
         NotImplementedError: An instruction that this engine lacks, by name.
     """
 
-    def __init__(self, layout: Layout, mode: Mode):
+    def __init__(self, layout: TensorLayout, mode: Mode):
         self.layout, self.mode = layout, mode
-        self.writer = Writer(layout, mode)
+        self.writer = TapeWriter(layout, mode)
         self.sections = self._sections()
 
     def _sections(self) -> list[Section]:

@@ -10,14 +10,14 @@ from torch import Tensor
 from ...graphs.expressions.tree import Expr, Load, Weight
 from ...graphs.instructions import PairwiseSum, Product
 from .hoisting import Hoister
-from .layout import Layout
+from .layout import TensorLayout
 from .tape import Tape
 
 
 class ProductWriter:
     """Appends products with weights to tapes."""
 
-    def __init__(self, layout: Layout, hoist: Hoister):
+    def __init__(self, layout: TensorLayout, hoist: Hoister):
         self.layout, self.hoist = layout, hoist
         self._narrowed: dict[str, Tensor] = {}
 
@@ -121,7 +121,7 @@ def leave_out(values: Tensor, only: Tensor, op: str, tape: Tape) -> None:
     tape.append(partial(values.masked_fill_, absent, float("-inf") if op == "max" else 0.0))
 
 
-def own(tensor: Tensor, lent: bool, layout: Layout, tape: Tape) -> tuple[Tensor, bool]:
+def own(tensor: Tensor, lent: bool, layout: TensorLayout, tape: Tape) -> tuple[Tensor, bool]:
     """A tensor that may be written to."""
     if lent:
         return tensor, True

@@ -1,4 +1,4 @@
-"""Run: the recorded sections of a plan, presentation after presentation, for one batch size."""
+"""Replay: the recorded sections of a plan, presentation after presentation, for one batch size."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .stopping import EVERY, Look, Survivors, smaller
 from .tape import Tape
 
 
-class Run:
+class RecordedPlan:
     """A plan with its recorded sections.
 
     Args:
@@ -32,7 +32,7 @@ class Run:
         plan: Plan,
         recorder: Recorder,
         careful: bool,
-        sized: Callable[[int], Run] | None = None,
+        sized: Callable[[int], RecordedPlan] | None = None,
     ):
         self.plan, self.layout = plan, plan.layout
         self.recorder, self.careful, self.sized = recorder, careful, sized
@@ -71,7 +71,7 @@ class Run:
         for tensor, old in zip(self.lasting(), kept or [], strict=True):
             tensor.copy_(old)
 
-    def continue_from(self, other: Run) -> None:
+    def continue_from(self, other: RecordedPlan) -> None:
         """States and time of another run of the same size."""
         for mine, theirs in zip(self.lasting(), other.lasting(), strict=True):
             if mine.data_ptr() != theirs.data_ptr():

@@ -15,7 +15,7 @@ from torch import Tensor
 from ...graphs.expressions.tree import Load
 from ...graphs.instructions import BatchReduce, MatrixReduce, RankUpdate, RowReduce, Term
 from .hoisting import Hoister
-from .layout import Layout
+from .layout import TensorLayout
 from .parallel import add_up
 from .products import leave_out, own
 from .tape import Tape
@@ -24,7 +24,7 @@ from .tape import Tape
 class RuleWriter:
     """Appends the instructions of rules to tapes."""
 
-    def __init__(self, layout: Layout, hoist: Hoister):
+    def __init__(self, layout: TensorLayout, hoist: Hoister):
         self.layout, self.hoist = layout, hoist
 
     def batch_reduce(self, r: BatchReduce, tape: Tape) -> None:

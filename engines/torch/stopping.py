@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .layout import Layout
+from .layout import TensorLayout
 
 EVERY = 4  # steps between two counts, on a CPU
 LEAST = 64  # samples below which a layout is not made smaller
@@ -61,7 +61,7 @@ def smaller(left: int, batch: int) -> int | None:
 class Survivors:
     """The running samples of a layout, in a smaller one of the same Program."""
 
-    def __init__(self, many: Layout, few: Layout):
+    def __init__(self, many: TensorLayout, few: TensorLayout):
         self.many, self.few = many, few
         order = torch.argsort(many.active[..., 0].to(torch.int8), dim=1, descending=True)
         self.rows = order[:, : few.batch, None]
@@ -95,7 +95,7 @@ class Survivors:
     def _in_record(self, record: Tensor) -> Tensor:
         return self.rows[:, None].expand(record.shape)
 
-    def _copy(self, source: Layout, target: Layout) -> None:
+    def _copy(self, source: TensorLayout, target: TensorLayout) -> None:
         """What has no sample axis and is not shared."""
         for name, tensor in target.tensors.items():
             if name not in target.per_sample and name not in target.shared:

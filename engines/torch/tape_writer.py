@@ -41,7 +41,7 @@ from ...graphs.instructions import (
 from .delays import DelayWriter
 from .hoisting import Hoister
 from .kernels import KernelPrinter, Unprintable
-from .layout import LASTING, Layout
+from .layout import LASTING, TensorLayout
 from .philox import Generator, counter_words, keys, write_moved
 from .products import ProductWriter
 from .rules import RuleWriter
@@ -63,10 +63,10 @@ class Mode:
     fused: bool = False
 
 
-class Writer:
+class TapeWriter:
     """Appends instructions to tapes; `until` is the phase whose samples may stop, in its loop."""
 
-    def __init__(self, layout: Layout, mode: Mode):
+    def __init__(self, layout: TensorLayout, mode: Mode):
         self.layout, self.mode = layout, mode
         self.hoist = Hoister(layout)
         self.products = ProductWriter(layout, self.hoist)
@@ -377,7 +377,7 @@ def _gather(
     torch.index_select(tables[name].view(-1, units), 0, place, out=out)
 
 
-def _scatter(layout: Layout, row: Tensor, values: Tensor) -> None:
+def _scatter(layout: TensorLayout, row: Tensor, values: Tensor) -> None:
     """A row of the output (replica, row, sample, unit) := values."""
     output = layout.output
     assert output is not None

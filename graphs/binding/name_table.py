@@ -13,7 +13,7 @@ from ..reading.problems import Problems, Skip
 from .constant_scope import ConstantScope
 from .declared import Link, Member
 from .names import Names, Scope
-from .parameters import Parameters
+from .parameters import FileParameters
 from .resolve import resolve
 from .user_functions import Functions
 
@@ -21,12 +21,12 @@ from .user_functions import Functions
 class FileNames(Names):
     """The names of one file; `parameters` and `functions` are filled by their sections."""
 
-    parameters: Parameters
+    parameters: FileParameters
     functions: Functions
 
     def __init__(self, problems: Problems, arrays: Arrays):
         super().__init__(problems, arrays)
-        self.parameters = Parameters(self)
+        self.parameters = FileParameters(self)
         self.functions = Functions(self)
 
     # --- constants ---

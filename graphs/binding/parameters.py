@@ -27,7 +27,7 @@ class Declaration:
     indices: dict[str, int] = field(default_factory=dict)
 
 
-class Parameters(ParameterTable):
+class FileParameters(ParameterTable):
     """The section `parameters`, with the overrides of the caller."""
 
     def __init__(self, names: Names):

@@ -15,9 +15,9 @@ from ..expressions.tree import (
     Expr,
     Number,
     Parameter,
-    Place,
     Reference,
     Stream,
+    UnitPlace,
     Variable,
     walk,
 )
@@ -67,7 +67,7 @@ def place_of(
         return NOTHING
     if name not in member.places:
         full = f"{member.name}.{name}"
-        scope.names.parameters.add(full, Place(name, member.size, member.shape), member.size)
+        scope.names.parameters.add(full, UnitPlace(name, member.size, member.shape), member.size)
         member.places[name] = Parameter(full)
     return replace(member.places[name], side=side, span=node.span)
 

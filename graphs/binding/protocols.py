@@ -23,7 +23,7 @@ from .scopes import CellScope, ProtocolScope, member_variable
 
 
 @dataclass
-class Draft:
+class DeclaredProtocols:
     """The protocols of a file: those with phases of their own, and those that name phases."""
 
     phases: dict[str, list[tuple[ScalarNode, MappingNode]]] = field(default_factory=dict)
@@ -31,9 +31,9 @@ class Draft:
     order: list[str] = field(default_factory=list)
 
 
-def declare(section: MappingNode | None, names: Names) -> Draft:
+def declare(section: MappingNode | None, names: Names) -> DeclaredProtocols:
     """Names of protocols and phases; variables that only `begin` or `clamp` assign are states."""
-    draft = Draft()
+    draft = DeclaredProtocols()
     for key, node in section.entries if section is not None else ():
         draft.order.append(key.text)
         if isinstance(node, MappingNode):
@@ -64,7 +64,7 @@ def _note_assigned(scalar: ScalarNode, names: Names) -> None:
                     member.kinds[name] = "assigned"
 
 
-def finish(draft: Draft, names: Names) -> dict[str, Protocol]:
+def finish(draft: DeclaredProtocols, names: Names) -> dict[str, Protocol]:
     """Every protocol, in file order."""
     made: dict[str, dict[str, Phase]] = {}
     for protocol, entries in draft.phases.items():
@@ -86,7 +86,7 @@ def finish(draft: Draft, names: Names) -> dict[str, Protocol]:
 
 
 def _named(
-    scalar: ScalarNode, made: dict[str, dict[str, Phase]], draft: Draft, names: Names
+    scalar: ScalarNode, made: dict[str, dict[str, Phase]], draft: DeclaredProtocols, names: Names
 ) -> Phase:
     known = [key.text for key, _ in draft.phases.get("train", ())]
     if scalar.text not in known:

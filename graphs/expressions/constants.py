@@ -14,7 +14,7 @@ import numpy as np
 from ...compartments.distributions import DISTRIBUTIONS
 from ...compartments.functions import FUNCTIONS, kind_of, reduces
 from .numbered_draws import is_draw
-from .tree import Binary, Call, Compare, Expr, Number, Parameter, Place, Unary
+from .tree import Binary, Call, Compare, Expr, Number, Parameter, Unary, UnitPlace
 
 Value = float | tuple[float, ...]
 LARGEST = 2**31 - 1  # of counts and indices
@@ -133,7 +133,7 @@ def of_units(
     def leaf(node: Expr) -> np.ndarray:
         if isinstance(node, Parameter):
             return np.asarray(value(node.name), dtype=np.float64)
-        if isinstance(node, Place):
+        if isinstance(node, UnitPlace):
             return np.asarray(node.values)
         if is_draw(node):
             return drawn(node, [elementwise(a, leaf) for a in node.arguments])

@@ -14,7 +14,6 @@ from .tree import (
     Noise,
     Number,
     Parameter,
-    Place,
     Quoted,
     Range,
     Rate,
@@ -25,6 +24,7 @@ from .tree import (
     Trace,
     Transmitted,
     Unary,
+    UnitPlace,
     Variable,
     Weight,
     WeightOf,
@@ -114,7 +114,7 @@ def _leaf(expr: Expr) -> str:
         case Parameter():
             own = expr.name.rpartition(".")[2]
             return expr.name if expr.side is None else f"{expr.side}.{own}"
-        case Stream() | Counter() | Trace() | Place():
+        case Stream() | Counter() | Trace() | UnitPlace():
             return expr.name
         case WeightOf():
             return expr.synapse

@@ -152,7 +152,7 @@ class Parameter(Expr):
 
 
 @dataclass(frozen=True)
-class Place(Expr):
+class UnitPlace(Expr):
     """What the parameter "y.index" of a population y is: a row of `compartments.place`."""
 
     name: str

@@ -16,7 +16,7 @@ _SHORT = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", "N": "\x85", "_": "\xa0"}
 _BLANK = " \t\r\n"
 
 
-class Lines:
+class LineStarts:
     """Where the lines of a text begin."""
 
     def __init__(self, text: str, path: str):
@@ -37,7 +37,7 @@ class Offsets:
     Folding changes only white space, so the other characters of value and source pair up in order.
     """
 
-    def __init__(self, lines: Lines, value: str, start: int, end: int, style: str | None):
+    def __init__(self, lines: LineStarts, value: str, start: int, end: int, style: str | None):
         self.lines = lines
         self.value = value
         self.start = start

@@ -15,7 +15,7 @@ from typing import Any
 from ..diagnostics import CircuitError, Diagnostic, Place
 from . import yaml_mistakes as mistakes
 from .nodes import MappingNode, Node, ScalarNode, SequenceNode
-from .positions import Lines, Offsets
+from .positions import LineStarts, Offsets
 from .scalars import resolved
 from .yaml_errors import explained
 
@@ -124,7 +124,7 @@ class _File:
         attempts = max(2, min(MAX_ATTEMPTS, 300_000 // (len(self.original) + 1)))
         left_out: set[int] = set()
         for _ in range(attempts):
-            self.source = Lines("\n".join(lines), self.path)
+            self.source = LineStarts("\n".join(lines), self.path)
             try:
                 self.scan()
                 if not self.refused - left_out:

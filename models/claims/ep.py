@@ -36,7 +36,7 @@ def _simulator(variants: list[str], beta: float, weights: Mapping[str, np.ndarra
 
 
 @dataclass(frozen=True)
-class Setting:
+class DirectionalCheck:
     """Weights and a direction for each of them (seed, post, pre), images and labels (seed, 1, n).
 
     The weights are so small that every rate rests inside (0, 1), where the gradient exists.
@@ -47,7 +47,7 @@ class Setting:
     streams: Mapping[str, np.ndarray]
 
 
-def _setting(seeds: Sequence[int]) -> Setting:
+def _setting(seeds: Sequence[int]) -> DirectionalCheck:
     weights, directions, streams = [], [], []
     for seed in seeds:
         rng = np.random.default_rng(seed)
@@ -57,14 +57,14 @@ def _setting(seeds: Sequence[int]) -> Setting:
         streams.append({"image": image, "label": rng.uniform(0.2, 0.8, size=(1, SIZES[-1]))})
         rng = np.random.default_rng(seed + 1)
         directions.append({name: rng.normal(size=shape) for name, shape in shapes.items()})
-    return Setting(*(_stacked(each) for each in (weights, directions, streams)))
+    return DirectionalCheck(*(_stacked(each) for each in (weights, directions, streams)))
 
 
 def _stacked(each: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
     return {name: np.stack([one[name] for one in each]) for name in each[0]}
 
 
-def gradients(setting: Setting) -> np.ndarray:
+def gradients(setting: DirectionalCheck) -> np.ndarray:
     """dL/dW along the directions (seed,): central differences of the loss at the free rest state.
 
     L = |label - output|^2
@@ -78,7 +78,7 @@ def gradients(setting: Setting) -> np.ndarray:
     return (loss[0] - loss[1]) / 2e-4
 
 
-def estimates(setting: Setting, beta: float, variants: list[str]) -> np.ndarray:
+def estimates(setting: DirectionalCheck, beta: float, variants: list[str]) -> np.ndarray:
     """What the rule makes of dL/dW along the directions (seed,): minus what it adds."""
     sim = _simulator(variants, beta, setting.weights)
     sim.run("train", learn=True, record=[], streams=setting.streams)

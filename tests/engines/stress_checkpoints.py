@@ -335,7 +335,7 @@ def work() -> None:
 
 
 def _described(sim: Any) -> list[Any]:
-    arrays = {n: a for n, a in sim._core.standing.arrays.items() if n[0] != "$"}
+    arrays = {n: a for n, a in sim._core.state.arrays.items() if n[0] != "$"}
     return sorted((n, a.shape, str(a.dtype), bool(np.isfinite(a).all())) for n, a in arrays.items())
 
 
@@ -448,7 +448,7 @@ def kill(
 
 
 def _bytes(sim: Any) -> dict[str, bytes]:
-    return {n: a.tobytes() for n, a in sim._core.standing.arrays.items() if n[0] != "$"}
+    return {n: a.tobytes() for n, a in sim._core.state.arrays.items() if n[0] != "$"}
 
 
 def main() -> int:

@@ -73,7 +73,7 @@ def simulator(engine: str = "numpy", **settings) -> apical.Simulator:
 
 
 def arrays(sim: apical.Simulator) -> dict[str, bytes]:
-    return {n: a.tobytes() for n, a in sim._core.standing.arrays.items() if n[0] != "$"}
+    return {n: a.tobytes() for n, a in sim._core.state.arrays.items() if n[0] != "$"}
 
 
 @pytest.fixture

@@ -125,7 +125,7 @@ def _check_connections(file: Checkpoint, core: Core) -> None:
     circuit = core.settings.circuit
     for name, synapse in circuit.synapses.items():
         for replica in range(core.settings.replicas if synapse.weight is None else 0):
-            exist = held(circuit, synapse, core.standing.arrays, replica)
+            exist = held(circuit, synapse, core.state.arrays, replica)
             wrong = None
             if exist is not None:
                 wrong = outside(synapse, file.arrays[name][replica], exist)
@@ -148,7 +148,7 @@ def _check_together(file: Checkpoint, programs: list[Program], core: Core) -> No
     batches = {file.arrays[name].shape[1] for name in some}
     if len(batches) > 1:
         file.refuse("states", f"are of different numbers of samples: {sorted(batches)}")
-    going = core.standing.counters.going
+    going = core.state.counters.going
     if going is not None and batches and batches != {going.slots}:
         file.refuse("draws", f"{going.slots} slots go on, the states have {batches.pop()} samples")
     whole = [set(p.starts) for p in programs if p.starts and set(p.starts) <= have]

@@ -16,7 +16,7 @@ from ....graphs.lowering.precision import SmallSum
 from ....traces.safetensors_file import FORMER, Checkpoint, CheckpointError
 from ...registry import ENGINES
 from ..argument_checks import numbers, seeds_of, whole
-from ..replica_parameters import Parameters
+from ..replica_parameters import ReplicaParameters
 from ..settings import DTYPES, Settings
 from ..training.epoch_position import Position
 
@@ -110,7 +110,7 @@ def circuit_of(file: Checkpoint, starts: Mapping[str, np.ndarray]) -> Circuit:
         return rebuild(given, starts)
 
 
-def parameters_of(file: Checkpoint, settings: Settings) -> Parameters:
+def parameters_of(file: Checkpoint, settings: Settings) -> ReplicaParameters:
     """The parameter values of each replica."""
     given, circuit = file.facts["given"], settings.circuit
     if not isinstance(given, list) or len(given) != settings.replicas:
@@ -121,7 +121,7 @@ def parameters_of(file: Checkpoint, settings: Settings) -> Parameters:
             file.refuse("given", f"expected names and values, got {own!r:.60}")
         for name, value in own.items():
             _check_parameter(file, circuit, name, value)
-    made = Parameters(circuit, settings.seeds)
+    made = ReplicaParameters(circuit, settings.seeds)
     made.given = [
         {n: tuple(v) if isinstance(v, list) else v for n, v in own.items()} for own in given
     ]

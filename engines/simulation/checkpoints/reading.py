@@ -17,9 +17,9 @@ from ...registry import find
 from ..core import Core
 from ..draw_counters import Counters, former_counters
 from ..initial_values import start
-from ..replica_parameters import Parameters
+from ..replica_parameters import ReplicaParameters
 from ..settings import Settings
-from ..simulator_state import Standing
+from ..simulator_state import SimulatorState
 from .arrays import check_arrays
 from .facts import (
     checked_facts,
@@ -59,27 +59,29 @@ def resume(
         )
     parameters = parameters_of(file, settings)
     given = _parameter_arrays(file, settings, parameters) | _connections(settings, parameters)
-    standing = Standing(given, *facts["counters"])
+    made = SimulatorState(given, *facts["counters"])
     if file.format == FORMER:
         compensated = start(settings, parameters)[1]  # it follows from the weights that are drawn
     else:
         compensated = tuple(small_sum(file, circuit, one) for one in facts["compensated"])
-        standing.unfinished = position_of(file, circuit)
-        standing.counters = _counters(file, settings.replicas)
-    core = Core(settings, parameters, standing, compensated)
+        made.unfinished = position_of(file, circuit)
+        made.counters = _counters(file, settings.replicas)
+    core = Core(settings, parameters, made, compensated)
     check_arrays(file, core)
     if file.intact is False:
         raise CheckpointError(
             f"{file.path}: what is in the file is not what was written (its digest differs); "
             f"it was changed or damaged: go on from another checkpoint"
         )
-    standing.arrays |= {name: aligned_memory.copied(a, a.dtype) for name, a in file.arrays.items()}
+    made.arrays |= {name: aligned_memory.copied(a, a.dtype) for name, a in file.arrays.items()}
     if file.format == FORMER:
         _bring_up_to_date(file, core)
     return core
 
 
-def _parameter_arrays(file: Checkpoint, settings: Settings, parameters: Parameters) -> Arrays:
+def _parameter_arrays(
+    file: Checkpoint, settings: Settings, parameters: ReplicaParameters
+) -> Arrays:
     with entry(file, "given"):
         arrays = parameters.arrays(settings.dtype)
     for held, name in parameters.names.items():
@@ -89,7 +91,7 @@ def _parameter_arrays(file: Checkpoint, settings: Settings, parameters: Paramete
     return arrays
 
 
-def _connections(settings: Settings, parameters: Parameters) -> Arrays:
+def _connections(settings: Settings, parameters: ReplicaParameters) -> Arrays:
     """Which connections there are follows from the circuit and its seeds."""
     pairs = zip(settings.seeds, parameters.tables(), strict=True)
     exist = [connected(settings.circuit, seed, values) for seed, values in pairs]
@@ -107,7 +109,7 @@ def _counters(file: Checkpoint, replicas: int) -> Counters:
 
 def _bring_up_to_date(file: Checkpoint, core: Core) -> None:
     """What the first checkpoints did not say: what draws count, and the clock."""
-    at, circuit, replicas = core.standing, core.settings.circuit, core.settings.replicas
+    at, circuit, replicas = core.state, core.settings.circuit, core.settings.replicas
     at.counters = former_counters(file.arrays, _states(circuit), replicas)
     now = at.arrays.pop(TIME, None)
     if now is not None and reads_time(circuit):

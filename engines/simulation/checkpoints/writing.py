@@ -19,7 +19,7 @@ def save(core: Core, path: Any) -> None:
     Raises:
         ValueError: A number is not finite.
     """
-    own, at, arrays = core.settings, core.standing, core.standing.learnt(core.parameters)
+    own, at, arrays = core.settings, core.state, core.state.learnt(core.parameters)
     for name, array in arrays.items():
         _check_finite(own.circuit, name, array)
     source, starts = own.circuit.source, own.circuit.arrays

@@ -23,7 +23,7 @@ from ....traces.traces import Traces
 from ...divergence import Divergence
 from ...executable import Executable
 from ..argument_checks import file_place, whole
-from ..chunks import Runner
+from ..chunks import Chunks
 from ..core import Core
 from ..labelling import traced_training
 from ..prediction import check_validation
@@ -61,7 +61,7 @@ class Training:
         Raises:
             Divergence: A number is no longer finite.
         """
-        history, at = History(), self.core.standing
+        history, at = History(), self.core.state
         if epochs and at.unfinished is not None:
             self._check_unfinished(at.unfinished)
             history.resumed = at.unfinished.done
@@ -91,7 +91,7 @@ class Training:
         return traced_training(core.settings.circuit, said, own, self.snapshots)
 
     def _epoch(self, history: History, bar: Any) -> None:
-        core, streams, at = self.core, self.streams, self.core.standing
+        core, streams, at = self.core, self.streams, self.core.state
         place = at.unfinished or self.asked
         order = streams.places
         if place.shuffle:
@@ -101,7 +101,7 @@ class Training:
             work = core.work(part, streams, carry=place.carry)
             now = at.unfinished or self.asked
             events = (self.snapshots, now, self.saving)
-            Runner(core, self.executable, work, "fit", True, bar, *events).present()
+            Chunks(core, self.executable, work, "fit", True, bar, *events).present()
         at.hold(epoch=at.epoch + 1, unfinished=None)  # both, or Ctrl-C was before
         if self.saving is not None:
             self.saving.write()
@@ -126,8 +126,8 @@ class Training:
             return
         program = core.programs.plain(protocol, tuple(Record(name) for name in energies))
         few = order[:, None, :1] if program.single_sample else order[:, None]
-        found = instabilities(program, core.standing.arrays, core.work(few, self.streams))
-        core.inference.look(found, protocol, core.standing.epoch)
+        found = instabilities(program, core.state.arrays, core.work(few, self.streams))
+        core.inference.look(found, protocol, core.state.epoch)
 
     # --- an epoch that is left in the middle ---------------------------------------------------
 
@@ -139,7 +139,7 @@ class Training:
 
     def _leave(self) -> None:
         """The position says what was presented; Ctrl-C also writes the checkpoint."""
-        at = self.core.standing
+        at = self.core.state
         if at.unfinished is not None and at.unfinished.streams is None:
             at.unfinished = replace(at.unfinished, streams=self._digest())
 
@@ -178,10 +178,10 @@ def train(
     check_batch(executable.program, streams.total, batch)
     if validate is not None:
         check_validation(core, validate)
-    core.standing.counters.check("fit", streams.total, batch, bool(carry))
+    core.state.counters.check("fit", streams.total, batch, bool(carry))
     presentations = epochs * -(-streams.total // batch)
     core.programs.check_numbers(protocol, presentations)
-    snapshots.check_budget(core.standing.whole(), presentations, budget)
+    snapshots.check_budget(core.state.whole(), presentations, budget)
     asked = Position(protocol, streams.total, batch, bool(shuffle), bool(carry))
     saving = None
     if checkpoint is not None:

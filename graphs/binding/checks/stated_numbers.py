@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 
 from ....compartments.initialisers import INITIALISERS
-from ....compartments.intervals import ORDERED, POSITIVE, Range
+from ....compartments.intervals import ORDERED, POSITIVE, Interval
 from ...circuit import Phase, Population, Protocol, Synapse
 from ...diagnostics import Place
 from ...expressions.constants import evaluate
@@ -20,7 +20,7 @@ from ...reading.nodes import MappingNode, ScalarNode, texts
 from ...requirements import Requirement
 from ..names import Names
 
-STEP = Range(0, low_in=False, example=0.1)
+STEP = Interval(0, low_in=False, example=0.1)
 START = {"presentation": 0.0, "sample": 0.0, "epoch": 0.0}
 
 
@@ -29,7 +29,7 @@ class Stated:
     """A number as a text states it: at `span` of `scalar`, if that is known."""
 
     expression: Expr
-    range: Range
+    range: Interval
     what: str
     scalar: ScalarNode
     span: tuple[int, int] | None = None
@@ -50,7 +50,7 @@ class Stated:
 
 
 @dataclass(frozen=True)
-class Setting:
+class SetValues:
     """What phases have set so far: parameter -> its value and the phase that gave it."""
 
     values: Mapping[str, tuple[Expr, str]]
@@ -87,7 +87,7 @@ def requirements(
     ]
     learning = {y.name: list(_optimizer(y, names)) for y in synapses.values()}
 
-    def demand(stated: Stated, where: str | None, setting: Setting, steps: Expr | None) -> None:
+    def demand(stated: Stated, where: str | None, setting: SetValues, steps: Expr | None) -> None:
         expr, said = setting.applied(stated.expression)
         made = Requirement(expr, stated.range, stated.what, stated.place, where, steps, said)
         if (expr, stated.place, where) not in found:
@@ -96,10 +96,10 @@ def requirements(
 
     for population in populations.values():
         for stated in _started(population, names):
-            demand(stated, None, Setting({}), None)
+            demand(stated, None, SetValues({}), None)
     for synapse in synapses.values():
         for stated in (*_bounds(synapse, names), *_initial(synapse, names)):
-            demand(stated, None, Setting({}), None)
+            demand(stated, None, SetValues({}), None)
         _check_start(synapse, names)
     learnt: set[str] = set()
     stepped = False
@@ -119,7 +119,7 @@ def requirements(
             learnt |= here
     rest = [stated for name, many in learning.items() if name not in learnt for stated in many]
     for stated in (*rest, *(() if stepped else moving)):
-        demand(stated, None, Setting({}), None)
+        demand(stated, None, SetValues({}), None)
     return tuple(found.values())
 
 
@@ -152,7 +152,7 @@ def _check(made: Requirement, stated: Stated, names: Names) -> None:
 
 
 def _better(
-    scalar: ScalarNode, written: str, allowed: Range, names: Names, place: Place | None = None
+    scalar: ScalarNode, written: str, allowed: Interval, names: Names, place: Place | None = None
 ) -> str | None:
     """The line with a literal put right: without its sign if that helps, else an example."""
     try:
@@ -167,14 +167,14 @@ def _better(
 # --- what phases set ---
 
 
-def _settings(protocol: Protocol) -> Iterator[tuple[Phase, Setting, Setting]]:
+def _settings(protocol: Protocol) -> Iterator[tuple[Phase, SetValues, SetValues]]:
     """Each phase, what is set while it runs, and what was set before it."""
     values: dict[str, tuple[Expr, str]] = {}
     for phase in protocol.phases:
-        before = Setting(dict(values))
+        before = SetValues(dict(values))
         for name, expr in phase.set:
-            values[name] = (Setting(dict(values)).applied(expr)[0], phase.name)
-        yield phase, Setting(dict(values)), before
+            values[name] = (SetValues(dict(values)).applied(expr)[0], phase.name)
+        yield phase, SetValues(dict(values)), before
 
 
 def _learnt(phase: Phase) -> set[str]:
@@ -295,7 +295,7 @@ def _check_start(synapse: Synapse, names: Names) -> None:
     assert isinstance(low, float) and isinstance(high, float)
     if low > high:
         return
-    allowed = Range(low, high, high_in=True, example=low if low > -inf else high)
+    allowed = Interval(low, high, high_in=True, example=low if low > -inf else high)
     word = "sign" if synapse.bounds is None else "bounds"
     what = f"the start of '{synapse.name}', kept by its `{word}`,"
     made = Requirement(synapse.init, allowed, what, scalar.place)

@@ -13,7 +13,7 @@ from ..refusal import LoweringError, Subject, about
 from ..transmission import Transmission
 from .changes import Changes
 from .compensation import Compensation
-from .lines import Lines
+from .lines import RuleLines
 from .optimizing import Optimizing
 from .pairs import Pairs
 from .rates import Rates
@@ -36,7 +36,7 @@ class RuleCompiler:
         self.sums = Compensation(at, compensate, self.starts)
         self.changes = Changes(at, Optimizing(at, self.starts), self.sums)
         self.limits = self.changes.limits
-        lines = Lines(at, transmission, Pairs(at, transmission))
+        lines = RuleLines(at, transmission, Pairs(at, transmission))
         self.updates = Updates(at, lines, self.sums)
         self.rates = Rates(at, lines)
 

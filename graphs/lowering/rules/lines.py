@@ -23,7 +23,7 @@ from .terms import Terms
 
 
 @dataclass(frozen=True)
-class Line:
+class RuleLine:
     """One line of a rule: `weight` is the array that `w` means.
 
     `keep`: states move between reading and applying. `later`: what is done when it is applied,
@@ -37,14 +37,14 @@ class Line:
     later: list[Instruction] | None
 
 
-class Lines:
+class RuleLines:
     """Takes lines of rules apart, and emits what they read."""
 
     def __init__(self, at: Emitter, transmission: Transmission, pairs: Pairs):
         self.at, self.transmission, self.pairs = at, transmission, pairs
         self.terms = Terms(at)
 
-    def parts(self, line: Line, right: Expr) -> tuple[Expr | None, list[Term], Expr | None]:
+    def parts(self, line: RuleLine, right: Expr) -> tuple[Expr | None, list[Term], Expr | None]:
         """The part in w alone (None if there is none), the terms, and what the bias column adds."""
         synapse, weight = line.synapse, line.weight
         if synapse.name in self.at.apart and any(isinstance(n, Trace) for n in walk(right)):
@@ -98,7 +98,7 @@ class Lines:
         """The number of samples, along the matrix."""
         return self.terms.row(ONE, "post", synapse)
 
-    def _element(self, line: Line, matrix: Expr) -> Expr:
+    def _element(self, line: RuleLine, matrix: Expr) -> Expr:
         """A factor of the connection itself: of its weight and its traces."""
         own = Load(line.weight)
         expr = self.at.translate(

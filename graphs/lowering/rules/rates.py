@@ -9,13 +9,13 @@ from ...expressions.derivative import differentiate, simplify
 from ...expressions.tree import Binary, Call, Expr, Load, Number, Trace, Weight, transform, walk
 from ...instructions import BatchReduce, RankUpdate
 from ..emitter import Emitter
-from .lines import Line, Lines
+from .lines import RuleLine, RuleLines
 
 
 class Rates:
     """Emits the rates of what moves at a synapse."""
 
-    def __init__(self, at: Emitter, lines: Lines):
+    def __init__(self, at: Emitter, lines: RuleLines):
         self.at, self.lines, self.pairs = at, lines, lines.pairs
 
     def of(self, synapse: Synapse) -> list[tuple[str, str, Expr]]:
@@ -79,7 +79,7 @@ class Rates:
             name = self.at.made("slope", target, *shape)
             self.at.emit(BatchReduce(name, slope, synapse.batch == "mean"))
             return rate, Load(name)
-        line = Line(synapse, Update("w", "+=", right), weight, False, None)
+        line = RuleLine(synapse, Update("w", "+=", right), weight, False, None)
         base, terms, bias = self.lines.parts(line, right)
         base = simplify(base) if base is not None else Number(0.0)
         hollow, only = synapse.connection.off_diagonal, self.at.connections(synapse)

@@ -16,7 +16,7 @@ from ...expressions.tree import Binary, Call, Expr, Load, Number, Unary, Weight,
 from ...instructions import BatchReduce, Instruction, Map, RankUpdate
 from ..emitter import Emitter
 from .compensation import Compensation
-from .lines import Line, Lines
+from .lines import RuleLine, RuleLines
 
 Apply = Callable[[], None]
 
@@ -24,7 +24,7 @@ Apply = Callable[[], None]
 class Updates:
     """Emits what the lines of a rule read; what is returned emits their application."""
 
-    def __init__(self, at: Emitter, lines: Lines, sums: Compensation):
+    def __init__(self, at: Emitter, lines: RuleLines, sums: Compensation):
         self.at, self.lines, self.sums = at, lines, sums
 
     def of_synapse(
@@ -34,12 +34,12 @@ class Updates:
         lines = []
         for number, update in enumerate(updates):
             later: list[Instruction] | None = [] if number else None
-            line = Line(synapse, update, weight, keep, later)
+            line = RuleLine(synapse, update, weight, keep, later)
             elementwise = synapse.connection.elementwise
             lines.append(self._read_elementwise(line) if elementwise else self._read_update(line))
         return lines
 
-    def _read_elementwise(self, line: Line) -> Apply:
+    def _read_elementwise(self, line: RuleLine) -> Apply:
         synapse, weight = line.synapse, line.weight
         right = self.lines.transmission.reductions.of(line.update.right, synapse)
         own = Load(self.at.weight(synapse) if line.later is None else weight)
@@ -55,7 +55,7 @@ class Updates:
 
         return apply
 
-    def _read_update(self, line: Line) -> Apply:
+    def _read_update(self, line: RuleLine) -> Apply:
         synapse, rule, weight = line.synapse, line.update, line.weight
         average = synapse.batch == "mean"
         base, terms, bias = self.lines.parts(line, rule.right)
