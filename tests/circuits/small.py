@@ -19,6 +19,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "bsm": MIXTURES,
         "corinfomax": {**LAYERS, "lam": 0.9},
         "canonical_microcircuit": {"N": 4, "inputs": 3, "duration": 4, "h": 0.5},
+        "chaos": {"N": [6, 4], "K": [3, 2], "duration": 1},
         "corinfomax_sst": {**LAYERS, "lam": 0.9},
         "ep": LAYERS,
         "eprop": {"inputs": 3, "cells": 6, "lif": 3, "T": 8},

@@ -33,7 +33,8 @@ def agree(circuit, engine, samples=3):
     sim = apical.Simulator(circuit, engine=engine, seed=2, dtype="float64")
     plastic = [s.name for s in circuit.synapses.values() if s.weight is None]
     slow = [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.slow]
-    direct = Interpreter(circuit, {name: sim.weights[name] for name in plastic}, seed=2)
+    direct = Interpreter(circuit, {name: sim.weights[name] for name in plastic}, seed=2,
+                         exist=sim.connections)  # fmt: skip
     names = list(circuit.energies)
     for p in circuit.populations.values():
         variables = dict.fromkeys((*(e.variable for e in p.equations), *p.states))

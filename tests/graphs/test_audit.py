@@ -71,6 +71,7 @@ TABLE = {
     ("pem", "unnormalised"): {"W": "local", "C": "local", "y.mu": "local", "y.var": "local"},
     ("pem", "correlation"): {"W": "local", "B": "two-cell", "y.mu": "local", "y.var": "local"},
     ("canonical_microcircuit",): dict.fromkeys(MICROCIRCUIT, "fixed"),
+    ("chaos",): {"E": "fixed", "I": "fixed"},
     ("eprop",): {
         "W_in": "local",
         "W_rec": "local",
