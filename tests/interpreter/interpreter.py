@@ -80,7 +80,7 @@ class Interpreter:
                 entry = self.circuit.parameters[name]
                 if name in given:
                     found[name] = given[name]
-                elif isinstance(entry.expression, tree.Place):
+                elif isinstance(entry.expression, tree.UnitPlace):
                     found[name] = tuple(standing(name, self.circuit.populations))
                 elif entry.units:
                     read = [n for n in tree.walk(entry.expression) if isinstance(n, tree.Parameter)]

@@ -89,6 +89,6 @@ def test_half_an_experiment_is_none(monkeypatch):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("apical.engines.simulation.runner.Runner.present", interrupt)
+    monkeypatch.setattr("apical.engines.simulation.chunks.Chunks.present", interrupt)
     with pytest.raises(KeyboardInterrupt):
         Experiment(engine="numpy").perform(circuit, on_epoch=stop)
