@@ -36,6 +36,7 @@ CAPABILITIES = (
     Capability(f"connections: {', '.join(CONNECTIVITY)}"),
     Capability("every function of the language"),
     Capability("delays"),
+    Capability("events: conditions, resets, refractory times"),
     Capability("filters, traces, plasticity in continuous time"),
     Capability("rules at the end of a phase and at each step"),
     Capability("signals: held rows, linear between rows, a row each step"),

@@ -33,6 +33,8 @@ PRINTED = {  # what a quantity is -> how it is written
     "draw": "{part}({phase}.{owner})",
     "begin draw": "begin({phase}.{owner}.{part})",
     "after_step draw": "after_step({phase}.{owner}.{part})",
+    "event draw": "event({phase}.{owner}.{part})",
+    "hold": "hold({owner}.{part})",
     "start draw": "start({owner}.{part})",
     "counter": "#{owner}",
 }
@@ -163,8 +165,9 @@ class Buffer:
     @property
     def begins(self) -> bool:
         """Whether a presentation may begin with what the caller says it is."""
-        late = isinstance(self.identity, Quantity) and self.identity.what == "delay"
-        return self.kind == "state" and not self.of_each_sample and not late
+        hidden = ("delay", "hold")
+        counts = isinstance(self.identity, Quantity) and self.identity.what in hidden
+        return self.kind == "state" and not self.of_each_sample and not counts
 
     @property
     def of_each_sample(self) -> bool:

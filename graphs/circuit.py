@@ -20,6 +20,12 @@ from . import buffer
 from .diagnostics import CircuitError, Diagnostic
 from .expressions.text import text
 from .expressions.tree import Array, Call, Expr, Input, Number, UnitPlace, Variable, WeightOf, walk
+from .population import (
+    Equation as Equation,
+    Event as Event,
+    Population as Population,
+    Update as Update,
+)
 
 if TYPE_CHECKING:
     import networkx
@@ -41,44 +47,6 @@ class ParameterValue:
     value: float | tuple[float, ...]
     structural: bool = False
     units: int = 0
-
-
-@dataclass(frozen=True)
-class Equation:
-    """`tau * dx/dt = right` (kind "state") or `x = right` (kind "algebraic"); `tau` None is 1."""
-
-    variable: str
-    right: Expr
-    kind: str
-    tau: Expr | None = None
-    compartment: str | None = None
-
-
-@dataclass(frozen=True)
-class Update:
-    """`target := right`, an event; `x += E` stands here as kind "+=" with right E, "-=" too."""
-
-    target: str
-    kind: str
-    right: Expr
-
-
-@dataclass(frozen=True)
-class Population:
-    """One member of a population: `size` cells. `slow` maps slow variables to their start."""
-
-    name: str
-    base: str
-    index: int | None
-    size: int
-    cell: str
-    compartments: tuple[str, ...]
-    equations: tuple[Equation, ...]
-    after_step: tuple[Update, ...] = ()
-    slow: Mapping[str, Expr] = field(default_factory=dict)
-    rules: tuple[Update, ...] = ()
-    shape: tuple[int, ...] | None = None
-    states: tuple[str, ...] = ()  # with d/dt, or assigned only by after_step or begin
 
 
 @dataclass(frozen=True)

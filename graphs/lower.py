@@ -138,6 +138,9 @@ def _declare(at: Emitter, circuit: Circuit) -> None:
     for population in circuit.populations.values():
         for name in (*population.states, *population.slow):
             at.variable(population.name, name)
+        for event in population.events:
+            if event.duration is not None:
+                at.hold(population.name, event.name)
     for synapse in circuit.synapses.values():
         if synapse.weight is None:
             at.weight(synapse)
@@ -152,6 +155,7 @@ def _expressions(circuit: Circuit, script: Protocol, learn: bool) -> Iterator[Ex
     for population in circuit.populations.values():
         yield from (e.right for e in population.equations)
         yield from (u.right for u in population.after_step)
+        yield from (text for event in population.events for text in event.expressions)
         if learn:
             yield from (u.right for u in population.rules)
     for synapse in circuit.synapses.values():

@@ -22,7 +22,10 @@ def check_lowering(circuit: Circuit, protocols: MappingNode, names: Names) -> No
     except LoweringError as error:
         names.problems.add(_place(error, "train", protocols, names), str(error))
         return
-    parts = sum(len(p.equations) + len(p.after_step) + 1 for p in circuit.populations.values())
+    parts = sum(
+        len(p.equations) + len(p.after_step) + 3 * len(p.events) + 1
+        for p in circuit.populations.values()
+    )
     parts += len(circuit.synapses)
     for protocol in circuit.protocols:
         key = protocols.key(protocol)

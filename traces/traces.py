@@ -14,8 +14,10 @@ import numpy as np
 
 from ..compartments.place import PLACES
 from ..graphs.reading.opening import must_be_file
+from .events import table
 
 if TYPE_CHECKING:
+    import pandas
     import xarray
 
 COORDINATES = ("replica", "sample", "step", "phase", "phase_step", "time", "manifest")
@@ -223,6 +225,18 @@ class Traces:
         if name not in self:
             raise KeyError(f"{name!r} was not recorded; recorded: {', '.join(self)}")
         return self.dataset[name]
+
+    def events(self, name: str) -> pandas.DataFrame:
+        """The events of a recorded variable ("n.spike"): replica, sample, time and unit of each.
+
+        Raises:
+            KeyError: It is not recorded for each unit.
+        """
+        array = self.arrays.get(name)
+        if array is None or array.ndim != 4:
+            known = ", ".join(n for n, a in self.arrays.items() if a.ndim == 4) or "nothing"
+            raise KeyError(f"{name!r} is not recorded for each unit; there is {known}")
+        return table(array, self.phase_step, self.time, self.sample, self.replica)
 
     def __contains__(self, name: object) -> bool:
         """Whether a variable was recorded."""

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from ..expressions.parser import Statement, parse_expression, parse_statement
 from ..expressions.tree import Expr, RateReference, Reference, walk
-from ..reading.keys import CELL
+from ..reading.keys import CELL, EVENT
 from ..reading.merge import merge_cell
 from ..reading.nodes import MappingNode, ScalarNode, SequenceNode, texts
 from ..reading.problems import Problems, Skip
+from ..reading.schema import required
 
 RESERVED = ("input", "w", "pre", "post")
 
@@ -25,6 +26,18 @@ class CellLine:
 
 
 @dataclass
+class CellEvent:
+    """An event where it stands; `hold` names variables."""
+
+    key: ScalarNode
+    when: ScalarNode
+    condition: Expr
+    do: list[CellLine]
+    hold: tuple[ScalarNode, ...]
+    duration: ScalarNode | None
+
+
+@dataclass
 class Cell:
     """A kind of neuron. `kinds`: variable -> state, algebraic, slow, or assigned (after_step)."""
 
@@ -34,6 +47,7 @@ class Cell:
     after_step: list[CellLine] = field(default_factory=list)
     rules: list[CellLine] = field(default_factory=list)
     slow: dict[str, tuple[ScalarNode, Expr]] = field(default_factory=dict)
+    events: list[CellEvent] = field(default_factory=list)
     domain: list[tuple[ScalarNode, ScalarNode, ScalarNode]] = field(
         default_factory=list
     )  # name, low, high
@@ -45,6 +59,9 @@ class Cell:
         found: set[str] = set()
         for line in (*self.equations, *self.after_step, *self.rules):
             found |= set(_names(line.statement.right))
+        for event in self.events:
+            found |= set(_names(event.condition)) | {name.text for name in event.hold}
+            found |= {name for line in event.do for name in _names(line.statement.right)}
         return found
 
 
@@ -97,7 +114,8 @@ def cell_of(name: str, text: MappingNode, problems: Problems) -> Cell:
     _slow(cell, text, problems)
     for scalar in texts(text.get("after_step")):
         with problems.guard():
-            _after_step(cell, scalar, problems)
+            cell.after_step.append(_assigning(cell, scalar, "after_step", problems))
+    _events(cell, text, problems)
     _domain(cell, text, problems)
     for scalar in texts(text.get("rules")):
         with problems.guard():
@@ -145,18 +163,66 @@ def _slow(cell: Cell, text: MappingNode, problems: Problems) -> None:
             cell.slow[key.text] = (node, problems.parsed(node, parse_expression))
 
 
-def _after_step(cell: Cell, scalar: ScalarNode, problems: Problems) -> None:
+def _assigning(cell: Cell, scalar: ScalarNode, where: str, problems: Problems) -> CellLine:
+    """A line that changes a state; what nothing else changes is one from now on."""
     line = _line(cell, scalar, None, problems)
     name = line.statement.target.name
     kind = cell.kinds.setdefault(name, "assigned")
-    _must_update(line, "after_step", problems)
+    _must_update(line, where, problems)
     if kind == "algebraic":
         problems.fail(
-            scalar.place, f"'{name}' has the equation `{name} = ...`; after_step cannot change it"
+            scalar.place, f"'{name}' has the equation `{name} = ...`; {where} cannot change it"
         )
     if kind == "slow":
         problems.fail(scalar.place, f"'{name}' is a slow variable; it changes under `rules`")
-    cell.after_step.append(line)
+    return line
+
+
+def _events(cell: Cell, text: MappingNode, problems: Problems) -> None:
+    section = text.get("events")
+    entries = section.entries if isinstance(section, MappingNode) else ()
+    for key, node in entries:
+        with problems.guard():
+            if not isinstance(node, MappingNode) or not required(node, EVENT, key, problems):
+                cell.broken = True
+                raise Skip
+            _name_event(cell, key, problems)
+    for key, node in entries:
+        with problems.guard():
+            if cell.kinds.get(key.text) == "assigned" and isinstance(node, MappingNode):
+                cell.events.append(_event(cell, key, node, {k.text for k, _ in entries}, problems))
+
+
+def _name_event(cell: Cell, key: ScalarNode, problems: Problems) -> None:
+    """The name of an event is a variable of its own."""
+    if not key.text.isidentifier() or key.text in RESERVED:
+        problems.fail(key.place, f"'{key.text}' cannot name an event")
+    if key.text in cell.kinds:
+        problems.fail(
+            key.place,
+            f"the event '{key.text}' is a variable, 1 in the step after it; the cell has another "
+            f"of this name",
+        )
+    cell.kinds[key.text] = "assigned"
+
+
+def _event(
+    cell: Cell, key: ScalarNode, node: MappingNode, events: set[str], problems: Problems
+) -> CellEvent:
+    when, duration = node.scalar("when"), node.scalar("for")
+    assert when is not None
+    lines: list[CellLine] = []
+    for scalar in texts(node.get("do")):
+        with problems.guard():
+            line = _assigning(cell, scalar, "do", problems)
+            name = line.statement.target.name
+            if name in events:
+                problems.fail(scalar.place, f"'{name}' is an event: its `when` says what it is")
+            lines.append(line)
+    held = texts(node.get("hold"))
+    if held and duration is None:
+        problems.fail(held[0].place, "`hold` needs to know how long", suggestion="for: 2")
+    return CellEvent(key, when, problems.parsed(when, parse_expression), lines, held, duration)
 
 
 def _rule(cell: Cell, scalar: ScalarNode, problems: Problems) -> None:

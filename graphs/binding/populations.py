@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from math import prod
 
-from ..circuit import Equation, Population, Update
+from ..circuit import Equation, Event, Population, Update
 from ..expressions.constants import LARGEST, NotConstantError, of_units
 from ..expressions.parser import parse_expression, parse_family
 from ..expressions.tree import Call, Expr, Parameter, Variable
@@ -202,6 +203,7 @@ def _finished(member: Member, names: Names) -> Population:
         rules=tuple(_updates(cell.rules, member, names, slow=True)),
         shape=member.shape,
         states=tuple(n for n, kind in member.kinds.items() if kind in ("state", "assigned")),
+        events=tuple(_events(member, names)),
     )
 
 
@@ -234,6 +236,31 @@ def _updates(
             check_units(right, member, scope)
             found.append(Update(line.statement.target.name, line.statement.kind, right))
     return found
+
+
+def _events(member: Member, names: Names) -> Iterator[Event]:
+    for event in member.cell.events:
+        with names.problems.guard():
+            scope = CellScope(names, event.when, member, draws=True)
+            names.reading(event.when, event.condition, "equation", member.name)
+            when = resolve(event.condition, scope)
+            check_units(when, member, scope)
+            duration = None
+            if event.duration is not None:
+                scope = CellScope(names, event.duration, member)
+                written = names.problems.parsed(event.duration, parse_expression)
+                names.reading(event.duration, written, "equation", member.name)
+                duration = resolve(written, scope)
+                check_units(duration, member, scope)
+            for name in event.hold:
+                if member.kinds.get(name.text) not in ("state", "assigned"):
+                    states = [n for n, k in member.kinds.items() if k in ("state", "assigned")]
+                    names.problems.unknown(
+                        name.place, "only a state is held; there is no state", name.text, states
+                    )
+            do = tuple(_updates(event.do, member, names))
+            hold = tuple(name.text for name in event.hold)
+            yield Event(event.key.text, when, do, hold, duration)
 
 
 def _domains(member: Member, names: Names) -> list[Update]:

@@ -58,6 +58,10 @@ class Buffers:
         """The `xi` of a number in the equation of a state."""
         return self._of_units(Quantity("noise", population, name, phase, number), "algebraic")
 
+    def hold(self, population: str, event: str) -> str:
+        """For how many more steps an event holds what it holds."""
+        return self._of_units(Quantity("hold", population, event), "state")
+
     def _of_units(self, identity: Quantity, kind: str) -> str:
         size = self.circuit.populations[identity.owner].size
         return self.declare(identity, kind, "unit", size)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..circuit import Update
+from ..circuit import Event, Update
 from ..expressions.numbered_draws import is_draw, numbers
 from ..expressions.tree import Binary, Expr, Load, Variable, transform
 from ..instructions import Draw
@@ -45,6 +45,21 @@ def of_after_step(at: Emitter, lines: Sequence[Update], row: int, population: st
         same.index(row),
         at.population(population).size,
         lambda _, n: at.draw_of_units("after_step draw", population, variable, phase, n),
+        _step,
+    )
+
+
+def of_event(at: Emitter, event: Event, row: int, population: str) -> Expr:
+    """The condition of an event (row 0), or a line of what it does; one number per unit each step.
+
+    All its lines count their draws together.
+    """
+    return _drawn(
+        at,
+        [event.when, *(line.right for line in event.do)],
+        row,
+        at.population(population).size,
+        lambda _, n: at.draw_of_units("event draw", population, event.name, at.view.phase, n),
         _step,
     )
 

@@ -6,6 +6,8 @@ A line holds what entered in the last steps, `delay` and one more; it is pushed 
 what a record shows after that step. Stages of a method read it linearly between steps,
 
     sent(t + c dt) = (1 - c) entered(t - delay) + c entered(t + dt - delay)
+
+and events as they are, throughout a step.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ class Delays:
     def _made(self, synapse: Synapse) -> tuple[Instruction, ...]:
         at, target, steps = self.at, self.at.sent(synapse), synapse.delay_steps
         line, head = at.delay_line(synapse), at.delay_head(synapse)
-        if not self.staged:
+        if not self.staged or self._sends_events(synapse):
             return (Recall(target, line, head, steps),)
         before, after = (at.beside(target, word, "algebraic") for word in ("before", "after"))
         between = Binary("-", Load(after), Load(before))
@@ -43,6 +45,11 @@ class Delays:
             Recall(after, line, head, steps - 1),
             Map(target, Binary("+", Load(before), Binary("*", Load(STAGE), between))),
         )
+
+    def _sends_events(self, synapse: Synapse) -> bool:
+        """Whether what is sent holds throughout each step."""
+        events = self.at.population(synapse.source[0]).events
+        return synapse.filter is None and synapse.source[1] in {event.name for event in events}
 
     def look(self, phase: Phase) -> None:
         """Before the view changes to a phase."""

@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 
 from ..buffer import Quantity
 from ..circuit import Circuit, Population
-from ..expressions.derivative import simplify
+from ..expressions.derivative import simplify, summed
 from ..expressions.tree import (
     Binary,
     Call,
+    Compare,
     Counter,
     Expr,
     Load,
@@ -105,10 +106,18 @@ class Emitter(Translation):
             if equation.variable == variable and equation.kind == "state":
                 right = self._with_noise(equation.right, population, variable)
                 right = self.translate(right)
-                if equation.tau is None:
-                    return right
-                return simplify(Binary("/", right, self.translate(equation.tau)))
+                if equation.tau is not None:
+                    right = simplify(Binary("/", right, self.translate(equation.tau)))
+                return self.moving(population, variable, right, Number(0.0))
         return Number(0.0)
+
+    def moving(self, population: str, variable: str, moved: Expr, still: Expr) -> Expr:
+        """What becomes of a variable that moves; what it is where an event holds it."""
+        events = self.circuit.populations[population].events
+        holds = [Load(self.hold(population, e.name)) for e in events if variable in e.hold]
+        if not holds:
+            return moved
+        return Call("where", (Compare(">", summed(holds), Number(0.0)), still, moved))
 
     def _with_noise(self, right: Expr, population: str, variable: str) -> Expr:
         """Each `xi` as a normal number over sqrt(dt): times dt the Euler-Maruyama increment.

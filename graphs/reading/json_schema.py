@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from ...compartments.roles import ROLES
-from .keys import CELL, PHASE, POPULATION, SIGNAL, SYNAPSE, TOP, Key, Keys
+from .keys import CELL, EVENT, PHASE, POPULATION, SIGNAL, SYNAPSE, TOP, Key, Keys
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 
@@ -122,6 +122,7 @@ def _stream(partial: bool) -> dict[str, Any]:
 def _cell(partial: bool) -> dict[str, Any]:
     """Any key that is no word of its own is a compartment; heirs may remove with null."""
     words = _entry(CELL, True)["properties"]
+    words["events"] = _named(words["events"], _entry(EVENT, partial), True)
     compartment = _or_null({"description": COMPARTMENT, **_KINDS["texts"]}, True)
     roles = {
         role.name: {**compartment, "description": f"{COMPARTMENT} Its role: {role.description}."}

@@ -311,6 +311,21 @@ CELL = Keys(  # every other key of a cell is a compartment
         Key("domain", "mapping", "`y: [0, 1]`: a state is clipped after each step."),
         Key("slow", "mapping", "Variables that the batch shares and `rules` change: `mu: 0`."),
         Key("rules", "texts", "Updates of slow variables: `mu += rate*(y - mu)`."),
+        Key(
+            "events",
+            "mapping",
+            "What happens where a condition holds at the end of a step. The name of an event is a "
+            "variable: 1 throughout the next step, else 0.",
+        ),
     ),
 )
-ALL = (TOP, CELL, POPULATION, SYNAPSE, PHASE, SIGNAL)
+EVENT = Keys(
+    "an event",
+    (
+        Key("when", "text", "The condition, tested once a step: `V >= V_th`.", required=True),
+        Key("do", "texts", "What is assigned then: `V := V_r`, `w += b`."),
+        Key("hold", "texts", "Variables that stand still afterwards, as long as `for` says."),
+        Key("for", "text", "How long it is before the next test: the refractory time."),
+    ),
+)
+ALL = (TOP, CELL, EVENT, POPULATION, SYNAPSE, PHASE, SIGNAL)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..wording import listed, nearest
-from .keys import CELL, PHASE, POPULATION, SIGNAL, SYNAPSE, TOP, Key, Keys
+from .keys import CELL, EVENT, PHASE, POPULATION, SIGNAL, SYNAPSE, TOP, Key, Keys
 from .nodes import MappingNode, Node, ScalarNode, is_null
 from .problems import Problems
 
@@ -144,7 +144,17 @@ def _cell(entry: MappingNode, problems: Problems, partial: bool) -> None:
             _null(key, problems, partial or heir)
         else:
             row = CELL.known.get(key.text)
-            _kind(key, node, row.kind if row else "texts", problems)
+            right = _kind(key, node, row.kind if row else "texts", problems)
+            if right and key.text == "events" and isinstance(node, MappingNode):
+                _events(node, problems, partial or heir)
+
+
+def _events(section: MappingNode, problems: Problems, partial: bool) -> None:
+    for key, event in section.entries:
+        if is_null(event):
+            _null(key, problems, partial)
+        elif _kind(key, event, "mapping", problems) and isinstance(event, MappingNode):
+            _keys(event, EVENT, problems, partial)
 
 
 def _population(entry: MappingNode, problems: Problems, partial: bool) -> None:

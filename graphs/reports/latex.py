@@ -86,6 +86,10 @@ def _cell(circuit: Circuit, population: Population) -> Iterator[str]:
         yield _equation(circuit, population, one)
     for one in (*population.after_step, *population.rules):
         yield _update(circuit, population, one)
+    for event in population.events:
+        when = _write(circuit, population, event.when)
+        for one in event.do:
+            yield rf"{_update(circuit, population, one)} \quad\text{{if }} {when}"
 
 
 def weight(synapse: Synapse) -> str:

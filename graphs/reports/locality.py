@@ -150,6 +150,9 @@ def _inputs(circuit: Circuit, population: str, variable: str) -> Iterator[str]:
     updates: dict[str, list[Expr]] = {}
     for update in cell.after_step:
         updates.setdefault(update.target.rpartition(".")[2], []).append(update.right)
+    for event in cell.events:
+        for name in (event.name, *(line.target for line in event.do)):
+            updates.setdefault(name, []).extend(event.expressions)
     todo, seen = [variable], set()
     while todo:
         name = todo.pop()

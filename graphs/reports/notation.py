@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import pi
 
-from ..circuit import Circuit, Equation, Population, Synapse, Update
+from ..circuit import Circuit, Equation, Event, Population, Synapse, Update
 from ..expressions.constants import NotConstantError, evaluate
 from ..expressions.text import text
 from ..expressions.tree import (
@@ -98,6 +98,17 @@ def equation(circuit: Circuit, population: Population, one: Equation) -> str:
 def update(circuit: Circuit, population: Population, one: Update) -> str:
     """`x := ...`, `x += ...`."""
     return f"{paper(one.target)} {one.kind} {own(circuit, population, one.right)}"
+
+
+def event_lines(circuit: Circuit, population: Population, event: Event) -> Iterator[str]:
+    """`event spike when V >= V_th: V := V_r`, and what it holds for how long."""
+    lines = "; ".join(update(circuit, population, line) for line in event.do)
+    when = own(circuit, population, event.when)
+    yield f"event {paper(event.name)} when {when}{': ' * bool(lines)}{lines}"
+    if event.duration is not None:
+        held = ", ".join(map(paper, event.hold))
+        length = own(circuit, population, event.duration)
+        yield f"  holds {held} for {length}" if held else f"  none for {length}"
 
 
 def rule(one: Update | Equation) -> str:

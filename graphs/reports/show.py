@@ -16,6 +16,7 @@ from .counting import counts
 from .notation import (
     PrintedLine,
     equation,
+    event_lines,
     grouped,
     joined,
     own,
@@ -155,6 +156,8 @@ def _cell(circuit: Circuit, population: Population) -> Iterator[str]:
     ):
         for one in updates:
             yield f"{title}: {update(circuit, population, one)}"
+    for event in population.events:
+        yield from event_lines(circuit, population, event)
     for name, entry in circuit.stated.items():
         owner, _, word = name.rpartition(".")
         if entry.units and owner == population.name and isinstance(entry.expression, Expr):

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from ...compartments.integrators import DEFAULT_METHOD
@@ -173,6 +173,25 @@ def _cell(members: list[Population], own: Own) -> Lines:
         if updates:
             said = (f"{c[0].target} {c[0].kind} {one(u.right for u in c)}" for c in updates)
             yield from _list(2, word, said)
+    yield from _events(members, one)
+
+
+def _events(members: list[Population], one: Callable[[Iterable[Expr | None]], str]) -> Lines:
+    columns = list(zip(*(p.events for p in members), strict=True))
+    if columns:
+        yield 2, "events:"
+    for column in columns:
+        first = column[0]
+        yield 3, f"{first.name}:"
+        yield _pair(4, "when", one(e.when for e in column))
+        rows = list(zip(*(e.do for e in column), strict=True))
+        if rows:
+            said = (f"{r[0].target} {r[0].kind} {one(u.right for u in r)}" for r in rows)
+            yield from _list(4, "do", said)
+        if first.hold:
+            yield from _list(4, "hold", first.hold)
+        if first.duration is not None:
+            yield _pair(4, "for", one(e.duration for e in column))
 
 
 def _factor(written: str) -> str:

@@ -312,7 +312,7 @@ def test_what_is_on_its_way_is_not_for_the_caller_to_say(short):
 
 def test_the_eigenvalue_of_a_step_sees_the_delay(monkeypatch):
     """Of x' = -g x(t - k dt) it is the largest root of z^(k+1) = z^k - g dt."""
-    from apical.engines.numpy import probe
+    from apical.engines.numpy import step_spectrum
 
     text = FEEDBACK.replace("METHOD", "euler").replace("weight: 1", "weight: 2 + 0*d")
     text = text.replace("cells:", "data:\n  goal: 1\ncells:", 1).replace("= -v", "= goal - v")
@@ -320,13 +320,13 @@ def test_the_eigenvalue_of_a_step_sees_the_delay(monkeypatch):
         "protocols:", "energy:\n  E: sum(n.x^2)\npredicts:\n  goal: n.x\nprotocols:"
     )
     text += "  predict: go\n"
-    watched, seen = probe.watched, []
+    watched, seen = step_spectrum.watched, []
 
     def look(program, memory, work, suspicious):
         seen.extend(watched(program, memory, work, lambda *_: True))
         return seen
 
-    monkeypatch.setattr(probe, "watched", look)
+    monkeypatch.setattr(step_spectrum, "watched", look)
     sim = apical.Simulator(apical.load_text(text, h=0.1), engine="numpy")
     sim.fit({"goal": np.ones((4, 1))}, batch=2)
     roots = np.roots([1, -1, *[0] * 9, 0.2])

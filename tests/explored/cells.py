@@ -147,6 +147,7 @@ class _Cell:
         for compartment, found in self.parts.items():
             lines += statements(compartment, found)
         lines += self._slow_lines(slow, shown) + self._after_step(states, shown)
+        lines += self._events(states, shown)
         if self.draft.chance(0.15, "domain"):
             lines += ["  domain:", f"    {states[-1]}: [-0.6, {self.rng.choice(['0.7', '1 + a'])}]"]
         if self.draft.chance(0.15, "heir"):
@@ -320,6 +321,34 @@ class _Cell:
                 after.append(f"{name} -= {self._draw(shown)}")
             self.variables.append(Variable(name, "assigned"))
         return statements("after_step", after) if after else []
+
+    def _events(self, states: list[str], shown: list[str]) -> list[str]:
+        """One or two events: a threshold, or by chance; what they set, and hold."""
+        rng, lines = self.rng, []
+        if not self.draft.chance(0.2, "event"):
+            return []
+        for _ in range(rng.choice([1, 1, 2])):
+            if len(self.free) < 3:
+                break
+            name, x, y = self.free.pop(), rng.choice(states), rng.choice(shown)
+            when = rng.choice(
+                [f"{x} > 0.1037", f"{y} < {x}", f"{y}^2 >= 0.2071*(1 + uniform(0, 1))",
+                 "uniform(0, 1) < 0.3"]
+            )  # fmt: skip
+            do = [f"{x} := {rng.choice(['0', '-0.2', 'a', f'0.5*{y}'])}"]
+            if rng.random() < 0.4:
+                count = self.free.pop()
+                do.append(f"{count} += 1")
+                self.variables.append(Variable(count, "assigned"))
+            if rng.random() < 0.3:
+                do.append(f"{rng.choice(states)} -= {self._draw(shown)}")
+            lines += [f"    {name}:", f"      when: {when}", *statements("do", do, "      ")]
+            if self.draft.chance(0.5, "refractory time"):
+                lines.append(f"      for: {rng.choice(['0.4', '2*h', '0', '1'])}")
+                if rng.random() < 0.8:
+                    lines.append(f"      hold: {x}")
+            self.variables.append(Variable(name, "assigned"))
+        return ["  events:", *lines] if lines else []
 
     def _draw(self, shown: list[str]) -> str:
         """What a line of `after_step` may draw."""

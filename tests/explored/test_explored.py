@@ -26,7 +26,8 @@ ON_NUMBA = (3, 9, 27)
 CONSTRUCTS = {
     *CONNECTIVITY, *OPTIMIZERS, *TABLEAUX, "bias", "bias with current",
     "current", "another variable of pre in current", "reduction in a current", "filter", "trace",
-    "trace for one sample at a time", "dw/dt", "list of rules", "reduction in a rule", "delay",
+    "trace for one sample at a time", "dw/dt", "list of rules", "reduction in a rule",
+    "delay", "event", "refractory time",
     "x@p in a rule", "x@p in begin", "batch: sum",
     "live weight", "init from another synapse", "wishart", "port", "slow variable", "noise",
     "rule of a slow variable", "after_step", "domain", "heir", "family", "reduction",

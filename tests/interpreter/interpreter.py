@@ -21,7 +21,7 @@ from .functions import REDUCTIONS
 from .moment import Given, Moment
 from .plasticity import Plasticity, apply_together
 from .signals import Signals
-from .stepping import Clock, after_step, moving, take_turn
+from .stepping import Clock, after_step, events, moving, take_turn
 
 
 @dataclass
@@ -170,7 +170,7 @@ class Interpreter:
             moment.begin()
             left = Left(moment, Clock(), 0, 0, self.presented[call])
             self.presented[call] += batch
-        for kind in ("states", "filters", "traces", "pasts"):
+        for kind in ("states", "filters", "traces", "held", "pasts"):
             setattr(moment, kind, dict(getattr(left.moment, kind)))
         for name, array in (initial or {}).items():
             moment.states[tuple(name.rsplit(".", 1))] = np.array(array, float)
@@ -223,8 +223,10 @@ class _Walk:
         circuit, found = self.circuit, set()
         lines = [e for p in circuit.populations.values() for e in (*p.equations, *p.after_step)]
         lines += [u for p in circuit.populations.values() for u in p.rules]
+        happen = [e for p in circuit.populations.values() for e in p.events]
         lines += [line for s in circuit.synapses.values() for line in (*s.rule, *s.trace)]
-        texts = [line.right for line in lines] + list(circuit.energies.values())
+        texts = [text for event in happen for text in event.expressions]
+        texts += [line.right for line in lines] + list(circuit.energies.values())
         texts += [s.current for s in circuit.synapses.values() if s.current]
         texts += [r.what for r in self.record if not isinstance(r.what, str)]
         texts += [e for p in self.phases for _, e in (*p.clamp, *p.begin)]
@@ -247,9 +249,9 @@ class _Walk:
     def _enter(self, phase):
         moment = self.moment
         if phase.start_from:
-            states, filters, pasts = self.ends[phase.start_from]
+            states, filters, held, pasts = self.ends[phase.start_from]
             moment.states, moment.filters = dict(states), dict(filters)
-            moment.pasts = dict(pasts)
+            moment.held, moment.pasts = dict(held), dict(pasts)
             moment.changed()
         for v in phase.release:
             moment.let_go(v.population, v.name, restored=phase.start_from is not None)
@@ -274,7 +276,8 @@ class _Walk:
     def _leave(self, phase):
         moment = self.moment
         states = {key: np.array(moment.variable(*key)) for key in moment.states}
-        self.ends[phase.name] = states, dict(moment.filters), dict(moment.pasts)
+        kept = (moment.filters, moment.held, moment.pasts)
+        self.ends[phase.name] = (states, *map(dict, kept))
         for population, name, when in self.wanted:
             if when == phase.name:
                 value = np.array(moment.variable(population, name))
@@ -310,6 +313,7 @@ class _Walk:
             moment.changed()
             if active.any() and self._kept:
                 apply_together(moment, self._kept, self.parent.plasticity)
+            events(moment, dt, active)
             moment.remember(active)
             self._store(phase, step + 1, active)
             moment.signals.predict()

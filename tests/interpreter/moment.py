@@ -48,6 +48,7 @@ class Moment:
         self.slow = slow  # (population, variable) -> (unit,)
         self.states = {}  # (population, variable) -> (sample, unit)
         self.filters = {}  # synapse -> s and p, (sample, 2, pre)
+        self.held = {}  # (population, event) -> steps for which it still holds, (sample, unit)
         self.pasts = {}  # synapse -> what entered it, (step, sample, pre), the newest last
         self.stage = 0.0  # of a step, as a part of it
         self.traces = {}  # (synapse, variable) -> (sample, post, pre)
@@ -66,6 +67,8 @@ class Moment:
         for population in self.circuit.populations.values():
             for name in population.states:
                 self.states[population.name, name] = np.zeros((self.batch, population.size))
+            for event in population.events:
+                self.held[population.name, event.name] = np.zeros((self.batch, population.size))
         for synapse in self.circuit.synapses.values():
             if synapse.filter:
                 shape = (self.batch, 2, self.size(synapse.source[0]))
@@ -125,7 +128,15 @@ class Moment:
             drawn = [self.noise(population, name, i) * scale for i in range(len(places))]
             self.lent |= {id(node): drawn[places.index(node.span)] for node in draws}
         tau = 1 if line.tau is None else self.value(line.tau)
-        return self.unit(line.right, population) / tau
+        return np.where(self.stands(population, name), 0, self.unit(line.right, population) / tau)
+
+    def stands(self, population, name):
+        """Where an event holds a variable, (sample, unit)."""
+        found = np.zeros((self.batch, self.size(population)), bool)
+        for event in self.circuit.populations[population].events:
+            if name in event.hold:
+                found |= self.held[population, event.name] > 0
+        return found
 
     def slope(self, where, key, rate):
         """The total derivative of a rate by its own variable, unit by unit (complex step).
@@ -207,7 +218,9 @@ class Moment:
             if self.filling is not None:
                 raise _EmptyError
             return np.zeros((self.batch, self.size(synapse.source[0])))
-        if not self.stage:
+        events = self.circuit.populations[synapse.source[0]].events
+        pulse = synapse.filter is None and any(e.name == synapse.source[1] for e in events)
+        if not self.stage or pulse:
             return past[-1 - steps]
         return past[-1 - steps] + self.stage * (past[-steps] - past[-1 - steps])
 

@@ -156,6 +156,42 @@ def after_step(moment, turn, active):
                 told = [(name, other.target, other.right) for other in found]
                 right = moment.unit(moment.chance("after_step", told, row), name)
                 value = updated(moment.states[key], line.kind, right)
-                new[key] = np.where(active[:, None], value, moment.states[key])
+                still = moment.stands(*key) | ~active[:, None]
+                new[key] = np.where(still, moment.states[key], value)
         moment.states.update(new)
         moment.changed()
+
+
+def events(moment, dt, active):
+    """Conditions of the first events of all populations, then what those do line by line, then the
+    second events; all populations read, then write. The events themselves come last."""
+    fired, populations = {}, moment.circuit.populations.values()
+    for number in range(max((len(p.events) for p in populations), default=0)):
+        here = [(p.name, p.events[number]) for p in populations if number < len(p.events)]
+        told = {
+            n: [(n, e.name, text) for text in (e.when, *(u.right for u in e.do))] for n, e in here
+        }
+        for name, event in here:
+            ready = moment.held[name, event.name] == 0
+            holds = moment.unit(moment.chance("event", told[name], 0), name) != 0
+            fired[name, event.name] = holds & ready & active[:, None]
+        for row in range(max(len(event.do) for _, event in here)):
+            new = {}
+            for name, event in here:
+                if row < len(event.do) and (name, event.do[row].target) not in moment.clamped:
+                    line, key = event.do[row], (name, event.do[row].target)
+                    right = moment.unit(moment.chance("event", told[name], row + 1), name)
+                    value = updated(moment.states[key], line.kind, right)
+                    new[key] = np.where(fired[name, event.name], value, moment.states[key])
+            moment.states.update(new)
+            moment.changed()
+    lengths = {
+        (p.name, e.name): np.rint(moment.unit(e.duration, p.name) / dt) if e.duration else 0
+        for p in populations for e in p.events
+    }  # fmt: skip
+    for key, now in fired.items():
+        left = np.where(now, lengths[key], np.maximum(moment.held[key] - 1, 0))
+        moment.held[key] = np.where(active[:, None], left, moment.held[key])
+        if key not in moment.clamped:
+            moment.states[key] = np.where(active[:, None], now * 1.0, moment.states[key])
+    moment.changed()

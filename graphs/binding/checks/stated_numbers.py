@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 
 from ....compartments.initialisers import INITIALISERS
-from ....compartments.intervals import ORDERED, POSITIVE, Interval
+from ....compartments.intervals import NOT_NEGATIVE, ORDERED, POSITIVE, Interval
 from ...circuit import Phase, Population, Protocol, Synapse
 from ...diagnostics import Place
 from ...expressions.constants import evaluate
@@ -232,6 +232,13 @@ def _population(population: Population, names: Names) -> Iterator[Stated]:
         yield Stated(equation.tau, POSITIVE, what, scalar, span)
     for line, update in zip(member.cell.after_step, population.after_step, strict=False):
         yield from _calls(update.right, line.scalar, "after_step")
+    for written, event in zip(member.cell.events, population.events, strict=False):
+        yield from _calls(event.when, written.when, "when")
+        for line, update in zip(written.do, event.do, strict=False):
+            yield from _calls(update.right, line.scalar, "do")
+        if event.duration is not None and written.duration is not None:
+            what = f"`for` of the event '{population.name}.{event.name}'"
+            yield Stated(event.duration, NOT_NEGATIVE, what, written.duration)
     updates = population.after_step[len(member.cell.after_step) :]
     for (key, first, last), update in zip(member.cell.domain, updates, strict=True):
         assert isinstance(update.right, Call)

@@ -18,6 +18,7 @@ from ..emitter import Emitter, PhaseView
 from ..refusal import LoweringError, Subject
 from ..rules.compiler import RuleCompiler
 from ..rules.shared_arrays import gathered
+from .events import Events
 from .signal_rows import SignalRows
 from .stepping import Stepping
 from .stopping import StopRule
@@ -54,6 +55,9 @@ class PhaseLowering:
         updates = [u for p in evaluator.circuit.populations.values() for u in p.after_step]
         self.noisy = any(isinstance(n, Noise) for e in equations for n in walk(e.right))
         self.noisy |= any(is_draw(n) for u in updates for n in walk(u.right))
+        events = [e for p in evaluator.circuit.populations.values() for e in p.events]
+        texts = [text for event in events for text in event.expressions]
+        self.noisy |= any(is_draw(n) for text in texts for n in walk(text))
         self.first_row = 0
 
     def lower(self, phase: Phase, keep_end: bool, output: str | None) -> PhaseProgram:
@@ -222,6 +226,7 @@ class PhaseLowering:
         for apply in kept:
             apply()
         self.clock.end_step()
+        Events(at, masked=phase.until is not None).act()
         self.delays.push(masked=phase.until is not None)
         self.storing.store(phase, self.first_row, plus(STEP_NOW, Number(1.0)))
         self.signals.put_out(phase)

@@ -226,7 +226,8 @@ class Stepping:
                 value = (
                     right if update.kind == ":=" else Binary(update.kind[0], Load(target), right)
                 )
-                values.append(at.reading(simplify(value)))
+                value = at.moving(name, update.target, simplify(value), Load(target))
+                values.append(at.reading(value))
             if len(updates) > 1:
                 values = [
                     self._scratch_value(u[1], v) for u, v in zip(updates, values, strict=True)

@@ -69,6 +69,7 @@ def _expressions(circuit: Circuit) -> Iterator[Expr]:
         for equation in population.equations:
             yield from (equation.right, *((equation.tau,) if equation.tau else ()))
         yield from (u.right for u in (*population.after_step, *population.rules))
+        yield from (text for event in population.events for text in event.expressions)
     for synapse in circuit.synapses.values():
         yield from (e for e in (synapse.weight, synapse.current) if e is not None)
         yield from synapse.filter or ()
