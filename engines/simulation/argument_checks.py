@@ -38,6 +38,24 @@ def whole(what: str, given: Any, least: int) -> int:
     return number
 
 
+def truth(what: str, given: Any) -> bool:
+    """True or False.
+
+    Raises:
+        ValueError: Another kind of value, such as an array or a text.
+    """
+    if isinstance(given, bool | np.bool_) or _integer(given) in (0, 1):
+        return bool(given)
+    raise ValueError(f"{what}: expected True or False, got {_shown(given)}")
+
+
+def holds_numbers(given: Any) -> bool:
+    """Whether a value looks like an array, or is a list of numbers."""
+    if isinstance(given, list | tuple):
+        return bool(given) and all(isinstance(one, list | tuple | int | float) for one in given)
+    return bool(getattr(given, "shape", ()))
+
+
 def seeds_of(seed: Any, replicas: int) -> tuple[int | list[int], tuple[int, ...]]:
     """A seed as it was meant, and the seed of each replica: seed + r, or the r-th of several.
 

@@ -11,7 +11,7 @@ from ...traces.recording import Line, recordings
 from ...traces.traces import Traces
 from ..divergence import Divergence
 from ..presentation import Presentations
-from .argument_checks import whole
+from .argument_checks import truth, whole
 from .chunks import Chunks
 from .core import Core
 from .interruption import Interrupted, interruption, reached
@@ -37,6 +37,7 @@ def run(
     facts: Mapping[str, Any] | None,
 ) -> tuple[Traces, dict[str, np.ndarray]]:
     """What `Simulator.run` does; what was recorded, and the steps until each sample stopped."""
+    learn, carry = truth("learn", learn), truth("carry", carry)
     batch = None if batch is None else whole("batch", batch, 1)
     samples = None if samples is None else whole("samples", samples, 1)
     budget = whole("budget", budget, 0)

@@ -29,7 +29,7 @@ from .run import run
 from .scores import check_scored, scores
 from .settings import Settings
 from .simulator_state import SimulatorState
-from .streams import joined
+from .streams import check_words, joined
 from .training.epoch_position import Position
 from .training.history import History
 from .training.training import train
@@ -335,7 +335,8 @@ class Simulator:
             budget: Bytes that the recording may take.
             facts: What else the manifest says, such as the command that made the run.
             streams: The streams of the file's `data`, by name.
-            by_name: The same, as keywords, where their names are no arguments of `run`.
+            by_name: The same, as keywords, where their names are no arguments of `run`; a stream
+                called `learn` or `first` is given in `streams`.
 
         Raises:
             Divergence: A state is not finite; its `traces` hold what was recorded.
@@ -344,20 +345,20 @@ class Simulator:
             RecordingError: A line of `record` that the circuit does not know.
             ValueError: Streams, states or numbers that the circuit cannot be given.
         """
-        traces, self.stopped = run(
-            self._core,
-            joined(streams, by_name),
-            protocol=protocol,
-            learn=learn,
-            record=record,
-            batch=batch,
-            initial=initial,
-            carry=carry,
-            first=first,
-            samples=samples,
-            budget=budget,
-            facts=facts,
-        )
+        own: dict[str, Any] = {
+            "protocol": protocol,
+            "learn": learn,
+            "record": record,
+            "batch": batch,
+            "initial": initial,
+            "carry": carry,
+            "first": first,
+            "samples": samples,
+            "budget": budget,
+            "facts": facts,
+        }
+        check_words(self.circuit, own | {"streams": streams})
+        traces, self.stopped = run(self._core, joined(streams, by_name), **own)
         return traces
 
     # --- checkpoints ---------------------------------------------------------------------------

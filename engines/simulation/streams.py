@@ -13,7 +13,7 @@ from ...graphs.program import Program, TimeAxis
 from .. import philox
 from ..presentation import Arrays
 from ..signal_lengths import rows_taken
-from .argument_checks import check_by_name, check_tensor, numbers
+from .argument_checks import check_by_name, check_tensor, holds_numbers, numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +51,20 @@ def joined(streams: Mapping[str, Any] | None, by_name: Mapping[str, Any]) -> dic
         if name in streams:
             raise ValueError(f"stream {name!r}: given twice, in `streams` and as a keyword")
     return {**streams, **by_name}
+
+
+def check_words(circuit: Circuit, words: Mapping[str, Any]) -> None:
+    """Whether what is given to an argument of `run` was meant for a stream of the same name.
+
+    Raises:
+        ValueError: It is numbers, and there is such a stream.
+    """
+    for word, value in words.items():
+        if word in circuit.streams and holds_numbers(value):
+            raise ValueError(
+                f"{word}: an argument of `run`, and a stream of {circuit.name}; give the stream "
+                f"as `streams={{{word!r}: ...}}`"
+            )
 
 
 def given_streams(

@@ -60,6 +60,20 @@ def test_both_ways_are_one():
     np.testing.assert_array_equal(traces.arrays["p.r"][0, :, -1], 11 * VALUES + 10)
 
 
+@pytest.mark.parametrize("name", [n for n in ARGUMENTS if n != "self"])
+@pytest.mark.parametrize("values", [VALUES, VALUES.tolist()], ids=["array", "list"])
+def test_numbers_for_an_argument_are_meant_for_the_stream_of_that_name(name, values):
+    with pytest.raises(ValueError, match=rf"stream of named; .*`streams={{'{name}': \.\.\.}}`"):
+        simulator(name).run(**{name: values})
+
+
+@pytest.mark.parametrize("name", ["learn", "carry"])
+@pytest.mark.parametrize("wrong", [VALUES, "no", 2, None], ids=["array", "text", "2", "None"])
+def test_what_is_true_or_false_is_no_other_value(name, wrong):
+    with pytest.raises(ValueError, match=f"{name}: expected True or False, got "):
+        simulator("x").run(x=VALUES, **{name: wrong})
+
+
 def test_a_stream_that_is_given_twice_is_refused(refused):
     with refused(ValueError):
         simulator("x").run(streams={"x": VALUES}, x=VALUES)
