@@ -126,6 +126,7 @@ DEFAULT_CONNECTION = "dense"
 LATER = ("indices", "convolution", "pooling")  # reserved words of the language
 
 CONNECTIVITY: Mapping[str, Connectivity] = MappingProxyType({kind.name: kind for kind in _TABLE})
+CONDITION = next(kind.name for kind in _TABLE if kind.some and kind.find is None)
 
 
 def weight_shape(kind: str, n_post: int, n_pre: int, bias: bool = False) -> tuple[int, ...]:

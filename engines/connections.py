@@ -16,7 +16,7 @@ from ..graphs.buffer import connections as named
 from ..graphs.circuit import Circuit, Synapse
 from ..graphs.expressions.constants import Value, elementwise, evaluate
 from ..graphs.expressions.numbered_draws import is_draw, numbers
-from ..graphs.expressions.tree import Expr, Parameter
+from ..graphs.expressions.tree import Array, Expr, Parameter
 from . import aligned_memory, philox
 from .host_draws import moved
 
@@ -113,6 +113,9 @@ def _where(
             draw = getattr(philox, DISTRIBUTIONS[node.function].standard)
             number = draw(seed, stream, pair, pair >> philox.SHIFT, 0, places[0, node.span])
             return moved(node.function, number, [elementwise(a, leaf) for a in node.arguments])
+        if isinstance(node, Array):
+            rows = node.values[targets]
+            return rows if isinstance(rows, np.ndarray) else rows.toarray()
         assert isinstance(node, Parameter)
         value = np.asarray(values[node.name], dtype=np.float64)
         return value[targets][:, None] if value.ndim and node.side == "post" else value

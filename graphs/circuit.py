@@ -307,8 +307,9 @@ class Circuit:
 
     @cached_property
     def arrays(self) -> Mapping[str, Array]:
-        """The arrays from files and from Python that synapses start from, by `Array.key`."""
-        starts = [s.init for s in self.synapses.values() if s.init is not None]
+        """The arrays from files and from Python that synapses are made of, by `Array.key`."""
+        synapses = self.synapses.values()
+        starts = [e for s in synapses for e in (s.init, s.given) if e is not None]
         found = [node for start in starts for node in walk(start) if isinstance(node, Array)]
         return {node.key: node for node in found}
 

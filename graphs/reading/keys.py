@@ -28,7 +28,7 @@ class Key:
         words: The values it may have, where they are a closed list.
         default: The one of `words` that is meant where nothing is said.
         noun: What the words are: "method".
-        forms: Those of `words` that need something behind them, with it: "sparse(p)".
+        forms: Those of `words` that need something behind them, with it: "sparse(p)"; and others.
         later: Values that are reserved, not implemented.
         since: The first version of the language that has it.
     """
@@ -202,7 +202,11 @@ SYNAPSE = Keys(
             "text",
             f"Which units are joined; {DEFAULT_CONNECTION} where nothing is said.",
             words=tuple(CONNECTIVITY),
-            forms=tuple(kind.form for kind in CONNECTIVITY.values() if kind.some),
+            forms=(
+                *(kind.form for kind in CONNECTIVITY.values() if kind.some),
+                'file("W.npz")',
+                'array("W")',
+            ),
             later=connectivity.LATER,
             default=DEFAULT_CONNECTION,
             noun="kind of connection",
@@ -265,7 +269,7 @@ SYNAPSE = Keys(
             noun="check",
         ),
     ),
-    later=("shape",),
+    later=("shape", "storage"),
 )
 REPEAT = (
     "`steps` or `for` for one phase; for several, their names once more, in a protocol beside "

@@ -16,7 +16,8 @@ class Counts:
     """Numbers that a circuit holds.
 
     `weights` counts what is stored (a live weight is not), `slow` the per-unit slow variables and
-    `traces` the synaptic traces of a whole batch; `activity` the unit variables of one sample,
+    `traces` the synaptic traces of a whole batch, `masks` what says which connections there are;
+    `activity` the unit variables of one sample,
     algebraic ones too, and the traces that it has for itself.
     """
 
@@ -25,11 +26,12 @@ class Counts:
     plastic: int
     slow: int
     traces: int
+    masks: int
     activity: int
 
     def stored(self, dtype: str = "float64") -> int:
-        """Bytes of weights, slow variables and traces."""
-        return BYTES[dtype] * (self.weights + self.slow + self.traces)
+        """Bytes of weights, slow variables, traces and masks."""
+        return BYTES[dtype] * (self.weights + self.slow + self.traces + self.masks)
 
     def per_sample(self, dtype: str = "float64") -> int:
         """Bytes of the activity of one sample."""
@@ -47,6 +49,7 @@ def counts(circuit: Circuit) -> Counts:
         plastic=sum(prod(s.shape) for s in own if s.name in circuit.plastic),
         slow=sum(p.size * len(p.slow) for p in populations),
         traces=sum(prod(s.shape) * len(s.trace) for s in own if s.name not in each),
+        masks=sum(prod(s.shape) for s in synapses if s.connection.some),
         activity=sum(
             p.size * len({*(e.variable for e in p.equations), *p.states} - {*p.slow})
             for p in populations

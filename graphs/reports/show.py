@@ -195,6 +195,8 @@ def _synapse(circuit: Circuit, synapse: Synapse) -> Iterator[str]:
     bias = ", with a bias" if synapse.bias else ""
     connected = paper(synapse.connect_text)
     yield f"{'.'.join(synapse.source)} → {target}, {connected}{bias}"
+    if synapse.connection.some:
+        yield "stored dense, with a mask"
     if synapse.weight is not None:
         yield f"weight = {weight_text(synapse)} (live)"
     elif synapse.init is not None:

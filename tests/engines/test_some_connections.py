@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import warnings
 
+import networkx
 import numpy as np
 import pytest
+import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 
 import apical
@@ -230,7 +232,9 @@ def test_the_printed_circuit_is_the_circuit(connect):
         warnings.simplefilter("ignore")
         one, other = (apical.Simulator(c, engine="numpy", seed=2) for c in (circuit, again))
     assert_array_equal(one.connections["W"], other.connections["W"])
-    assert connect.split("(")[0].split(" ")[0] in show(circuit)
+    shown = show(circuit)
+    assert connect.split("(")[0].split(" ")[0] in shown and "stored dense, with a mask" in shown
+    assert "weights: 36, of them 0 plastic" in shown and "576 bytes stored" in shown
 
 
 def test_parameters_that_reach_connect_are_structural():
@@ -238,3 +242,40 @@ def test_parameters_that_reach_connect_are_structural():
     for name, value in (("p", 0.2), ("y.g", np.ones(6)), ("y.h", np.ones(6))):
         with pytest.raises(ValueError, match="structural"):
             sim.parameters[name] = value
+
+
+# --- arrays --------------------------------------------------------------------------------------
+
+
+def test_an_array_says_where_connections_are(tmp_path):
+    rng = np.random.default_rng(2)
+    exist = rng.random((6, 6)) < 0.4
+    weights = np.where(exist, rng.normal(size=(6, 6)), 0)
+    np.savez(tmp_path / "W.npz", W=weights)
+    graph = networkx.DiGraph([(int(pre), int(post)) for post, pre in np.argwhere(exist)])
+    graph.add_nodes_from(range(6))
+    path = tmp_path / "net.yaml"
+    for lines, given in (
+        (of('file("W.npz", "W")', init='file("W.npz")'), {}),
+        (of('when |file("W.npz")| > 0', init='file("W.npz")'), {}),
+        (of('array("A")', init='file("W.npz")'), {"A": scipy.sparse.coo_array(exist * 1.0)}),
+        (of('array("A")', init='file("W.npz")'), {"A": graph}),
+    ):
+        path.write_text(text(lines))
+        circuit = apical.load(path, arrays=given)
+        sim = apical.Simulator(circuit, engine="numpy")
+        assert_array_equal(sim.connections["W"], exist)
+        assert_array_equal(sim.weights["W"], weights)
+        printed = path.with_name("again.yaml")
+        printed.write_text(circuit.to_yaml())
+        assert apical.load(printed, arrays=given).to_yaml() == circuit.to_yaml()
+    sim.save(tmp_path / "a.safetensors")
+    again = apical.Simulator.resume(tmp_path / "a.safetensors")
+    assert_array_equal(again.connections["W"], exist)
+    with pytest.raises(CircuitError, match=r"'W' has connections has the shape \(5, 6\)"):
+        apical.load(path, arrays={"A": np.ones((5, 6))})
+
+
+def test_storage_is_refused_by_name():
+    with pytest.raises(CircuitError, match="'storage' of a synapse is reserved"):
+        apical.load_text(text(of("sparse(p)", more=", storage: compressed")))

@@ -85,7 +85,8 @@ def test_the_schema_has_the_words_of_every_key():
     for keys, found in ((SYNAPSE, synapse), (PHASE, phase)):
         for row in keys.rows:
             alone = found[row.name].get("anyOf", [found[row.name]])[0].get("enum", [])
-            assert [*alone, *row.openings] == list(row.words), row.name
+            some = [word for word in row.openings if word in row.words]
+            assert [*alone, *some] == list(row.words), row.name
 
 
 def test_every_key_is_a_row_with_its_meaning():

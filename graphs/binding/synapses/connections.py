@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from ....compartments.connectivity import CONNECTIVITY, Connectivity
+from ....compartments.connectivity import CONDITION, CONNECTIVITY, Connectivity
 from ....compartments.distributions import DISTRIBUTIONS
 from ....compartments.functions import FUNCTIONS, kind_of
 from ....compartments.initialisers import INITIALISERS
 from ...expressions.constants import NotConstantError
 from ...expressions.parser import parse_expression
-from ...expressions.tree import Call, Expr, Parameter, Reference, WeightOf, walk
+from ...expressions.tree import Array, Call, Expr, Parameter, Reference, walk
 from ...reading.keys import SYNAPSE
 from ...reading.nodes import MappingNode, ScalarNode
 from ...reading.problems import Skip
@@ -19,7 +19,9 @@ from ...reading.schema import chosen
 from ..declared import Link
 from ..names import Names
 from ..resolve import resolve
+from .weight_arrays import array_of
 from .weight_scope import WeightScope
+from .weight_shapes import shape_text
 
 WHOLE = ("product", *(name for name, row in INITIALISERS.items() if row.square))
 MOST_PAIRS = 10**9  # that a condition is asked for
@@ -41,13 +43,17 @@ class ConnectionScope(WeightScope):
         """A unit count, or what an end has."""
         return None if node.name in self.names.synapse_families else super().own(node)
 
+    def call(self, node: Call) -> Expr | None:
+        """An array of a file or from Python, (post, pre)."""
+        return array_of(node, self, live=False)
+
 
 def kind_of_connection(entry: MappingNode, names: Names) -> str:
     """The word of `connect`, whatever stands behind it."""
     node, key = entry.scalar("connect"), SYNAPSE.known["connect"]
     word = re.match(r"\w*", node.text)[0] if node is not None else ""  # type: ignore[index]
     if word in key.openings:
-        return word
+        return word if word in CONNECTIVITY else CONDITION
     if node is not None and word not in (node.text, *key.words, *key.later):
         among = ", ".join(key.shown)
         names.problems.unknown(node.place, f"there is no {key.noun}", word, key.words, among)
@@ -81,6 +87,8 @@ def given_of(link: Link, init: Expr | None, names: Names) -> Expr | None:
 def _behind(node: ScalarNode, kind: Connectivity, names: Names) -> Expr:
     """The expression behind a word, as it stands in the text."""
     word = len(kind.name)
+    if kind.find is None and not node.text.startswith(kind.name):
+        return names.problems.parsed(node, parse_expression)  # an array alone
     if kind.find is None:
         if not node.text[word:].strip():
             names.problems.fail(
@@ -104,6 +112,14 @@ def _behind(node: ScalarNode, kind: Connectivity, names: Names) -> Expr:
 def _check_condition(expr: Expr, node: ScalarNode, link: Link, names: Names) -> None:
     """A condition is asked for each pair of units, by itself."""
     for part in walk(expr):
+        if isinstance(part, Array) and tuple(part.values.shape) != link.shape:
+            names.problems.fail(
+                node.place,
+                f"the array that says where '{link.name}' has connections has the shape "
+                f"{shape_text(tuple(part.values.shape))}",
+                expected=f"{shape_text(link.shape)}, from {link.source.size} to "
+                f"{link.target.size} units",
+            )
         if isinstance(part, Call) and part.function in FUNCTIONS:
             if kind_of(part.function, len(part.arguments)) != "elementwise":
                 place = node.place_at(part.span[0] if part.span else 0)
@@ -127,7 +143,7 @@ def _check_number(
 ) -> None:
     """A number that is the same for all pairs of units, known when the file is loaded."""
     for part in walk(expr):
-        if (isinstance(part, Parameter) and part.side) or isinstance(part, WeightOf):
+        if (isinstance(part, Parameter) and part.side) or isinstance(part, Array):
             names.problems.fail(
                 node.place_at(part.span[0] if part.span else 0),
                 f"`{kind.given}` of `{kind.form}` is one number for all units",
