@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .engines.divergence import Divergence
     from .engines.simulation.interruption import Interrupted
     from .engines.simulation.simulator import Simulator
-    from .engines.simulation.sweep import Sweep
+    from .engines.simulation.sweeps.sweep import Sweep
     from .engines.simulation.weight_warnings import WeightWarning
     from .engines.small_work import SmallWorkWarning
     from .engines.torch.parallel import parallel
@@ -62,7 +62,7 @@ _PLACES = {
     "Program": ".graphs.program",
     "Simulator": ".engines.simulation.simulator",
     "SmallWorkWarning": ".engines.small_work",
-    "Sweep": ".engines.simulation.sweep",
+    "Sweep": ".engines.simulation.sweeps.sweep",
     "Traces": ".traces.traces",
     "WeightWarning": ".engines.simulation.weight_warnings",
     "circuits": ".graphs.reports.bundled_circuits",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 
 from .application import (
     DRAWN,
+    NUMERICAL,
     Device,
     Engine,
     File,
@@ -25,6 +27,7 @@ from .application import (
 )
 from .runs import Batch, Data, Task, check_engine, check_training, number_of
 from .simulate import GivenStreams, Records, Samples, chosen_protocol, records_of, streams_of
+from .workers import Dask, Workers, workers_of
 
 
 @app.command()
@@ -54,7 +57,12 @@ def sweep(
         typer.Option(metavar="HOW", help="last, mean, min, max or sd of records; repeatable."),
     ] = None,
     out: Annotated[
-        str | None, typer.Option(metavar="FILE.csv", help="The table goes here, too.")
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="The table goes here, too: .csv or .parquet. What stands there of this sweep is "
+            "not computed again.",
+        ),
     ] = None,
     plot: Annotated[
         str | None, typer.Option(metavar="FILE", help="A picture of the table: .png, .pdf, .svg.")
@@ -63,6 +71,8 @@ def sweep(
     replicas: Annotated[int, typer.Option(min=1, help="How many seeds, from 0 on.")] = 1,
     device: Device = None,
     threads: Threads = None,
+    workers: Workers = None,
+    dask: Dask = None,
     dtype: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
     variant: Variants = None,
     as_json: Json = False,
@@ -70,9 +80,9 @@ def sweep(
     """Train or simulate a circuit with every combination of values and seeds, print a table."""
     with refusals(as_json):
         check_engine(engine, dtype)
-        check_place("--out", out, ".csv")
+        check_place("--out", out, ".csv", ".parquet")
         check_place("--plot", plot, *DRAWN)
-        from ..engines.simulation.sweep import Sweep
+        from ..engines.simulation.sweeps.sweep import Sweep
 
         grid: dict[str, Any] = dict(values(s) for s in sets)
         parameters = list(grid)
@@ -89,21 +99,25 @@ def sweep(
             settings, shown = Experiment(task, data, epochs, batch).settled(circuit)
             followed = size_changes(circuit, shown, tuple(grid))
             sizes = {name: [value] for name, value in followed.items()}
-            rows = _trained(Sweep(file, grid | sizes, replicas, **options), shown, settings)
+            made = Sweep(file, grid | sizes, replicas, **options)
+            with workers_of(workers, dask, len(made.simulators)) as executor:
+                where = {"table": out, "executor": executor}
+                rows = _trained(made, shown, settings, where)
         else:
             _check_reductions(reduce)
             made = Sweep(file, grid, replicas, **options)
-            rows = _simulated(made, protocol, stream or [], samples, learn, record, reduce or [])
+            asked = (protocol, stream or [], samples, learn, record, reduce or [])
+            with workers_of(workers, dask, len(made.simulators)) as executor:
+                rows = _simulated(made, *asked, {"table": out, "executor": executor})
         for row in rows:
             for name in set(row) & {"variants", *followed}:
                 del row[name]
         rows = [{name: number_of(value) for name, value in row.items()} for row in rows]
-        if out is not None:
-            _write(rows, out)
+        whole = [row for row in rows if "error" not in row]
         if plot is not None:
             from ..traces.plots.grid import grid as draw
 
-            draw(rows, parameters, plot, " ".join((Path(file).stem, *(variant or []))))
+            draw(whole, parameters, plot, " ".join((Path(file).stem, *(variant or []))))
     for row in rows:
         said = (f"{n} {v if n in tried else _said(v)}" for n, v in row.items())
         typer.echo(json.dumps(row) if as_json else ", ".join(said))
@@ -111,17 +125,18 @@ def sweep(
         typer.echo(f"table: {out}")
     if plot is not None and not as_json:
         typer.echo(f"picture: {plot}")
+    if len(whole) < len(rows):
+        raise typer.Exit(NUMERICAL)
 
 
-def _trained(made: Any, task: Any, settings: Any) -> list[dict[str, Any]]:
+def _trained(made: Any, task: Any, settings: Any, where: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The test scores of each point, after training."""
     from ..models.tasks.sizes import check_sizes
 
     for simulator in made.simulators:
         check_sizes(simulator.circuit, task)
     options = {"epochs": settings.epochs, "batch": settings.batch, "shuffle": task.shuffle}
-    made.fit(task.train, **options)
-    return made.evaluate(task.test)
+    return made.score(task.train, task.test, **where, **options)
 
 
 def _simulated(
@@ -132,23 +147,27 @@ def _simulated(
     learn: bool,
     record: list[str] | None,
     reductions: list[str],
+    where: Mapping[str, Any],
 ) -> list[dict[str, Any]]:
     """The reduced records of each point."""
     circuit = made.simulators[0].circuit
     chosen = chosen_protocol(circuit, protocol)
     arrays, count = streams_of(circuit, chosen, texts, 0, samples, learn)
-    runs = made.run(
+    return made.measure(
         chosen,
+        reductions,
+        **where,
         learn=learn,
         record=records_of(circuit, record),
         samples=None if arrays else count,
         streams=arrays,
     )
-    return made.rows(runs, *reductions)
 
 
 def _said(value: Any) -> str:
-    return ", ".join(map(_said, value)) if isinstance(value, list) else f"{value:.6g}"
+    if isinstance(value, list):
+        return ", ".join(map(_said, value))
+    return value if isinstance(value, str) else f"{value:.6g}"
 
 
 def _check_reductions(given: list[str] | None) -> None:
@@ -157,22 +176,3 @@ def _check_reductions(given: list[str] | None) -> None:
     for word in given or []:
         if word not in REDUCTIONS:
             raise Usage(f"--reduce {word}: expected one of {', '.join(REDUCTIONS)}")
-
-
-def _write(rows: list[dict[str, Any]], out: str) -> None:
-    """A line for each row; a list of units is a column for each."""
-    import pandas
-
-    from ..traces.atomic import replacing
-    from ..traces.table import plain
-
-    flat = [
-        {
-            plain(f"{name}[{unit}]" if isinstance(value, list) else name): one
-            for name, value in row.items()
-            for unit, one in enumerate(value if isinstance(value, list) else [value])
-        }
-        for row in rows
-    ]
-    with replacing(out) as draft:
-        pandas.DataFrame(flat).to_csv(draft, index=False)

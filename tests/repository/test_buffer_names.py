@@ -25,7 +25,7 @@ READS_OTHER_TEXTS = {  # what is read there is no name of a buffer
     "engines/kernel_cache.py",  # names of files
     "engines/registry.py",  # names of devices
     "engines/simulation/replica_parameters.py",  # members of a family: eta[1]
-    "engines/simulation/sweep.py",
+    "engines/simulation/sweeps/sweep.py",
     "engines/torch/kernels.py",  # names of dtypes
 }
 NAMES_PROGRAMS = {"graphs/lower.py"}  # circuit.protocol

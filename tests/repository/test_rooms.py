@@ -42,6 +42,7 @@ INSIDE = {
         **{engine: {engine, ""} for engine in ENGINES},  # imported by name, from the registry
         "simulation": SIMULATION,
         "simulation/checkpoints": SIMULATION,
+        "simulation/sweeps": {*SIMULATION, "simulation/sweeps"},
         "simulation/training": SIMULATION - {"simulation/checkpoints"},
         "": {""},
     },
