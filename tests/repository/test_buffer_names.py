@@ -26,6 +26,7 @@ READS_OTHER_TEXTS = {  # what is read there is no name of a buffer
     "engines/registry.py",  # names of devices
     "engines/simulation/replica_parameters.py",  # members of a family: eta[1]
     "engines/simulation/sweeps/sweep.py",
+    "engines/simulation/sweeps/table.py",  # columns of a file
     "engines/torch/kernels.py",  # names of dtypes
 }
 NAMES_PROGRAMS = {"graphs/lower.py"}  # circuit.protocol

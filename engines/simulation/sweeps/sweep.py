@@ -191,8 +191,8 @@ class Sweep:
             results.write()
         again = [self._simulator(p.simulator.circuit, [(p.own, p.seed)]) for p in alone]
         for number, found in finished(job, again, executor):
-            failed = isinstance(found, Failed)
-            keep(alone[number], [{"error": found.why}] if failed else found[0])
+            rows = [{"error": found.why}] if isinstance(found, Failed) else found[0]
+            keep(alone[number], rows)
             results.write()
         return [p.row(row) for p in self.points for row in results.rows[runs[id(p)]]]
 
