@@ -4,40 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Self
 
-from .expressions.tree import Expr, Load, transform, walk
-
-
-class Effects:
-    """What an instruction reads and writes; found once, since lowering asks again and again.
-
-    A kind of instruction says it by `_read` and, where it has no target, by `_written`.
-    """
-
-    multiplies = False  # a matrix with a batch of vectors
-    target: str
-
-    @cached_property
-    def reads(self) -> frozenset[str]:
-        """The buffers it reads."""
-        return frozenset(self._read())
-
-    @cached_property
-    def writes(self) -> frozenset[str]:
-        """The buffers it writes."""
-        return frozenset(self._written())
-
-    def renamed(self, name: Callable[[str], str]) -> Self:
-        """The same, reading `name(b)` for b; itself where no other buffer is as good."""
-        return self
-
-    def _read(self) -> Iterable[str]:
-        raise NotImplementedError
-
-    def _written(self) -> Iterable[str]:
-        return (self.target,)
+from .effects import Effects as Effects, loads as loads, over as over
+from .expressions.tree import Expr
 
 
 @dataclass(frozen=True)
@@ -113,6 +82,31 @@ class Product(Effects):
 
     def _read(self) -> Iterable[str]:
         return (self.weight, self.source)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a product of matrices: `matrix`, or its transpose where `transposed`."""
+
+    matrix: str
+    transposed: bool = False
+
+
+@dataclass(frozen=True)
+class MatrixProduct(Effects):
+    """target := left right, as many rows and columns of each as meet: a bias column is left out.
+
+    The rows of left and the columns of right are those of the target; `inner`: how many columns of
+    left meet rows of right.
+    """
+
+    target: str
+    left: Side
+    right: Side
+    inner: int
+
+    def _read(self) -> Iterable[str]:
+        return (self.left.matrix, self.right.matrix)
 
 
 @dataclass(frozen=True)
@@ -362,8 +356,8 @@ class Stop(Effects):
 
 
 Instruction = (
-    Map | Block | Reduce | BatchReduce | Product | PairwiseSum | Spread | RowReduce | RankUpdate
-    | MatrixReduce | Draw | ReadRow | Push | Recall | Branch | Store | Output | Stop
+    Map | Block | Reduce | BatchReduce | Product | MatrixProduct | PairwiseSum | Spread | RowReduce
+    | RankUpdate | MatrixReduce | Draw | ReadRow | Push | Recall | Branch | Store | Output | Stop
 )  # fmt: skip
 Code = tuple[Instruction, ...]
 
@@ -379,17 +373,3 @@ def flat(instructions: tuple[Instruction, ...]) -> Iterator[Instruction]:
 def count_products(instructions: tuple[Instruction, ...]) -> int:
     """How many of the instructions multiply a matrix with a batch of vectors."""
     return sum(i.multiplies for i in flat(instructions))
-
-
-def loads(expr: Expr) -> set[str]:
-    """The buffers an expression reads."""
-    return {node.buffer for node in walk(expr) if isinstance(node, Load)}
-
-
-def over(value: Expr, name: Callable[[str], str]) -> Expr:
-    """An expression that reads the buffer `name(b)` for b."""
-
-    def leaf(node: Expr) -> Expr | None:
-        return replace(node, buffer=name(node.buffer)) if isinstance(node, Load) else None
-
-    return transform(value, leaf)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from ...graphs.expressions.tree import Expr, Load, Weight
 from ...graphs.instructions import (
+    MatrixProduct,
     MatrixReduce,
     PairwiseSum,
     Product,
     RankUpdate,
     RowReduce,
+    Side,
     Spread,
     loads,
 )
@@ -45,6 +47,21 @@ class Matrices:
             to.line(f"for i in range({rows}):", f"    e = {to.zero}")
             to.line(f"    for j in range({columns}):", f"        e += {weight}[i, j] * {source}[j]")
             to.line(f"    {target}[i] = e")
+
+    def matrix_product(self, p: MatrixProduct) -> None:
+        """target := left right, of matrices or their transposes."""
+        to, (rows, columns) = self.to, self.to.layout.matrix(p.target)
+        left, right = self._side(p.left, rows, p.inner), self._side(p.right, p.inner, columns)
+        to.line(f"w.multiply({left}, {right}, {to.array(p.target)})")
+
+    def _side(self, side: Side, rows: int, columns: int) -> str:
+        """The first rows and columns of a matrix, or of its transpose, in one piece."""
+        to, array = self.to, self.to.array(side.matrix)
+        if side.transposed:
+            return f"w.part_back({array}, {to.argument(rows)}, {to.argument(columns)})"
+        if self.to.layout.matrix(side.matrix) == (rows, columns):
+            return array
+        return f"w.part({array}, {to.argument(rows)}, {to.argument(columns)})"
 
     def pair(self, p: PairwiseSum) -> None:
         """target_i := sum or maximum over j of an expression of w_ij and both ends."""

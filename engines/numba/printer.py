@@ -23,6 +23,7 @@ from ...graphs.instructions import (
     Branch,
     Draw,
     Instruction,
+    MatrixProduct,
     MatrixReduce,
     Output,
     PairwiseSum,
@@ -232,6 +233,8 @@ class PhasePrinter:
                 Loops(to).batch_reduce(instruction)
             case Product():
                 Matrices(to).product(instruction)
+            case MatrixProduct():
+                Matrices(to).matrix_product(instruction)
             case PairwiseSum():
                 Matrices(to).pair(instruction)
             case Spread():

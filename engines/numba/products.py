@@ -65,6 +65,18 @@ def multiply(a: Any, b: Any, out: Any) -> None:
 
 
 @njit(**FAST)
+def part(a: Any, rows: int, columns: int) -> Any:
+    """The first rows and columns of a, in one piece."""
+    return np.ascontiguousarray(a[:rows, :columns])
+
+
+@njit(**FAST)
+def part_back(a: Any, rows: int, columns: int) -> Any:
+    """The first rows and columns of transpose(a), in one piece."""
+    return np.ascontiguousarray(a[:columns, :rows].T)
+
+
+@njit(**FAST)
 def multiply_back(a: Any, b: Any, out: Any) -> None:
     """out := transpose(a) b."""
     np.dot(a.T, b, out)

@@ -16,6 +16,7 @@ from ...graphs.instructions import (
     Draw,
     Instruction,
     Map,
+    MatrixProduct,
     MatrixReduce,
     Output,
     PairwiseSum,
@@ -26,6 +27,7 @@ from ...graphs.instructions import (
     Recall,
     Reduce,
     RowReduce,
+    Side,
     Spread,
     Stop,
     Store,
@@ -196,6 +198,10 @@ class Walk:
                 self.arrays[target] = reduced.reshape(shape).astype(self.parent.dtype)
             case Product():
                 self._product(instruction)
+            case MatrixProduct(target=target, left=left, right=right, inner=inner):
+                rows, columns = self.arrays[target].shape[1:]
+                first, second = self._side(left, rows, inner), self._side(right, inner, columns)
+                self.arrays[target] = first @ second
             case PairwiseSum():
                 self._pair(instruction)
             case Spread():
@@ -270,6 +276,12 @@ class Walk:
         else:
             product = source @ weight.swapaxes(1, 2)
         self.arrays[p.target] = product
+
+    def _side(self, side: Side, rows: int, columns: int) -> np.ndarray:
+        """The first rows and columns of a matrix, or of its transpose."""
+        matrix = self.arrays[side.matrix]
+        matrix = matrix.swapaxes(1, 2) if side.transposed else matrix
+        return matrix[:, :rows, :columns]
 
     def _pair(self, p: PairwiseSum) -> None:
         """Axes (replica, sample, post, pre); what the bias unit brings stands beside them."""

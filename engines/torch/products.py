@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...graphs.expressions.tree import Expr, Load, Weight
-from ...graphs.instructions import PairwiseSum, Product
+from ...graphs.instructions import MatrixProduct, PairwiseSum, Product, Side
 from .hoisting import Hoister
 from .layout import TensorLayout
 from .tape import Tape
@@ -40,6 +40,17 @@ class ProductWriter:
             tape.append(partial(target.copy_, out))
         for tensor in lent:
             layout.pool.give(tensor)
+
+    def matrix_product(self, p: MatrixProduct, tape: Tape) -> None:
+        """Target := left right, of matrices or their transposes."""
+        target = self.layout.tensors[p.target]
+        rows, columns = target.shape[1:]
+        left, right = self._side(p.left, rows, p.inner), self._side(p.right, p.inner, columns)
+        tape.append(partial(torch.bmm, left, right, out=target))
+
+    def _side(self, side: Side, rows: int, columns: int) -> Tensor:
+        matrix = self.layout.tensors[side.matrix]
+        return (matrix.transpose(1, 2) if side.transposed else matrix)[:, :rows, :columns]
 
     def _weight(self, name: str, tape: Tape) -> Tensor:
         """A weight in the dtype of activity: its copy is made before the loop if it stays."""

@@ -24,6 +24,7 @@ from ...graphs.instructions import (
     Draw,
     Instruction,
     Map,
+    MatrixProduct,
     MatrixReduce,
     Output,
     PairwiseSum,
@@ -94,6 +95,8 @@ class TapeWriter:
                     self.rules.batch_reduce(instruction, tape)
                 case Product():
                     self.products.product(instruction, tape)
+                case MatrixProduct():
+                    self.products.matrix_product(instruction, tape)
                 case PairwiseSum():
                     self.products.pair(instruction, tape)
                 case Spread():

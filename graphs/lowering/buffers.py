@@ -7,6 +7,7 @@ from math import prod
 from .. import buffer as named
 from ..buffer import Beside, Buffer, Identity, Made, Quantity
 from ..circuit import Circuit, Synapse
+from ..instructions import Side
 from .refusal import LoweringError
 from .trace_means import apart
 
@@ -77,6 +78,13 @@ class Buffers:
         """A weight that is computed."""
         identity = named.live_weight(synapse.name)
         return self.declare(identity, "algebraic", "matrix", *synapse.shape)
+
+    def product(self, left: Side, right: Side, rows: int, columns: int) -> str:
+        """The product of two matrices, or of their transposes."""
+        turned = "".join(".T"[side.transposed] for side in (left, right))
+        of = tuple(self.buffers[side.matrix].identity for side in (left, right))
+        identity = Made("product" if turned == ".." else f"product:{turned}", of)
+        return self.declare(identity, "algebraic", "matrix", rows, columns)
 
     def bias_column(self, synapse: Synapse) -> str:
         """1 at the bias unit of a synapse, 0 at its other presynaptic units."""

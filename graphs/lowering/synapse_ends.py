@@ -27,7 +27,7 @@ from ..expressions.tree import (
     transform,
     walk,
 )
-from ..instructions import Instruction, Map, RankUpdate
+from ..instructions import Instruction, Map, MatrixProduct, RankUpdate, Side
 from .emitter import Emitter
 from .refusal import LoweringError, Subject
 
@@ -129,18 +129,21 @@ class Ends:
         A synapse whose weight is another's has the other's connections.
         """
         at, identity = self.at, self.at.buffers[self.matrix(synapse)[0]].identity
-        assert isinstance(identity, Quantity)
+        if not isinstance(identity, Quantity):
+            return None  # a product is a whole array
         return at.connections(at.circuit.synapses[identity.owner])
 
     def _plain(self, expr: Expr) -> Operand | None:
         match expr:
             case WeightOf(synapse=name):
-                return self.matrix(self.at.circuit.synapses[name])
+                return self._of_other(self.at.circuit.synapses[name])
             case Call(function="copy", arguments=(inner,)):
                 return self._plain(inner)
             case Call(function="transpose", arguments=(inner,)):
                 found = self._plain(inner)
                 return found and (found[0], not found[1], found[2])
+            case Call(function="product", arguments=(left, right)):
+                return self._product(left, right)
             case Unary(operand=inner):
                 found = self._plain(inner)
                 return found and (found[0], found[1], simplify(Unary("-", found[2] or Number(1.0))))
@@ -152,13 +155,73 @@ class Ends:
                         return found[0], found[1], Binary("*", gain, found[2]) if found[2] else gain
         return None
 
+    def _of_other(self, synapse: Synapse) -> Operand:
+        """The weight of a synapse that another names: all of the array that holds it.
+
+        Raises:
+            LoweringError: Not all of the array is its weight.
+        """
+        if synapse.weight is not None and not self.whole(synapse):
+            raise LoweringError(
+                f"{synapse.name} leaves out the diagonal of the weights that it is made of, so its "
+                f"own weight is no array; name those that it is made of",
+                about=Subject(synapse.name),
+            )
+        return self.matrix(synapse)
+
+    def whole(self, synapse: Synapse) -> bool:
+        """Whether the array behind a live weight has no connection that the synapse leaves out."""
+        assert synapse.weight is not None
+        if not synapse.connection.off_diagonal:
+            return True
+        nodes = list(walk(synapse.weight))
+        if any(isinstance(n, Call) and n.function == "product" for n in nodes):
+            return False
+        others = [self.at.circuit.synapses[n.synapse] for n in nodes if isinstance(n, WeightOf)]
+        return all(
+            other.connection.off_diagonal and (other.weight is None or self.whole(other))
+            for other in others
+        )
+
+    def _product(self, left: Expr, right: Expr) -> Operand | None:
+        """The buffer that holds the product of two matrices, and the factor of both."""
+        at, sides = self.at, (self._plain(left), self._plain(right))
+        if sides[0] is None or sides[1] is None:
+            return None
+        (first, turned, scale), (second, turned_too, scale_too) = sides
+        factor = Binary("*", scale, scale_too) if scale and scale_too else scale or scale_too
+        rows, inner = self._shape(left)
+        _, columns = self._shape(right)
+        sides = Side(first, turned), Side(second, turned_too)
+        name = at.product(*sides, rows, columns)
+        at.makers[name] = lambda: (MatrixProduct(name, *sides, inner),)
+        return name, False, factor
+
+    def _shape(self, expr: Expr) -> tuple[int, int]:
+        """(post, pre) of a weight that is some matrix times a number, without a bias column."""
+        match expr:
+            case WeightOf(synapse=name):
+                synapse = self.at.circuit.synapses[name]
+                return synapse.shape[0], synapse.shape[1] - synapse.bias
+            case Call(function="transpose", arguments=(inner,)):
+                return self._shape(inner)[::-1]
+            case Call(function="product", arguments=(left, right)):
+                return self._shape(left)[0], self._shape(right)[1]
+            case Call(arguments=(inner,)) | Unary(operand=inner):
+                return self._shape(inner)
+            case Binary(left=left, right=right):
+                has = any(isinstance(n, WeightOf) for n in walk(left))
+                return self._shape(left if has else right)
+        raise TypeError(f"{expr!r} is no matrix")
+
     def _live(self, synapse: Synapse, name: str) -> tuple[Instruction, ...]:
         """The instructions that fill the array of a live weight that is no other synapse's."""
         assert synapse.weight is not None
         if any(isinstance(n, WeightOf) for n in walk(synapse.weight)):
             raise LoweringError(
                 f"{synapse.name}: `weight` must be made of numbers and of what `pre` and `post` "
-                f"have, or be another synapse's weight or its transpose, times a number",
+                f"have, or be another synapse's weight, its transpose or a product of such, "
+                f"times a number",
                 about=Subject(synapse.name),
             )
         hollow, value = synapse.connection.off_diagonal, self.pairwise(synapse.weight, synapse)

@@ -15,7 +15,6 @@ from ..expressions.tree import (
     Weight,
     WeightOf,
     transform,
-    walk,
 )
 from ..instructions import Instruction, Map, PairwiseSum, Product
 from .emitter import Emitter
@@ -61,17 +60,7 @@ class Transmission:
         columns = int(self.at.buffers[weight].shape[2])
         if not transposed and columns != synapse.shape[-1]:
             return False  # the array has a bias column that is not this synapse's
-        return not synapse.connection.off_diagonal or self._hollow(synapse)
-
-    def _hollow(self, synapse: Synapse) -> bool:
-        """Whether the array behind a live weight has a diagonal of 0."""
-        assert synapse.weight is not None
-        names = {n.synapse for n in walk(synapse.weight) if isinstance(n, WeightOf)}
-        others = [self.at.circuit.synapses[name] for name in names]
-        return all(
-            other.connection.off_diagonal and (other.weight is None or self._hollow(other))
-            for other in others
-        )
+        return self.ends.whole(synapse)
 
     def _pair(self, synapse: Synapse, name: str, operand: Operand, source: str) -> PairwiseSum:
         weight, transposed, factor = operand

@@ -220,7 +220,8 @@ SYNAPSE = Keys(
         Key(
             "weight",
             "text",
-            "What the weight is at every moment: a number, `transpose(W[k])`, `copy(A)`.",
+            "What the weight is at every moment: a number, `transpose(W[k])`, `copy(A)`, "
+            "`product(A, B)`.",
         ),
         Key("bias", "flag", "true: one more presynaptic unit that always sends 1."),
         Key(

@@ -199,6 +199,9 @@ def _call(circuit: Circuit | None, home: Population | None, expr: Call) -> tuple
     inside = ", ".join(_write(circuit, home, a) for a in expr.arguments)
     if expr.function == "transpose":
         return POWER, f"{{{inside}}}^{{\\top}}"
+    if expr.function == "product":
+        sides = (_write(circuit, home, a, PRODUCT) for a in expr.arguments)
+        return PRODUCT, r" \, ".join(sides)
     if expr.function == "copy":
         return _written(circuit, home, expr.arguments[0])
     if expr.function == "sum":

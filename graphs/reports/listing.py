@@ -13,6 +13,7 @@ from ..instructions import (
     Draw,
     Instruction,
     Map,
+    MatrixProduct,
     MatrixReduce,
     Output,
     PairwiseSum,
@@ -102,6 +103,9 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             )
             bias = ", bias" if instruction.bias else ""
             yield f"{instruction.target} := product({matrix}, {instruction.source}{bias})"
+        case MatrixProduct(target=target, left=left, right=right):
+            sides = (f"transpose({s.matrix})" if s.transposed else s.matrix for s in (left, right))
+            yield f"{target} := {' @ '.join(sides)}"
         case PairwiseSum(op=op, bias=bias):
             matrix = (
                 f"transpose({instruction.weight})" if instruction.transposed else instruction.weight

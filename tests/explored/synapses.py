@@ -159,12 +159,28 @@ def _live(draft: Draft, shape: tuple[int, ...], some: bool) -> str | None:
             found += [f"copy({name})", f"-{name}", f"0.5*{name}", f"b*{name}"]
         if other["shape"][::-1] == shape and len(shape) == 2:
             found += [f"transpose({name})", f"transpose({name})", f"-0.7*transpose({name})"]
+    products = [] if some else _products(draft, shape)
+    if products and draft.chance(0.3, "weight that is a product"):
+        return rng.choice(products)
     if not found or rng.random() < 0.25:
         found = ["-0.5", "b", "0.5*a"]
     if draft.chance(0.2, "weight by place"):
         found = ["0.5*cos(2*pi*(post.index - pre.index)/n_post)", "a/(1 + pre.index)",
                  "0.3*(post.index > pre.index)"]  # fmt: skip
     return rng.choice(found)
+
+
+def _products(draft: Draft, shape: tuple[int, ...]) -> list[str]:
+    """Products of two other weights, or of their transposes, of a shape."""
+    sides = [(n, o["shape"]) for n, o in draft.synapses.items() if len(o["shape"]) == 2]
+    sides += [(f"transpose({name})", size[::-1]) for name, size in sides]
+    return [
+        f"{factor}product({left}, {right})"
+        for left, (posts, inner) in sides
+        for right, (other, pres) in sides
+        for factor in ("", "0.5*", "-b*")
+        if other == inner and (posts, pres) == shape
+    ]
 
 
 def _limits(draft: Draft, lines: list[str]) -> list[str]:

@@ -370,6 +370,8 @@ class Moment:
         if name == "transpose":
             other = self.value(first, synapse)
             return other if synapse.connection.elementwise else other.T
+        if name == "product":
+            return self.value(first, synapse) @ self.value(rest[0], synapse)
         if name == "softmax" or (name in REDUCTIONS and not rest):
             return self.reduced(softmax if name == "softmax" else REDUCTIONS[name], first, synapse)
         arguments = [self.value(a, synapse) for a in node.arguments]

@@ -176,8 +176,8 @@ def _check_weights(link: Link, kind: Connectivity, init: Expr | None, names: Nam
     if key is not None and shared:
         names.problems.fail(
             key.place,
-            f"the weight of '{link.name}' is that of '{shared[0].synapse}', whose connections it "
-            "has: `connect` cannot say others",
+            f"the weight of '{link.name}' is made of that of '{shared[0].synapse}', whose "
+            "connections it has: `connect` cannot say others",
             expected="the synapse without `connect`, or an `init` in the place of `weight`",
         )
     node = link.entry.scalar("init")

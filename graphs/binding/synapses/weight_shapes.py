@@ -43,13 +43,6 @@ def shape_of(
 
 def _product_shape(expr: Call, scope: Scope, names: Names) -> tuple[int, ...]:
     """(post, pre) of the matrix product of two weights."""
-    if isinstance(scope, WeightScope) and scope.live:
-        scope.fail(
-            expr,
-            "`weight` cannot be a product of two arrays yet; `init` can, once",
-            suggestion=f"init: {scope.scalar.text}",
-        )
-        raise Skip
     left, right = (shape_of(a, scope, names, turned=True) for a in expr.arguments)
     if left is None or right is None or len(left) != 2 or len(right) != 2:
         scope.fail(

@@ -17,6 +17,7 @@ from ...instructions import (
     Draw,
     Instruction,
     Map,
+    MatrixProduct,
     MatrixReduce,
     Output,
     PairwiseSum,
@@ -27,6 +28,7 @@ from ...instructions import (
     Recall,
     Reduce,
     RowReduce,
+    Side,
     Spread,
     Stop,
     Store,
@@ -118,6 +120,8 @@ class _Check:
                 self._spread(i)
             case Product():
                 self._product(i)
+            case MatrixProduct():
+                self._matrix_product(i)
             case PairwiseSum():
                 self._pair(i)
             case RowReduce(target=target, value=value, shape=(posts, pres)):
@@ -180,6 +184,18 @@ class _Check:
                 self.fail(p.target, p.weight, f"{out} columns")
         self.sized(p.target, p.source, "unit", int(into) - (p.bias and not p.transposed))
         self._exactly(p.target, ("unit", out))
+
+    def _matrix_product(self, p: MatrixProduct) -> None:
+        _, rows, columns = self.shape(p.target)
+        self._side(p.target, p.left, int(rows), p.inner)
+        self._side(p.target, p.right, p.inner, int(columns))
+
+    def _side(self, target: str, side: Side, rows: int, columns: int) -> None:
+        """A side of so many rows and columns, but for a bias column, the last of its matrix."""
+        _, has_rows, has_columns = self.shape(side.matrix)
+        meant = (columns, rows) if side.transposed else (rows, columns)
+        if int(has_rows) != meant[0] or int(has_columns) - meant[1] not in (0, 1):
+            self.fail(target, side.matrix, f"matrix {meant[0]} {meant[1]}")
 
     def _pair(self, p: PairwiseSum) -> None:
         posts, pres = self.buffers[p.target].size, self.buffers[p.source].size
