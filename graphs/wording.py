@@ -52,3 +52,15 @@ def bytes_text(number: float) -> str:
             return f"{number:.0f} bytes" if unit == "bytes" else f"{number:.1f} {unit}"
         number /= 1024
     return f"{number:.1f} TiB"
+
+
+def member_list(members: Iterable[int | None]) -> str:
+    """`members 0 to 3`, or the list of them."""
+    found = sorted(i for i in members if i is not None)
+    if not found:
+        return "the family has no members"
+    if len(found) == 1:
+        return f"the only member is {found[0]}"
+    if found == list(range(found[0], found[-1] + 1)):
+        return f"members {found[0]} to {found[-1]}"
+    return "members " + ", ".join(map(str, found))

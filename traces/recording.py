@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NoReturn
 
 from ..graphs.circuit import Record, Snapshot
-from ..graphs.expressions.parser import ParseProblem, RecordEntry, parse_record
-from ..graphs.expressions.tree import Binary, Expr, Number, Range, Reference, Unary, Variable
-from ..graphs.record_lines import SnapshotError, check_steps, of_population, of_synapse
+from ..graphs.expressions.parser import Loop, ParseProblem, parse_record
+from ..graphs.expressions.tree import Binary, Expr, Number, Reference, Unary
+from ..graphs.record_lines import Families, Recordable, RecordLineError, recorded
 from ..graphs.wording import meant
 
 if TYPE_CHECKING:
@@ -79,102 +79,59 @@ def _line(line: str, circuit: Circuit) -> list[Record | Snapshot]:
         entry = parse_record(line)
     except ParseProblem as problem:
         _refuse(line, f"{problem.message} at character {problem.offset + 1}")
-    values = {n: p.value for n, p in circuit.parameters.items() if not isinstance(p.value, tuple)}
-    every = 1 if entry.every is None else _integer(entry.every, values, line)
-    if every < 1:
-        _refuse(line, f"every {every}: expected a whole number, at least 1")
-    phases = {phase.name for p in circuit.protocols.values() for phase in p.phases}
-    if entry.phase is not None and entry.phase not in phases:
-        _refuse(line, f"no phase {entry.phase!r}{meant(entry.phase, phases)}")
-    name = entry.reference.name
     try:
-        if any(name in (synapse.base, synapse.name) for synapse in circuit.synapses.values()):
-            return _of_synapses(line, entry, every, circuit, values)
-        if entry.reference.attributes:
-            return _of_populations(line, entry, every, circuit, values)
-        return [_of_energy(line, entry, every, circuit)]
-    except SnapshotError as error:
-        said = [error.message]
+        return list(recorded(line, entry, _recordable(line, circuit)))
+    except RecordLineError as error:
+        message = error.message
+        if error.unknown is not None:
+            message += f" {error.unknown!r}{meant(error.unknown, error.known)}"
+        said = [message]
         if error.expected:
-            said.append(f"expected {error.expected}")
+            said.append(f"expected: {error.expected}")
         if error.suggestion:
             said.append(f"try: {error.suggestion!r}")
         _refuse(line, "; ".join(said))
 
 
-def _of_synapses(
-    line: str, entry: RecordEntry, every: int, circuit: Circuit, values: Mapping[str, float]
-) -> list[Record | Snapshot]:
-    found: list[Record | Snapshot] = []
-    for member in _members(entry, values, line, circuit.synapses):
-        if member not in circuit.synapses:
-            _refuse(line, f"no synapse {member!r}{meant(member, circuit.synapses)}")
-        found.append(of_synapse(line, entry, circuit.synapses[member], every))
+def _recordable(line: str, circuit: Circuit) -> Recordable:
+    values = {n: p.value for n, p in circuit.parameters.items() if not isinstance(p.value, tuple)}
+
+    def whole(expr: Expr, bound: Mapping[str, int]) -> int:
+        return _integer(expr, {**values, **bound}, line)
+
+    def repeat(loop: Loop | None) -> list[dict[str, int]]:
+        if loop is None:
+            return [{}]
+        start, stop = whole(loop.start, {}), whole(loop.stop, {})
+        step = 1 if stop >= start else -1
+        return [{loop.index: k} for k in range(start, stop + step, step)]
+
+    return Recordable(
+        populations=_families(circuit.populations.values()),
+        variables={name: _variables(one) for name, one in circuit.populations.items()},
+        connections=_families(circuit.synapses.values()),
+        synapses=circuit.synapses,
+        energies=circuit.energies,
+        phases=dict.fromkeys(p.name for one in circuit.protocols.values() for p in one.phases),
+        whole=whole,
+        repeat=repeat,
+    )
+
+
+def _families(members: Iterable[Population] | Iterable[Synapse]) -> Families:
+    found: dict[str, dict[int | None, str]] = {}
+    for one in members:
+        found.setdefault(one.base, {})[one.index] = one.name
     return found
 
 
-def _of_populations(
-    line: str, entry: RecordEntry, every: int, circuit: Circuit, values: Mapping[str, float]
-) -> list[Record | Snapshot]:
-    variable, *more = entry.reference.attributes
-    if more:
-        _refuse(line, "expected POPULATION.VARIABLE")
-    found: list[Record | Snapshot] = []
-    for member in _members(entry, values, line, circuit.populations):
-        if member not in circuit.populations:
-            _refuse(line, f"no population {member!r}{meant(member, circuit.populations)}")
-        population = circuit.populations[member]
-        known = _variables(population)
-        if variable not in known:
-            _refuse(line, f"{member!r} has no variable {variable!r}{meant(variable, known)}")
-        if entry.counted == "presentation":
-            found.append(of_population(line, entry, member, every, population.slow))
-        else:
-            what = Variable(member, variable, entry.reference.phase)
-            found.append(Record(what, entry.phase, every, entry.reduce))
-    return found
-
-
-def _of_energy(line: str, entry: RecordEntry, every: int, circuit: Circuit) -> Record:
-    name = entry.reference.name
-    if name in circuit.energies and entry.reference.index is None:
-        if entry.reduce:
-            _refuse(line, f"{name!r} is an energy and has no units to take the {entry.reduce} of")
-        check_steps(line, entry, name)
-        return Record(name, entry.phase, every)
-    if any(name in (p.base, p.name) for p in circuit.populations.values()):
-        _refuse(line, f"{name!r} is a population; say which of its variables")
-    known = {*circuit.energies, *circuit.synapses}
-    _refuse(line, f"no energy or synapse {name!r}{meant(name, known)}")
-
-
-def _members(
-    entry: RecordEntry,
-    values: Mapping[str, float],
-    line: str,
-    known: Mapping[str, Population] | Mapping[str, Synapse],
-) -> list[str]:
-    """The members that a line means, "layer[1]", "layer[2]", ...: all where it says no index."""
-    name, index = entry.reference.name, entry.reference.index
-    if index is None:
-        return [member.name for member in known.values() if member.base == name] or [name]
-    if isinstance(index, Range):
-        start, stop = (_integer(e, values, line) for e in (index.start, index.stop))
-        return [f"{name}[{k}]" for k in range(start, stop + 1)]
-    if entry.loop is None:
-        return [f"{name}[{_integer(index, values, line)}]"]
-    start, stop = (_integer(e, values, line) for e in (entry.loop.start, entry.loop.stop))
-    step = 1 if stop >= start else -1
-    bound = [{**values, entry.loop.index: k} for k in range(start, stop + step, step)]
-    return [f"{name}[{_integer(index, names, line)}]" for names in bound]
-
-
-def _variables(population: Population) -> set[str]:
+def _variables(population: Population) -> dict[str, str]:
+    """What can be recorded of a population, with the kind of each."""
     return {
-        *(e.variable for e in population.equations),
-        *population.states,
-        *population.slow,
-        *(u.target for u in population.after_step),
+        **{e.variable: e.kind for e in population.equations},
+        **dict.fromkeys((u.target for u in population.after_step), "state"),
+        **dict.fromkeys(population.states, "state"),
+        **dict.fromkeys(population.slow, "slow"),
     }
 
 

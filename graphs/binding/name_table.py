@@ -10,6 +10,7 @@ from ..expressions.tree import Expr, Reference
 from ..reading.arrays import Arrays
 from ..reading.nodes import ScalarNode
 from ..reading.problems import Problems, Skip
+from ..wording import member_list
 from .constant_scope import ConstantScope
 from .declared import Link, Member
 from .names import Names, Scope
@@ -159,15 +160,3 @@ class FileNames(Names):
             self.no_member(node, scope, index, members)
             raise Skip
         return members[index]
-
-
-def member_list(members: Iterable[int | None]) -> str:
-    """`members 0 to 3`, or the list of them."""
-    found = sorted(i for i in members if i is not None)
-    if not found:
-        return "the family has no members"
-    if len(found) == 1:
-        return f"the only member is {found[0]}"
-    if found == list(range(found[0], found[-1] + 1)):
-        return f"members {found[0]} to {found[-1]}"
-    return "members " + ", ".join(map(str, found))

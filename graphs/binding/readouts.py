@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from typing import NoReturn
 
 from ..circuit import Record, Signal, Snapshot, Synapse
-from ..expressions.parser import RecordEntry, parse_expression, parse_record, parse_reference
+from ..expressions.parser import parse_expression, parse_record, parse_reference
 from ..expressions.tree import Expr, Variable
 from ..reading.keys import SIGNAL
 from ..reading.nodes import MappingNode, Node, ScalarNode, texts
 from ..reading.problems import Skip
 from ..reading.schema import chosen, required
-from ..record_lines import SnapshotError, check_steps, of_population, of_synapse
+from ..record_lines import Recordable, RecordLineError, recorded
 from .constant_scope import ConstantScope
 from .energy_scope import EnergyScope
 from .families import repeat
 from .names import Names
 from .resolve import resolve
-from .scopes import ProtocolScope, member_variable
+from .scopes import member_variable
 
 
 def streams(section: MappingNode, names: Names) -> None:
@@ -118,85 +119,44 @@ def records(
     found: list[Record | Snapshot] = []
     for scalar in texts(section):
         with names.problems.guard():
-            found += _record(scalar, energy, synapses, names)
+            entry = names.problems.parsed(scalar, parse_record)
+            try:
+                found += recorded(scalar.text, entry, _recordable(scalar, energy, synapses, names))
+            except RecordLineError as error:
+                _refuse(scalar, error, synapses, names)
     return tuple(found)
 
 
-def _record(
+def _recordable(
     scalar: ScalarNode,
     energy: Mapping[str, Expr],
     synapses: Mapping[str, Synapse],
     names: Names,
-) -> Iterator[Record | Snapshot]:
-    """One statement of `record`."""
-    entry = names.problems.parsed(scalar, parse_record)
-    problems, node = names.problems, entry.reference
-    if entry.phase is not None and entry.phase not in names.phases:
-        at = max(scalar.text.rfind(entry.phase), 0)
-        problems.unknown(scalar.place_at(at), "there is no phase", entry.phase, names.phases)
+) -> Recordable:
+    return Recordable(
+        populations=names.families,
+        variables={name: member.kinds for name, member in names.populations.items()},
+        connections=names.synapse_families,
+        synapses=synapses,
+        energies=energy,
+        phases=names.phases,
+        whole=lambda expr, bound: names.bound(expr, scalar, bound),
+        repeat=lambda loop: repeat(names, scalar, loop),
+    )
+
+
+def _refuse(
+    scalar: ScalarNode, error: RecordLineError, synapses: Mapping[str, Synapse], names: Names
+) -> NoReturn:
+    """Writes down what is wrong with a line; nothing where it follows from another mistake."""
+    problems, owner = names.problems, error.owner
+    member = names.populations.get(owner or "")
+    unfinished = owner in names.synapses and owner not in synapses
+    if owner in names.broken or unfinished or (member is not None and member.cell.broken):
+        problems.echo()
+    place = scalar.place_at(error.at)
+    if error.unknown is not None:
+        problems.unknown(place, error.message, error.unknown, error.known)
         raise Skip
-    every = 1
-    if entry.every is not None:
-        every = names.bound(entry.every, scalar)
-        if every < 1:
-            problems.fail(scalar.place, "`every` is a whole number from 1", got=str(every))
-    try:
-        if node.name in names.synapse_families:
-            yield from _of_synapses(scalar, entry, every, synapses, names)
-        elif node.attributes:
-            yield from _of_populations(scalar, entry, every, names)
-        else:
-            yield _of_energy(scalar, entry, every, energy, names)
-    except SnapshotError as error:
-        at = scalar.place_at(node.span[0] if node.span else 0)
-        line = error.suggestion and problems.corrected(at, scalar.text, error.suggestion)
-        problems.fail(at, error.message, expected=error.expected, suggestion=line)
-
-
-def _of_synapses(
-    scalar: ScalarNode,
-    entry: RecordEntry,
-    every: int,
-    synapses: Mapping[str, Synapse],
-    names: Names,
-) -> Iterator[Snapshot]:
-    for bound in repeat(names, scalar, entry.loop):
-        scope = ProtocolScope(names, scalar, bound, "`record`")
-        for link in names.synapse_members(entry.reference, scope):
-            if link.name not in synapses:
-                names.problems.echo()
-            yield of_synapse(scalar.text, entry, synapses[link.name], every)
-
-
-def _of_populations(
-    scalar: ScalarNode, entry: RecordEntry, every: int, names: Names
-) -> Iterator[Record | Snapshot]:
-    node = entry.reference
-    for bound in repeat(names, scalar, entry.loop):
-        scope = ProtocolScope(names, scalar, bound, "`record`")
-        for member in names.population_members(node, scope):
-            variable = member_variable(node, member, scope)
-            if not isinstance(variable, Variable):
-                continue
-            if entry.counted == "presentation":
-                slow = [name for name, kind in member.kinds.items() if kind == "slow"]
-                yield of_population(scalar.text, entry, member.name, every, slow)
-            else:
-                yield Record(variable, entry.phase, every, entry.reduce)
-
-
-def _of_energy(
-    scalar: ScalarNode,
-    entry: RecordEntry,
-    every: int,
-    energy: Mapping[str, Expr],
-    names: Names,
-) -> Record:
-    name = entry.reference.name
-    if name not in energy:
-        known = [*energy, *names.synapse_families, *(f"{name}.x" for name in names.families)]
-        what = "there is no variable, energy or synapse"
-        names.problems.unknown(scalar.place, what, name, known)
-        raise Skip
-    check_steps(scalar.text, entry, name)
-    return Record(name, entry.phase, every, entry.reduce)
+    line = error.suggestion and problems.corrected(place, scalar.text, error.suggestion)
+    problems.fail(place, error.message, expected=error.expected, suggestion=line)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from apical import CircuitError, load_text
 from apical.graphs.circuit import (
     Circuit,
     Equation,
@@ -114,6 +115,77 @@ def test_a_wrong_line_says_what_there_is(circuit, line, refused):
     with refused(RecordingError) as caught:
         recordings([line], circuit)
     assert str(caught.value).startswith(f"record {line!r}: ")
+
+
+TEXT = """
+apical: 1
+name: two_ways
+parameters: {L: 3, eta: 0.1}
+cells:
+  c:
+    soma: [dx/dt = -x + input, v_A = 2*x]
+    slow: {mu: 0}
+    rules: mu += x
+populations:
+  layer[k=0..L]: {cell: c, size: 2}
+synapses:
+  W[k=1..L]: {from: "layer[k-1].x", to: "layer[k].soma", rule: w += eta * post.x * pre}
+energy: {F: "sum(layer[1].x^2)"}
+protocols:
+  train:
+    free: {steps: 2, dt: 0.1, clamp: "layer[0].x = 1"}
+    nudged: {steps: 4, dt: 0.1, learn: "W, layer.mu"}
+record:
+  - LINE
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "layer.x",
+        "layer[1..L].v_A in nudged every L-1",
+        "layer[k-1].x@free for k = L..1 mean",
+        "W every 2 presentations norm",
+        "W[k] for k = 1..2",
+        "layer[L].mu every 3 presentations",
+        "F every 2",
+    ],
+)
+def test_a_line_means_the_same_in_a_file_and_in_python(line):
+    circuit = load_text(TEXT.replace("LINE", line))
+    assert circuit.record == recordings([line], circuit) != ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "layr.x",
+        "layer.y",
+        "layer[7].x",
+        "layer[3..1].x",
+        "layer.x in nudge",
+        "layer.x@fre",
+        "layer.x every 0",
+        "layer",
+        "F norm",
+        "F every 2 presentations",
+        "W[4]",
+        "W.m",
+        "W in free",
+        "layer[1].x every 2 presentations",
+    ],
+)
+def test_a_wrong_line_is_refused_in_a_file_as_in_python(line, snapshot):
+    circuit = load_text(TEXT.replace("LINE", "F"))
+    with pytest.raises(RecordingError) as in_python:
+        recordings([line], circuit)
+    with pytest.raises(CircuitError) as in_a_file:
+        load_text(TEXT.replace("LINE", line))
+    (one,) = in_a_file.value.diagnostics
+    assert one.place.line == TEXT.splitlines().index("  - LINE") + 1
+    assert one.message.rpartition(" '")[0] in str(in_python.value)
+    assert str(in_a_file.value) == snapshot
 
 
 def test_none_is_what_the_file_says_and_lines_count_once(circuit):
