@@ -79,6 +79,7 @@ TABLE = {
         "feedback": "transport",
     },
     ("hodgkin_huxley",): {},
+    ("lif_stdp",): {"W": "two-cell", "inhibition": "fixed"},
     ("ring_attractor",): {"W": "fixed"},
     ("sacramento",): {
         "W": "fixed",
@@ -88,6 +89,7 @@ TABLE = {
         "nudge": "fixed",
     },
     ("seqil", "mq"): {"W": "population", "feedback": "transport"},
+    ("synaptic_depression",): {"S": "fixed"},
     ("urbanczik_senn",): {"W": "local"},
     ("wilson_cowan",): dict.fromkeys(("EE", "EI", "IE", "II"), "fixed"),
 }  # fmt: skip
