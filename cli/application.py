@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -66,6 +67,8 @@ def check_place(option: str, path: str | None, *endings: str) -> None:
         )
     if not place.parent.is_dir():
         raise Usage(f"{option} {path}: the folder {str(place.parent)!r} does not exist")
+    if place.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
+        raise Usage(f"{option} {path}: Parquet needs pyarrow: pip install 'apical[tables]'")
 
 
 @contextmanager

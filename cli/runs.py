@@ -61,7 +61,8 @@ def run(
         typer.Option(metavar="WHAT", help="'layer[1].v_A', 'F every 5', 'W[1]'; repeatable."),
     ] = None,
     out: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Traces go here: .nc, .npz or .csv.")
+        str | None,
+        typer.Option(metavar="FILE", help="Traces go here: .nc, .npz, .csv or .parquet."),
     ] = None,
     picture: Annotated[
         str | None, typer.Option(metavar="FILE", help="A picture of what the task shows: .png.")
@@ -203,7 +204,7 @@ def _check_words(*given: tuple[str, str | None, tuple[str | None, ...]]) -> None
 
 def check_out(out: str | None) -> None:
     """Refuses a file of traces that could not be written after the run."""
-    check_place("--out", out, ".nc", ".npz", ".csv")
+    check_place("--out", out, ".nc", ".npz", ".csv", ".parquet")
 
 
 def _title(name: str, experiment: Any) -> str:

@@ -76,7 +76,8 @@ def simulate(
     variant: Variants = None,
     record: Records = None,
     out: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Traces go here: .nc, .npz or .csv.")
+        str | None,
+        typer.Option(metavar="FILE", help="Traces go here: .nc, .npz, .csv or .parquet."),
     ] = None,
     plot: Annotated[
         str | None, typer.Option(metavar="FILE", help="A picture of the traces: .png, .pdf, .svg.")

@@ -17,7 +17,7 @@ from .threads import available
 PACKAGES = (
     "apical", *(engine.package for engine in ENGINES.values()), "scipy", "networkx", "pyyaml",
     "lark", "typer", "rich", "xarray", "h5netcdf", "h5py", "safetensors", "scikit-learn",
-    "matplotlib",
+    "matplotlib", "pyarrow",
 )  # fmt: skip
 THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_CORETYPE")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..compartments.connectivity import is_autapse
 from ..compartments.roles import role_of
@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 def graph(circuit: Circuit) -> networkx.MultiDiGraph:
     """The compartments of a circuit and what joins them.
 
-    Nodes: "layer[1].soma", with `population`, `base`, `index`, `compartment`, `role`, `part`,
-    `size` (units) and `variables`.
+    Attributes are texts, whole numbers and truth values alone, so that networkx writes GraphML,
+    GEXF and GML; lists are texts, "u, r".
+
+    Nodes: "layer[1].soma", with `population`, `base`, `index` (of members of families),
+    `compartment`, `role`, `part`, `size` (units) and `variables`.
 
     Edges carry a `kind`:
 
     - "synapse" or "autapse" (one to one onto the same population), keyed by the synapse's name,
       from the compartment where the transmitted variable stands to the one that receives it;
-      `synapse`, `port`, `variable` (what is transmitted), `connect`, `shape`, `plastic`, `bias`,
-      `weight` ("own", or "live": `weight_text`, made of the synapses in `weight_of`).
+      `synapse`, `port` (if it has one), `variable` (what is transmitted), `connect`, `rows` and
+      `columns` of the weights (of a row of weights, `columns` alone), `plastic`, `bias`, `live`;
+      of live ones `weight_text`, the expression, and `weight_of`, the synapses in it.
     - "coupling", inside a cell: an equation of the target compartment reads `variables` of the
       source.
     """
@@ -39,12 +43,12 @@ def graph(circuit: Circuit) -> networkx.MultiDiGraph:
                 node_name(population.name, compartment),
                 population=population.name,
                 base=population.base,
-                index=population.index,
                 compartment=compartment,
                 role=role_of(compartment).name,
                 part=role_of(compartment).part,
                 size=population.size,
-                variables=_variables(population, compartment),
+                variables=", ".join(_variables(population, compartment)),
+                **_stated(index=population.index),
             )
     for population in circuit.populations.values():
         for source, target, variables in _couplings(population):
@@ -53,7 +57,7 @@ def graph(circuit: Circuit) -> networkx.MultiDiGraph:
                 node_name(population.name, target),
                 key=f"{population.name}: {', '.join(variables)}",
                 kind="coupling",
-                variables=variables,
+                variables=", ".join(variables),
             )
     for synapse in circuit.synapses.values():
         _add_synapse(network, circuit, synapse)
@@ -86,24 +90,30 @@ def _add_synapse(network: networkx.MultiDiGraph, circuit: Circuit, synapse: Syna
     place = home(circuit.populations[source], variable)
     if place is None:
         return
-    shared = () if synapse.weight is None else _weights(synapse.weight)
+    sizes = dict(zip(("columns", "rows"), reversed(synapse.shape), strict=False))
     network.add_edge(
         node_name(source, place),
         node_name(target, compartment),
         key=synapse.name,
         kind="autapse" if is_autapse(synapse.connect, source, target) else "synapse",
         synapse=synapse.name,
-        port=port,
         variable=variable,
-        connect=synapse.connect_text,
-        shape=synapse.shape,
+        connect=synapse.connect,
         plastic=bool(synapse.rule),
         bias=synapse.bias,
-        delay=None if synapse.delay is None else text(synapse.delay),
-        weight="own" if synapse.weight is None else "live",
-        weight_text=None if synapse.weight is None else text(synapse.weight),
-        weight_of=shared,
+        live=synapse.weight is not None,
+        **sizes,
+        **_stated(
+            port=port,
+            weight_text=text(synapse.weight) if synapse.weight is not None else None,
+            weight_of=", ".join(_weights(synapse.weight)) if synapse.weight is not None else None,
+        ),
     )
+
+
+def _stated(**attributes: Any) -> dict[str, Any]:
+    """Those that are not None."""
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _weights(expr: Expr) -> tuple[str, ...]:

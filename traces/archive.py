@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .traces import Traces
 
 _COORDINATES = ("replica", "sample", "phase", "phase_step", "time")
+_ATTRIBUTES = {"phase": "phases"}  # where it has another name in memory
 
 
 def write_npz(traces: Traces, path: str | os.PathLike[str]) -> None:
@@ -26,7 +27,7 @@ def write_npz(traces: Traces, path: str | os.PathLike[str]) -> None:
         **traces.arrays,
         **traces.learnt,
         **({"presentation": traces.presentation} if traces.learnt else {}),
-        **{name: getattr(traces, name) for name in _COORDINATES},
+        **{name: getattr(traces, _ATTRIBUTES.get(name, name)) for name in _COORDINATES},
         "manifest": np.asarray(json.dumps(facts, default=str)),
     }
     # Not numpy.savez: its own arguments (`file`, ...) are names a circuit may use.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +12,8 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from ..compartments.place import PLACES
 from ..graphs.reading.opening import must_be_file
+from ..graphs.wording import meant
 from .events import table
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 COORDINATES = ("replica", "sample", "step", "phase", "phase_step", "time", "manifest")
 COORDINATES += ("presentation",)
+_UNITS = re.compile(r"(.+)\[(\d+)(?:\.\.(\d+))?\]")  # y.r[3], y.r[0..9]
 
 
 class Traces:
@@ -38,7 +39,7 @@ class Traces:
 
     Args:
         arrays: Name ("layer[1].v_A", "F", "norm(layer[1].e)") -> array.
-        phase: Name of the phase of each row, shape (step,).
+        phase: Name of the phase of each row, shape (step,); the attribute is `phases`.
         phase_step: Step within the phase, 0 for the row after `begin`, shape (step,).
         time: Time since the presentation began, or, where it was carried on, since the first one:
             shape (step,); (sample, step) where presentations go on one after another; (replica, 1
@@ -74,7 +75,7 @@ class Traces:
         self.arrays = {name: np.asarray(array) for name, array in arrays.items()}
         self.learnt = {name: np.asarray(array) for name, array in (learnt or {}).items()}
         self.presentation = np.asarray(presentation, dtype=np.int64)
-        self.phase = np.asarray(list(phase), dtype=str)
+        self.phases = np.asarray(list(phase), dtype=str)
         self.phase_step = np.asarray(phase_step, dtype=np.int64)
         self.time = np.asarray(time, dtype=np.float64)
         replicas, samples = next(
@@ -96,7 +97,7 @@ class Traces:
         return "interrupted" in self.manifest
 
     def _check(self) -> None:
-        rows = len(self.phase)
+        rows = len(self.phases)
         lead = (len(self.replica), len(self.sample), rows)
         for name in (*self.arrays, *self.learnt):
             if name in COORDINATES:
@@ -144,87 +145,51 @@ class Traces:
 
     @cached_property
     def dataset(self) -> xarray.Dataset:
-        """The traces as an `xarray.Dataset`; `.sel(phase="nudged")` gives the rows of a phase."""
-        import xarray
+        """The traces as an `xarray.Dataset`, with coordinates on every axis."""
+        from .labelled import dataset
 
-        from .phase_index import PhaseIndex
+        return dataset(self)
 
-        time_dims, time = self._times()
-        time_attrs = {"long_name": "time since the presentation began"}
-        if self.time_unit:
-            time_attrs["units"] = _SHORT_UNITS.get(self.time_unit, self.time_unit)
-        rows = np.arange(len(self.phase))
-        dataset = xarray.Dataset(
-            {
-                name: (self.dims(name), array, {"long_name": name})
-                for name, array in (self.arrays | self.learnt).items()
-            },
-            coords={
-                "replica": self.replica,
-                "sample": self.sample,
-                "step": ("step", rows, {"long_name": "row, counted over all phases"}),
-                "phase": ("step", self.phase),
-                "phase_step": ("step", self.phase_step, {"long_name": "step within the phase"}),
-                "time": (time_dims, time, time_attrs),
-                **self._replica_coordinates(),
-                **self._unit_coordinates(),
-                **self._learnt_coordinates(),
-            },
-            attrs={"manifest": json.dumps(self.manifest, default=str)},
+    def phase(self, *names: str) -> Traces:
+        """The rows of the phases named, in the order in which they were taken.
+
+        Raises:
+            KeyError: No row has such a phase; the message names those that there are.
+        """
+        for name in names:
+            if name not in self.phases:
+                raise KeyError(f"no phase {name!r} in these traces{meant(str(name), self._rows())}")
+        rows = np.isin(self.phases, names)
+        return Traces(
+            {name: array[:, :, rows] for name, array in self.arrays.items()},
+            phase=self.phases[rows],
+            phase_step=self.phase_step[rows],
+            time=self.time[..., rows],
+            sample=self.sample,
+            replica=self.replica,
+            time_unit=self.time_unit,
+            manifest=self.manifest,
+            parameters=self.parameters,
+            learnt=self.learnt,
+            presentation=self.presentation,
         )
-        return dataset.set_xindex("phase", PhaseIndex)
-
-    def _times(self) -> tuple[tuple[str, ...], np.ndarray]:
-        """The axes of `time`, without those along which it is the same."""
-        if self.time.ndim < 3:
-            return ("sample", "step")[2 - self.time.ndim :], self.time
-        if self.time.shape[1] == 1:
-            return ("replica", "step"), self.time[:, 0]
-        return ("replica", "sample", "step"), self.time
-
-    def _replica_coordinates(self) -> dict[str, tuple[tuple[str, ...], np.ndarray, dict[str, str]]]:
-        """Parameters by name, or as `parameter NAME` where something else has that name."""
-        taken = {*self.arrays, *COORDINATES}
-        found = {}
-        for name, values in self.parameters.items():
-            label = f"parameter {name}" if name in taken else name
-            dims = ("replica",) if values.ndim == 1 else ("replica", f"{name}.entry")
-            found[label] = (dims, values, {"long_name": f"parameter {name}"})
-        return found
-
-    def _unit_coordinates(self) -> dict[str, tuple[tuple[str], np.ndarray, dict[str, str]]]:
-        """`layer.row`, ... along the units of populations with a shape, if nothing is called so."""
-        found = {}
-        for name, array in self.arrays.items():
-            population = owner_of(name)
-            shape = tuple(self.manifest.get("shapes", {}).get(population, ()))
-            if array.ndim != 4 or np.prod(shape) != array.shape[3]:
-                continue
-            for place in PLACES.values():
-                label = f"{population}.{place.name}"
-                if place.axis is not None and place.known(shape) and label not in self.arrays:
-                    values = place.of(array.shape[3], shape).astype(np.int64)
-                    found[label] = ((f"{population}.unit",), values, {"long_name": place.meaning})
-        return found
-
-    def _learnt_coordinates(self) -> dict[str, tuple[tuple[str], np.ndarray, dict[str, str]]]:
-        """`presentation`, and along the units before a synapse with a bias their names."""
-        if not self.learnt:
-            return {}
-        said = {"long_name": "presentations learnt before"}
-        found = {"presentation": (("presentation",), self.presentation, said)}
-        for name, array in self.learnt.items():
-            owner = owner_of(name)
-            if array.ndim == 4 and owner in self.manifest.get("biases", ()):
-                names = [str(unit) for unit in range(array.shape[3] - 1)] + ["bias"]
-                found[f"{owner}.pre"] = ((f"{owner}.pre",), np.asarray(names), {})
-        return found
 
     def __getitem__(self, name: str) -> xarray.DataArray:
-        """One variable as an `xarray.DataArray`."""
-        if name not in self:
+        """One variable as an `xarray.DataArray`; some units of it: "y.r[3]", "y.r[0..9]".
+
+        Raises:
+            KeyError: It was not recorded, or has no such units.
+        """
+        if name in self:
+            return self.dataset[name]
+        selected = _UNITS.fullmatch(name)
+        if selected is None or selected[1] not in self.arrays:
             raise KeyError(f"{name!r} was not recorded; recorded: {', '.join(self)}")
-        return self.dataset[name]
+        variable, first, last = selected[1], int(selected[2]), int(selected[3] or selected[2])
+        count = self.arrays[variable].shape[3] if self.arrays[variable].ndim == 4 else 0
+        if not first <= last < count:
+            raise KeyError(f"{name!r}: {variable!r} has {count} units, from 0")
+        return self.dataset[variable].isel({self.dims(variable)[3]: slice(first, last + 1)})
 
     def events(self, name: str) -> pandas.DataFrame:
         """The events of a recorded variable ("n.spike"): replica, sample, time and unit of each.
@@ -251,10 +216,10 @@ class Traces:
         return len(self.arrays) + len(self.learnt)
 
     def __repr__(self) -> str:
-        phases = ", ".join(f"{p} {n}" for p, n in self._rows_per_phase().items())
+        phases = ", ".join(f"{p} {n}" for p, n in self._rows().items())
         lines = [
             f"Traces: {len(self.replica)} replica(s), {len(self.sample)} sample(s), "
-            f"{len(self.phase)} rows ({phases})"
+            f"{len(self.phases)} rows ({phases})"
         ]
         if self.learnt:
             lines[0] += f", {len(self.presentation)} rows between presentations"
@@ -264,18 +229,21 @@ class Traces:
         ]
         return "\n".join(lines)
 
-    def _rows_per_phase(self) -> dict[str, int]:
-        names, counts = np.unique(self.phase, return_counts=True)
+    def _rows(self) -> dict[str, int]:
+        names, counts = np.unique(self.phases, return_counts=True)
         found = dict(zip(names.tolist(), counts.tolist(), strict=True))
-        return {name: found[name] for name in dict.fromkeys(self.phase.tolist())}
+        return {name: found[name] for name in dict.fromkeys(self.phases.tolist())}
 
     # --- files ------------------------------------------------------------------------------------
 
-    def to_netcdf(self, path: str | os.PathLike[str]) -> None:
-        """Writes a NetCDF 4 file, whole or not at all; `xarray.open_dataset` opens it."""
+    def to_netcdf(self, path: str | os.PathLike[str], compression: int = 1) -> None:
+        """Writes a NetCDF 4 file, whole or not at all; `xarray.open_dataset` opens it.
+
+        compression: Of zlib, from 1 to 9; 0: none, ten times as fast.
+        """
         from .netcdf import write_netcdf
 
-        write_netcdf(self.dataset, path)
+        write_netcdf(self.dataset, path, compression)
 
     def to_npz(self, path: str | os.PathLike[str]) -> None:
         """Writes numpy arrays under their names, with the coordinates and the manifest (JSON)."""
@@ -294,13 +262,24 @@ class Traces:
 
         write_csv(self, path)
 
+    def to_parquet(self, path: str | os.PathLike[str]) -> None:
+        """Writes the table of `to_csv` as Parquet, with its types and the manifest.
+
+        Raises:
+            ImportError: pyarrow is not installed; the message says how to get it.
+        """
+        from .table import write_parquet
+
+        write_parquet(self, path)
+
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes .nc, .npz or .csv, by the ending of the name.
+        """Writes .nc, .npz, .csv or .parquet, by the ending of the name.
 
         Raises:
             ValueError: Another ending.
         """
         writers = {".nc": self.to_netcdf, ".npz": self.to_npz, ".csv": self.to_csv}
+        writers[".parquet"] = self.to_parquet
         ending = Path(path).suffix.lower()
         if ending not in writers:
             raise ValueError(f"{path}: expected a name that ends in {', '.join(writers)}")
@@ -359,14 +338,3 @@ def _short(error: Exception) -> str:
 def owner_of(name: str) -> str:
     """What a variable belongs to: "layer[1]" of "layer[1].v_A", "W[1]" of "W[1]" and "W[1].m"."""
     return name.rsplit(".", 1)[0]
-
-
-# xarray would decode these units into timedelta64 when it opens the file.
-_SHORT_UNITS = {
-    "hours": "h",
-    "minutes": "min",
-    "seconds": "s",
-    "milliseconds": "ms",
-    "microseconds": "us",
-    "nanoseconds": "ns",
-}

@@ -47,11 +47,14 @@ def traced(
     facts: Mapping[str, Any],
     parameters: Mapping[str, np.ndarray],
     snapshots: Snapshots,
+    ids: np.ndarray | None = None,
 ) -> Traces:
     """The records of presentations as traces; NaN at the rows that a record did not take.
 
     parameters: those in which replicas differ. snapshots: what was taken between presentations.
+    ids: the numbers of the samples.
     """
+    count = sum(work.count * work.batch for work in done)
     rows = taken(program)
     names = [(p.name, s) for p in program.phases for s in range(p.steps + 1)]
     arrays: dict[str, np.ndarray] = {}
@@ -66,7 +69,7 @@ def traced(
         phase_step=[names[r][1] for r in rows],
         time=sample_times(done, rows),
         time_unit=circuit.time_unit,
-        sample=list(range(sum(work.count * work.batch for work in done))),
+        sample=np.arange(count) if ids is None else ids[:count],
         replica=list(range(facts["replicas"])),
         manifest=facts,
         parameters=parameters,

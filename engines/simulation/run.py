@@ -35,8 +35,12 @@ def run(
     samples: int | None,
     budget: int,
     facts: Mapping[str, Any] | None,
+    ids: np.ndarray | None,
 ) -> tuple[Traces, dict[str, np.ndarray]]:
-    """What `Simulator.run` does; what was recorded, and the steps until each sample stopped."""
+    """What `Simulator.run` does; what was recorded, and the steps until each sample stopped.
+
+    ids: The numbers of the samples; None: 0, 1, ...
+    """
     learn, carry = truth("learn", learn), truth("carry", carry)
     batch = None if batch is None else whole("batch", batch, 1)
     samples = None if samples is None else whole("samples", samples, 1)
@@ -52,6 +56,8 @@ def run(
     check_recording(program, streams.total, replicas, dtype, budget)
     said, own = core.facts(protocol, learn=learn, batch=batch, **(facts or {}))
     batch = batch or streams.total
+    if ids is not None and np.shape(ids) != (streams.total,):
+        ids = None  # no stream was read of the samples that they number
     check_batch(program, streams.total, batch)
     at.counters.check("run", streams.total, batch, carry)
     count = -(-streams.total // batch)
@@ -68,13 +74,13 @@ def run(
         message, said = interruption(done, streams.total, batch, learn, said)
         stop = Interrupted(message)
         if (parts := reached(done, len(program.slots))) or snapshots:
-            stop.traces = traced(circuit, program, parts, said, own, snapshots)
+            stop.traces = traced(circuit, program, parts, said, own, snapshots, ids)
         raise stop from None
     except Divergence as error:
         if learn:
             core.watch.look(core.weights(), "when it diverged")
-        error.traces = traced(circuit, program, done, said, own, snapshots)
+        error.traces = traced(circuit, program, done, said, own, snapshots, ids)
         raise
     if learn:
         core.watch.look(core.weights(), f"after presentation {at.presentation}")
-    return traced(circuit, program, done, said, own, snapshots), stops(done)
+    return traced(circuit, program, done, said, own, snapshots, ids), stops(done)

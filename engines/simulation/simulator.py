@@ -334,7 +334,7 @@ class Simulator:
             samples: Number of samples where the circuit reads no stream; None: 1.
             budget: Bytes that the recording may take.
             facts: What else the manifest says, such as the command that made the run.
-            streams: The streams of the file's `data`, by name.
+            streams: The streams of the file's `data`, by name; samples of a task with their `ids`.
             by_name: The same, as keywords, where their names are no arguments of `run`; a stream
                 called `learn` or `first` is given in `streams`.
 
@@ -358,7 +358,8 @@ class Simulator:
             "facts": facts,
         }
         check_words(self.circuit, own | {"streams": streams})
-        traces, self.stopped = run(self._core, joined(streams, by_name), **own)
+        ids = getattr(streams, "ids", None)
+        traces, self.stopped = run(self._core, joined(streams, by_name), **own, ids=ids)
         return traces
 
     # --- checkpoints ---------------------------------------------------------------------------

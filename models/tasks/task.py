@@ -17,11 +17,11 @@ class Samples(Mapping[str, np.ndarray]):
 
     An array may be (replica, sample, unit), where each replica has samples of its own. `metrics`
     says by which metrics a prediction of a stream is scored, name -> name or names in
-    `apical.models.metrics.METRICS`. Raises ValueError when an array has another shape or the
-    lengths differ.
+    `apical.models.metrics.METRICS`. `ids` are the numbers of the samples, which traces carry; None:
+    0, 1, ... Raises ValueError when an array has another shape or the lengths differ.
     """
 
-    def __init__(self, streams: Mapping[str, Any], metrics: Metrics | None = None):
+    def __init__(self, streams: Mapping[str, Any], metrics: Metrics | None = None, ids: Any = None):
         self._streams = {name: np.asanyarray(array) for name, array in streams.items()}
         self.metrics: Metrics = dict(metrics or {})
         lengths = {}
@@ -31,6 +31,9 @@ class Samples(Mapping[str, np.ndarray]):
             lengths[name] = array.shape[-2]
         if len(set(lengths.values())) > 1:
             raise ValueError(f"streams differ in their number of samples: {lengths}")
+        self.ids = np.arange(len(self)) if ids is None else np.asarray(ids)
+        if self.ids.shape != (len(self),):
+            raise ValueError(f"ids: expected {len(self)} numbers, got shape {self.ids.shape}")
         unknown = sorted(set(self.metrics) - set(self._streams))
         if unknown:
             raise ValueError(f"a metric for {unknown}, which are no streams of {list(lengths)}")
@@ -60,7 +63,7 @@ class Samples(Mapping[str, np.ndarray]):
     def take(self, which: Any) -> Samples:
         """The samples at these indices, or of this slice, in that order."""
         streams = {name: array[..., which, :] for name, array in self._streams.items()}
-        return Samples(streams, self.metrics)
+        return Samples(streams, self.metrics, self.ids[which])
 
     def score(self, predictions: Predictions) -> dict[str, Any]:
         """The scores of predictions (sample, unit) of these streams, by name of the metric."""

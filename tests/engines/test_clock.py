@@ -52,7 +52,7 @@ def simulator(text, engine, **options):
 
 def in_time(traces, phase):
     """The recorded t of a phase, (sample, step)."""
-    return traces.arrays["n.y"][0][:, traces.phase == phase, 0]
+    return traces.arrays["n.y"][0][:, traces.phases == phase, 0]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -83,7 +83,7 @@ def test_a_phase_that_stops_takes_all_its_time(engine):
         alone = simulator(UNEVEN, engine).run(speed=speeds[[sample]], record=["n.y", "n.x"])
         for name in ("n.y", "n.x"):
             assert_allclose(alone.arrays[name][0, 0], together.arrays[name][0, sample], rtol=1e-14)
-    assert_array_equal(together.time[together.phase == "second"], np.arange(300, 501) * 0.1)
+    assert_array_equal(together.time[together.phases == "second"], np.arange(300, 501) * 0.1)
 
 
 VARYING = {  # dt of a step -> its length
@@ -113,7 +113,7 @@ def test_steps_of_other_lengths(engine, dt, until):
     text = f"{HEAD}  train:\n    go:\n      steps: 60\n      dt: {dt}\n{until}{TAIL}"
     traces = simulator(text, engine).run(speed=[[1.0], [6.0]], record=["n.y"])
     expected = walked([VARYING[dt](step) for step in range(60)])
-    assert_array_equal(traces.time[traces.phase == "go"], expected)
+    assert_array_equal(traces.time[traces.phases == "go"], expected)
     found = in_time(traces, "go")
     there = ~np.isnan(found)
     assert there.all() or (until and there[:, 1].all())

@@ -47,7 +47,7 @@ def test_the_first_number_that_is_not_finite_is_named(engine, batch):
     assert (error.variable, error.unit, error.sample) == ("net.x", 1, 1)
     assert (error.phase, error.time) == ("grow", steps)
     assert f"at time {steps}" in str(error)
-    kept = error.traces.dataset["net.x"].sel(phase="grow").values
+    kept = error.traces.phase("grow")["net.x"].values
     np.testing.assert_allclose(kept[0, 1, :steps, 1], 401.0 ** np.arange(steps), rtol=1e-12)
 
 

@@ -102,7 +102,7 @@ def circuit():
 
 def increments(traces, name, phase):
     """What one phase added in each step: (sample, step, unit); dt is 1."""
-    rows = traces.arrays[name][0][:, traces.phase == phase]
+    rows = traces.arrays[name][0][:, traces.phases == phase]
     return np.diff(rows, axis=1)
 
 

@@ -97,6 +97,6 @@ def test_a_replica_that_has_stopped_learns_no_more(engine, kind, monkeypatch):
         np.testing.assert_allclose(sim.weights["W"][replica], w, rtol=1e-11)
         np.testing.assert_allclose(sim.slow["b.mu"][replica], mu, rtol=1e-11)
         stops.append(steps.max())
-        found = traces["b.v"].isel(replica=replica).sel(phase="look").values[:, 0]
+        found = traces.phase("look")["b.v"].isel(replica=replica).values[:, 0]
         np.testing.assert_allclose(found, x[replica] @ w.T, rtol=1e-11)
     assert stops[0] < stops[1] < 40

@@ -86,7 +86,7 @@ def simulated(case: Case, circuit, engine: str):
                 values["time"] = traces.time
                 values |= {f"stopped {n}": a for n, a in sim.stopped.items()}
                 values["rows"] = list(
-                    zip(traces.phase.tolist(), traces.phase_step.tolist(), strict=True)
+                    zip(traces.phases.tolist(), traces.phase_step.tolist(), strict=True)
                 )
             elif call.kind == "fit":
                 going = {"carry": True} if call.carry else {}

@@ -28,7 +28,7 @@ def changed(run, path, change):
     manifest = json.loads(json.dumps(run.manifest))
     change(manifest)
     Traces(
-        run.arrays, phase=run.phase, phase_step=run.phase_step, time=run.time, manifest=manifest
+        run.arrays, phase=run.phases, phase_step=run.phase_step, time=run.time, manifest=manifest
     ).to_npz(path)
     return path
 

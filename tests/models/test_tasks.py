@@ -39,6 +39,18 @@ def write_set(folder: Path, compressed: bool) -> dict[str, np.ndarray]:
     return arrays
 
 
+def test_traces_carry_the_numbers_of_the_samples() -> None:
+    rng = np.random.default_rng(0)
+    streams = {"image": rng.random((9, 6)), "label": rng.random((9, 2))}
+    samples = apical.tasks.Samples(streams).take([5, 7, 2])
+    sim = apical.Simulator(apical.load("pc", sizes=[6, 4, 2], T=2), engine="numpy")
+    for batch in (None, 2):
+        traces = sim.run("train", streams=samples, record=["layer[0].x"], batch=batch)
+        assert traces.dataset["sample"].values.tolist() == [5, 7, 2]
+        seven = traces["layer[0].x"].sel(sample=7).isel(replica=0, step=-1)
+        np.testing.assert_array_equal(seven.values, streams["image"][7])
+
+
 def test_samples_are_streams_of_equal_length(refused) -> None:
     samples = apical.tasks.Samples(
         {"image": np.zeros((5, 3)), "label": np.arange(10).reshape(5, 2)}, {"label": "accuracy"}
@@ -47,6 +59,7 @@ def test_samples_are_streams_of_equal_length(refused) -> None:
     assert dict(samples).keys() == {"image", "label"}
     assert samples.take([3, 1])["label"].tolist() == [[6, 7], [2, 3]]
     assert len(samples.first(2)) == 2 and samples.first(2).metrics == {"label": "accuracy"}
+    assert samples.take([3, 1]).first(1).ids.tolist() == [3]
     assert repr(samples) == "<Samples: 5 samples of image 3, label 2>"
     with refused(ValueError):
         apical.tasks.Samples({"a": np.zeros((5, 1)), "b": np.zeros((4, 1))})

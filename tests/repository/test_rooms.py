@@ -57,6 +57,7 @@ DOORS = {
     ("graphs/circuit.py", "graphs/reports/show.py"),  # str(circuit), HTML
     ("graphs/circuit.py", "graphs/reports/yaml_text.py"),  # Circuit.to_yaml()
     ("graphs/program.py", "graphs/reports/listing.py"),  # str(program)
+    ("traces/traces.py", "traces/labelled.py"),  # dataset
     ("traces/traces.py", "traces/archive.py"),  # to_netcdf, to_npz
     ("traces/traces.py", "traces/table.py"),  # to_csv
     ("traces/traces.py", "traces/plots/plot.py"),  # plot

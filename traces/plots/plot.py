@@ -118,7 +118,7 @@ def _each(
     shown = sample if steps else None
     figure, free = _stack(len(names), _title(traces, shown, replica))
     upper, lower = free[: len(steps)], free[len(steps) : len(names)]
-    times = Times.of(traces, sample, replica) if steps and len(traces.phase) else None
+    times = Times.of(traces, sample, replica) if steps and len(traces.phases) else None
     for panel, name in zip(upper, steps, strict=True):
         values = traces.arrays[name][replica, sample]
         if times is not None and _as_map(values, units, kind):
@@ -158,8 +158,10 @@ def _heatmap(*given: Any) -> Any:
 def _raster(traces: Traces, names: list[str], sample: int, replica: int, units: int) -> Any:
     figure, free = _stack(len(names), _title(traces, sample, replica))
     times = Times.of(traces, sample, replica)
+    begun = traces.phase_step > 0  # what stood before a phase began is no event of it
     for panel, name in zip(free, names, strict=True):
-        panels.raster(panel, name, times.at, traces.arrays[name][replica, sample])
+        values = traces.arrays[name][replica, sample] * begun[:, None]
+        panels.raster(panel, name, times.at, values)
     panels.over_time(free, times)
     return figure
 

@@ -38,7 +38,7 @@ class Times:
     @classmethod
     def of(cls, traces: Traces, sample: int, replica: int) -> Times:
         """Those of the sample and the replica at these positions."""
-        phase = traces.phase
+        phase = traces.phases
         lead = (len(traces.replica), len(traces.sample), len(phase))
         at = np.broadcast_to(traces.time, lead)[replica, sample]
         unit = f" ({traces.time_unit})" if traces.time_unit else ""

@@ -40,7 +40,7 @@ class Table:
         if self.path.suffix not in ENDINGS:
             raise ValueError(f"table: {self.path}: expected a name that ends in .csv or .parquet")
         if self.path.suffix == ".parquet" and find_spec("pyarrow") is None:
-            raise ImportError(f"{self.path}: Parquet needs pyarrow: python -m pip install pyarrow")
+            raise ImportError(f"{self.path}: Parquet needs pyarrow: pip install 'apical[tables]'")
         if self.path.exists():
             self._read(self.path)
 
