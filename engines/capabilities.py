@@ -34,6 +34,7 @@ CAPABILITIES = (
     Capability(f"methods: {', '.join(TABLEAUX)}"),
     Capability(f"optimizers: {', '.join(OPTIMIZERS)}"),
     Capability(f"connections: {', '.join(CONNECTIVITY)}"),
+    Capability("weights of some connections as compressed rows", lambda e: False),
     Capability("every function of the language"),
     Capability("delays"),
     Capability("events: conditions, resets, refractory times"),

@@ -110,8 +110,9 @@ def initial_weights(
         if name not in done:
             synapse = circuit.synapses[name]
             array = _initial(synapse, circuit, parameters, seed, weight)
-            done[name] = array if exist[name] is None else np.where(exist[name], array, 0.0)
-            check_limits(synapse, done[name], exist[name], parameters)
+            there = exist[name]
+            done[name] = array if there is None else np.where(there, array, 0.0)
+            check_limits(synapse, done[name], there, parameters)
         return done[name]
 
     return {name: weight(name) for name, s in circuit.synapses.items() if s.weight is None}

@@ -101,13 +101,14 @@ class Reductions:
         """How many connections reach each postsynaptic cell."""
         only, (_, transposed, _) = self.ends.connections(synapse), self.ends.matrix(synapse)
         assert only is not None
-        if transposed:
+        if transposed or self.at.buffers[only].shape[1:] != synapse.shape:
             return self._pairs("sum", Number(1.0), Number(1.0), synapse)
         row, known = self.at.temporary(
             ("count", only), "sum", (), "algebraic", "row", synapse.shape[0]
         )
         if not known:
-            self.at.fix(row, RowReduce(row, "sum", Load(only), synapse.shape))
+            post, pre = synapse.shape
+            self.at.fix(row, RowReduce(row, "sum", Load(only), (post, pre)))
         return Load(row, "post")
 
     def _one(

@@ -177,6 +177,27 @@ def test_a_transpose_has_the_connections_of_its_array():
     assert not sim.weights["W"][~exist].any()
 
 
+def test_a_mean_is_over_the_connections_there_are():
+    """Also of a synapse that shares the array of a biased one, and of its transpose."""
+    lines = text(
+        "A: {from: x.r, to: y.basal, connect: sparse(0.5), bias: true, init: 1}",
+        "B: {from: x.r, to: z.basal, weight: A, current: mean(pre)*w*pre}",
+        "C: {from: x.r, to: z.soma, connect: indegree(2), init: 1, current: mean(pre)*w*pre}",
+        "D: {from: y.u, to: q.basal, weight: transpose(A), current: mean(pre + 2)}",
+    ).replace("synapses:", "  z: {cell: both, size: 6}\n  q: {cell: neuron, size: 5}\nsynapses:")
+    both = "  both: {basal: v = input, soma: [c = input, du/dt = v - u]}\npopulations:"
+    circuit = apical.load_text(lines.replace("populations:", both))
+    sim = apical.Simulator(circuit, engine="numpy", seed=1)
+    x = np.arange(1.0, 6.0)
+    traces = sim.run("train", image=x[None], record=["z.v", "z.c", "q.v"])
+    shared, own = sim.connections["A"][:, :-1], sim.connections["C"]
+    assert not shared.any(axis=1).all()  # some cell has no connection
+    for name, exist in (("z.v", shared), ("z.c", own)):
+        meant = [x[row].mean() * x[row].sum() if row.any() else 0 for row in exist]
+        assert_allclose(traces.arrays[name][0, 0, 0], meant)
+    assert_allclose(traces.arrays["q.v"][0, 0, 0], 2 * shared.sum(axis=0))
+
+
 # --- what people and files are told --------------------------------------------------------------
 
 
