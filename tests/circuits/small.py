@@ -22,6 +22,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "chaos": {"N": [6, 4], "K": [3, 2], "duration": 1},
         "corinfomax_sst": {**LAYERS, "lam": 0.9},
         "ep": LAYERS,
+        "dtp": {"sizes": [5, 4, 3, 2]},
         "eprop": {"inputs": 3, "cells": 6, "lif": 3, "T": 8},
         "hodgkin_huxley": {"duration": 6, "resolution": 0.25},
         "hopfield": {"d": 5, "M": 4, "T": 30},
@@ -34,6 +35,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "seqil": {"sizes": [6, 5, 4, 3]},
         "synaptic_depression": {"N": 4, "duration": 5, "d": 0.5},
         "urbanczik_senn": {"duration": 8},
+        "whittington_bogacz": {"sizes": [5, 4, 2], "duration": 5},
         "wilson_cowan": {"duration": 4},
     }
 )

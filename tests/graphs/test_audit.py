@@ -60,6 +60,7 @@ TABLE = {
         "count": "fixed",
         "inhibit": "fixed",
     },
+    ("dtp",): {"W": "local", "V": "local", "noisy": "tied", "down": "tied", "back": "tied"},
     ("ep",): {"W": "local", "back": "transport", "layer.bias": "local"},
     ("ep", "symmetric"): {"W": "local", "back": "transport", "layer.bias": "local"},
     ("hopfield",): {"store": "local", "recall": "transport"},
@@ -91,6 +92,12 @@ TABLE = {
     ("seqil", "mq"): {"W": "population", "feedback": "transport"},
     ("synaptic_depression",): {"S": "fixed"},
     ("urbanczik_senn",): {"W": "local"},
+    ("whittington_bogacz",): {
+        "W": "local",
+        "feedback": "transport",
+        "excite": "fixed",
+        "inhibit": "fixed",
+    },
     ("wilson_cowan",): dict.fromkeys(("EE", "EI", "IE", "II"), "fixed"),
 }  # fmt: skip
 # Families whose members differ: the output is a softmax over its population.
