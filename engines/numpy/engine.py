@@ -8,7 +8,7 @@ import numpy as np
 
 from ...compartments.distributions import DISTRIBUTIONS
 from ...graphs.buffer import CLOCK, SLOT, STEP
-from ...graphs.expressions.tree import Expr, Load, Transmitted, Weight
+from ...graphs.expressions.tree import Expr, Load
 from ...graphs.instructions import (
     BatchReduce,
     Block,
@@ -27,7 +27,6 @@ from ...graphs.instructions import (
     Recall,
     Reduce,
     RowReduce,
-    Side,
     Spread,
     Stop,
     Store,
@@ -39,6 +38,7 @@ from ..host_draws import moved, shared_draw
 from ..host_memory import HostMemory
 from ..presentation import Arrays, Failure, Presentations, row_map
 from .delays import filled, pushed, recalled
+from .matrices import pairwise, product, ranked, side, spread
 from .reductions import REDUCE, of_connections
 
 
@@ -197,19 +197,22 @@ class Walk:
                 reduced = (np.mean if average else np.sum)(units, axis=1)
                 self.arrays[target] = reduced.reshape(shape).astype(self.parent.dtype)
             case Product():
-                self._product(instruction)
+                self.arrays[instruction.target] = product(instruction, self.arrays)
             case MatrixProduct(target=target, left=left, right=right, inner=inner):
                 rows, columns = self.arrays[target].shape[1:]
-                first, second = self._side(left, rows, inner), self._side(right, inner, columns)
-                self.arrays[target] = first @ second
+                first = side(left, self.arrays, rows, inner)
+                self.arrays[target] = first @ side(right, self.arrays, inner, columns)
             case PairwiseSum():
-                self._pair(instruction)
+                found = pairwise(instruction, self.arrays, self.program.buffers, self.order)
+                self.arrays[instruction.target] = found.astype(self.parent.dtype)
             case Spread():
-                self._spread(instruction)
+                source = self.arrays[instruction.source]
+                self.arrays[instruction.target] = spread(instruction, source, self.order)
             case RowReduce():
                 self._row_reduce(instruction)
             case RankUpdate():
-                self._rank(instruction)
+                new = ranked(instruction, self.arrays, self._value, self.batch)
+                self.arrays[instruction.target] = new
             case MatrixReduce(target=target, value=expr):
                 mean = np.mean(self._value(expr), axis=(1, 2), keepdims=True)
                 self.arrays[target] = mean.astype(np.float64)
@@ -266,97 +269,11 @@ class Walk:
             new = np.where(self.active, new, old)
         self.arrays[m.target] = np.array(new, dtype=old.dtype)
 
-    def _product(self, p: Product) -> None:
-        weight, source = self.arrays[p.weight], self.arrays[p.source]
-        if p.bias and not p.transposed:
-            product = source @ weight[:, :, :-1].swapaxes(1, 2) + weight[:, None, :, -1]
-        elif p.transposed:
-            columns = self.arrays[p.target].shape[-1]
-            product = source @ weight[:, :, :columns]
-        else:
-            product = source @ weight.swapaxes(1, 2)
-        self.arrays[p.target] = product
-
-    def _side(self, side: Side, rows: int, columns: int) -> np.ndarray:
-        """The first rows and columns of a matrix, or of its transpose."""
-        matrix = self.arrays[side.matrix]
-        matrix = matrix.swapaxes(1, 2) if side.transposed else matrix
-        return matrix[:, :rows, :columns]
-
-    def _pair(self, p: PairwiseSum) -> None:
-        """Axes (replica, sample, post, pre); what the bias unit brings stands beside them."""
-        weight = self.arrays[p.weight]
-        weight = weight.swapaxes(1, 2) if p.transposed else weight
-        posts, pres = (self.arrays[n].shape[-1] for n in (p.target, p.source))
-        source = self.arrays[p.source][:, :, None, :]
-        values = self._paired(p.value, weight[:, None, :posts, :pres], source)
-        values = np.broadcast_to(values, (self.replicas, self.batch, posts, pres))
-        only = self.arrays[p.only] if p.only else None
-        if only is not None:
-            only = (only.swapaxes(1, 2) if p.transposed else only)[:, None, :posts, :pres]
-        values = of_connections(values, p, only)
-        if p.bias is not None:
-            bias = self._paired(p.bias, weight[:, None, :posts, pres:], None)
-            beside = np.broadcast_to(bias, (self.replicas, self.batch, posts, 1))
-            values = np.concatenate([values, beside], axis=-1)
-        self.arrays[p.target] = REDUCE[p.op](values, axis=-1).astype(self.parent.dtype)
-
-    def _paired(self, expr: Expr, weight: np.ndarray, source: np.ndarray | None) -> Any:
-        def leaf(node: Expr) -> np.ndarray:
-            if isinstance(node, Weight):
-                return weight
-            assert isinstance(node, Transmitted) and source is not None
-            return source
-
-        def load(node: Load) -> np.ndarray:
-            array = self.arrays[node.buffer]
-            if self.program.buffers[node.buffer].shape[0] == "matrix":
-                return array[:, None]
-            return array[:, :, None, :] if node.axis == "pre" else array[..., None]
-
-        return value(expr, load, leaf)
-
-    def _spread(self, s: Spread) -> None:
-        source, (posts, pres) = self.arrays[s.source], s.shape
-        if s.axis == "both":
-            source = source[:, None]
-        elif s.axis == "post":
-            source = source[..., :, None]
-        else:
-            ones = np.ones((*source.shape[:-1], int(s.bias)), dtype=source.dtype)
-            source = np.concatenate([source, ones], axis=-1)[..., None, :]
-        pairs = np.broadcast_to(source, (self.replicas, self.batch, posts, pres))
-        self.arrays[s.target] = pairs.reshape(self.replicas, self.batch, posts * pres)
-
     def _row_reduce(self, r: RowReduce) -> None:
         values = np.broadcast_to(self._value(r.value), (self.replicas, *r.shape))
         values = of_connections(values, r, self.arrays[r.only] if r.only else None)
         reduced = REDUCE[r.op](values, axis=-1)
         self.arrays[r.target] = reduced[:, None].astype(self.parent.dtype)
-
-    def _rank(self, r: RankUpdate) -> None:
-        target = self.arrays[r.target]
-        base = target if r.base is None else self._value(r.base)
-        new = np.array(np.broadcast_to(base, target.shape), dtype=target.dtype)
-        scale = 1.0 / self.batch if r.average else 1.0
-        for term in r.terms:
-            coefficient = np.asarray(self._value(term.coefficient) * scale, dtype=target.dtype)
-            post = self.arrays[term.post] * coefficient
-            pre = self.arrays[term.pre]
-            columns = pre.shape[-1]
-            scaled = pre * self.arrays[term.scale] if term.scale else pre
-            product = post.swapaxes(1, 2) @ scaled
-            if term.symmetric:
-                product = (product + product.swapaxes(1, 2)) / 2
-            new[:, :, :columns] += product
-        if r.bias:
-            new[:, :, -1] += self.arrays[r.bias][:, 0]
-        if r.off_diagonal:
-            index = np.arange(min(new.shape[1:]))
-            new[:, index, index] = 0
-        if r.only:
-            new[self.arrays[r.only] == 0] = 0
-        self.arrays[r.target] = new
 
     def _branch(self, condition: Expr, body: tuple[Instruction, ...]) -> None:
         """The body, in the replicas where the condition holds."""
