@@ -30,6 +30,7 @@ from .binding.checks.cycles import check_cycles
 from .binding.checks.delays import counted
 from .binding.checks.stated_numbers import requirements
 from .binding.checks.typos import check_learnt, check_typos, check_unread, suspect_additions
+from .binding.members import settled
 from .binding.name_table import FileNames
 from .binding.synapses import ends, synapse
 from .circuit import Circuit, Source
@@ -271,6 +272,7 @@ def _circuit(merged: MappingNode, root: MappingNode, reading: Reading) -> Circui
     names.parameters.declare(section("parameters"), reading.overrides)
     names.functions.declare(section("functions"))
     names.parameters.evaluate_all()
+    merged = settled(merged, names)
     readouts.streams(section("data"), names)
     library = _library()
     cells = populations.Cells(section("cells"), library, problems)

@@ -11,9 +11,9 @@ from ..diagnostics import Place
 from ..expressions.constants import Value, of_units
 from ..expressions.parser import Family, parse_family
 from ..expressions.tree import Call, Expr, Number, Parameter, Reference, walk
-from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode, texts
+from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode, is_null, texts
 from ..reading.problems import Skip
-from .families import expand
+from .families import expand, member_list
 from .names import NOTHING, Names, ParameterTable, Scope
 
 
@@ -33,6 +33,7 @@ class FileParameters(ParameterTable):
     def __init__(self, names: Names):
         self._names = names
         self._entries: dict[str, list[tuple[ScalarNode, Family, Node]]] = {}
+        self._of_members: dict[str, list[tuple[ScalarNode, Family, Node]]] = {}  # of variants
         self._overrides: dict[str, Node] = {}
         self._members: dict[str, dict[int | None, Declaration]] = {}
         self._values: dict[str, ParameterValue] = {}
@@ -46,7 +47,8 @@ class FileParameters(ParameterTable):
         for key, node in section.entries:
             with problems.guard():
                 family = problems.parsed(key, parse_family)
-                self._entries.setdefault(family.name, []).append((key, family, node))
+                among = self._of_members if key.of_member else self._entries
+                among.setdefault(family.name, []).append((key, family, node))
         for name, value in overrides.items():
             if name not in self._entries:
                 place = Place(f"<override {name}>", 1, 1)
@@ -102,9 +104,29 @@ class FileParameters(ParameterTable):
                         key.place, f"the parameter '{_member(base, index)}' is declared twice"
                     )
                 found[index] = definition
+        if base not in self._overrides:
+            self._lay_members(base, found)
         self._failed.discard(name)
         self._members[base] = found
         return found
+
+    def _lay_members(self, base: str, found: dict[int | None, Declaration]) -> None:
+        """Lay what variants and heirs say of single members over a family."""
+        problems = self._names.problems
+        for key, family, node in self._of_members.get(base, ()):
+            if None in found:
+                what = "a list" if found[None].is_list else "no family"
+                expected = f"`{base}: [...]`, all of it" if found[None].is_list else None
+                problems.add(key.place, f"'{base}' is {what}", expected=expected)
+                continue
+            (index,) = expand(self._names, key, family)
+            if is_null(node) and index not in found:
+                known = member_list(found)
+                problems.add(key.place, f"there is no {base}[{index}] to remove", expected=known)
+            old = found.pop(index, None)
+            if not is_null(node):
+                bound = old.indices if old is not None else {}
+                found[index] = Declaration(key, texts(node), isinstance(node, SequenceNode), bound)
 
     def _family(
         self, key: ScalarNode, family: Family, node: Node, skip: int

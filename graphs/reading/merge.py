@@ -2,12 +2,14 @@
 
 Mappings merge by key; the equations of a cell by the variable on their left; all else is replaced
 whole; null removes. A key of the upper text that names an entry exactly means that entry, a bare
-name means all members of the family of that name.
+name means all members of the family of that name, `layer[2]` one of them: which, is known once
+parameters have values, so such an entry stays beside the family until then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import lru_cache
 
 from ..expressions.parser import ParseProblem, parse_statement
@@ -21,30 +23,51 @@ from .problems import Added, Problems
 Entries = list[tuple[ScalarNode, Node]]
 
 
+FAMILIES = ("parameters", "populations", "synapses")  # sections that declare them
+
+
 def merge(
-    lower: MappingNode, upper: MappingNode, problems: Problems, where: tuple[str, ...] = ()
+    lower: MappingNode,
+    upper: MappingNode,
+    problems: Problems,
+    where: tuple[str, ...] = (),
+    later: bool = False,
 ) -> MappingNode:
-    """`lower` with `upper` laid over it; `where` is the path of keys from the top of the file."""
+    """`lower` with `upper` laid over it; `where` is the path of keys from the top of the file.
+
+    later: `lower` will itself be laid over something, so what is removed is removed then.
+    """
     if len(where) == 2 and where[0] == "cells":
         return merge_cell(lower, upper, problems)
     entries = list(lower.entries)
     for key, node in upper.entries:
         matches = _matches(entries, key.text, by_name=where == ("functions",))
-        if is_null(node):
+        if not matches and where[:1] and where[0] in FAMILIES and _of_member(entries, key, where):
+            entries.append((replace(key, of_member=True), node))
+        elif later and is_null(node) and not matches:
+            entries.append((key, node))
+        elif is_null(node):
             if not matches:
                 _nothing(key, lower, problems)
-            entries = [e for i, e in enumerate(entries) if i not in matches]
+            entries = [
+                (k, node) if i in matches else (k, old)
+                for i, (k, old) in enumerate(entries)
+                if i not in matches or later or (k.of_member and "[" in key.text)
+            ]
         elif not matches:
-            entries.append((key, _without_nulls(node, problems)))
+            entries.append((key, node if later else _without_nulls(node, problems)))
             _note(key, key.text, (k.text for k, _ in lower.entries), problems)
         for i in matches if not is_null(node) else ():
             old_key, old = entries[i]
+            if old_key.of_member and is_null(old) and "[" not in key.text:
+                continue  # removed, and the others are meant
             if (
                 isinstance(old, MappingNode)
                 and isinstance(node, MappingNode)
                 and where != ("variants",)
             ):
-                node_now: Node = merge(old, node, problems, (*where, old_key.text))
+                inside = (*where, old_key.text)
+                node_now: Node = merge(old, node, problems, inside, later or old_key.of_member)
             else:
                 node_now = node
             entries[i] = (key if where == ("functions",) else old_key, node_now)
@@ -131,6 +154,13 @@ def _matches(entries: Entries, text: str, by_name: bool) -> list[int]:
         name = text.partition("(")[0].strip()
         return [i for i, (k, _) in enumerate(entries) if k.text.partition("(")[0].strip() == name]
     return [i for i, (key, _) in enumerate(entries) if key.text.partition("[")[0].strip() == text]
+
+
+def _of_member(entries: Entries, key: ScalarNode, where: tuple[str, ...]) -> bool:
+    """Whether a key that names no entry means one member of a family that is there."""
+    name, bracket, index = key.text.partition("[")
+    family = any(k.text.partition("[")[0].strip() == name.strip() for k, _ in entries)
+    return len(where) == 1 and bool(bracket) and "=" not in index and family
 
 
 def _note(scalar: ScalarNode, name: str, known: Iterable[str], problems: Problems) -> None:

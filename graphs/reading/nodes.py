@@ -12,13 +12,18 @@ from .positions import Offsets
 
 @dataclass(frozen=True)
 class ScalarNode:
-    """A value: its text, what YAML 1.2 takes it for (a quoted one is always text), its place."""
+    """A value: its text, what YAML 1.2 takes it for (a quoted one is always text), its place.
+
+    of_member: It is a key of a variant or an heir that means one member of a family, which is known
+    by its index only once parameters have values (see `binding.members`).
+    """
 
     text: str
     value: str | int | float | bool | None
     place: Place
     quoted: bool = False
     offsets: Offsets | None = field(default=None, compare=False, repr=False)
+    of_member: bool = False
 
     def place_at(self, offset: int) -> Place:
         """The position in the file of the character `text[offset]`."""
