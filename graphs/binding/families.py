@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from ..expressions.parser import Family, Loop
 from ..reading.expansion_budget import MEMBER
@@ -53,15 +53,3 @@ def repeat(
 def _few_enough(names: Names, scalar: ScalarNode, start: int, stop: int) -> None:
     if abs(stop - start) >= MOST:
         names.problems.fail(scalar.place, f"more than {MOST} members: {start}..{stop}")
-
-
-def member_list(members: Iterable[int | None]) -> str:
-    """`members 0 to 3`, or the list of them."""
-    found = sorted(i for i in members if i is not None)
-    if not found:
-        return "the family has no members"
-    if len(found) == 1:
-        return f"the only member is {found[0]}"
-    if found == list(range(found[0], found[-1] + 1)):
-        return f"members {found[0]} to {found[-1]}"
-    return "members " + ", ".join(map(str, found))

@@ -9,7 +9,8 @@ from ..reading.keys import POPULATION, SYNAPSE
 from ..reading.merge import Entries, merge
 from ..reading.nodes import MappingNode, ScalarNode
 from ..reading.problems import base_name
-from .families import expand, member_list
+from ..wording import member_list
+from .families import expand
 from .names import Names
 
 KEYS = {"populations": POPULATION, "synapses": SYNAPSE}

@@ -13,7 +13,6 @@ from ..reading.problems import Problems, Skip
 from ..wording import member_list
 from .constant_scope import ConstantScope
 from .declared import Link, Member
-from .families import member_list
 from .names import Names, Scope
 from .parameters import FileParameters
 from .resolve import resolve

@@ -13,7 +13,8 @@ from ..expressions.parser import Family, parse_family
 from ..expressions.tree import Call, Expr, Number, Parameter, Reference, walk
 from ..reading.nodes import MappingNode, Node, ScalarNode, SequenceNode, is_null, texts
 from ..reading.problems import Skip
-from .families import expand, member_list
+from ..wording import member_list
+from .families import expand
 from .names import NOTHING, Names, ParameterTable, Scope
 
 

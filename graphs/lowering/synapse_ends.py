@@ -185,10 +185,10 @@ class Ends:
 
     def _product(self, left: Expr, right: Expr) -> Operand | None:
         """The buffer that holds the product of two matrices, and the factor of both."""
-        at, sides = self.at, (self._plain(left), self._plain(right))
-        if sides[0] is None or sides[1] is None:
+        at, one, other = self.at, self._plain(left), self._plain(right)
+        if one is None or other is None:
             return None
-        (first, turned, scale), (second, turned_too, scale_too) = sides
+        (first, turned, scale), (second, turned_too, scale_too) = one, other
         factor = Binary("*", scale, scale_too) if scale and scale_too else scale or scale_too
         rows, inner = self._shape(left)
         _, columns = self._shape(right)
@@ -204,7 +204,8 @@ class Ends:
                 synapse = self.at.circuit.synapses[name]
                 return synapse.shape[0], synapse.shape[1] - synapse.bias
             case Call(function="transpose", arguments=(inner,)):
-                return self._shape(inner)[::-1]
+                rows, columns = self._shape(inner)
+                return columns, rows
             case Call(function="product", arguments=(left, right)):
                 return self._shape(left)[0], self._shape(right)[1]
             case Call(arguments=(inner,)) | Unary(operand=inner):
