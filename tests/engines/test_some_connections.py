@@ -222,7 +222,7 @@ def test_weights_are_given_where_connections_are(tmp_path):
          "`product` fills a whole array"),
         (["A: {from: y.r, to: y.basal, init: 1}",
           "B: {from: y.r, to: y.basal, connect: sparse(p), weight: transpose(A)}"],
-         "the weight of 'B' is that of 'A', whose connections it has"),
+         "the weight of 'B' is made of that of 'A', whose connections it has"),
     ],
 )  # fmt: skip
 def test_what_has_no_meaning_is_refused(lines, message):
@@ -231,8 +231,9 @@ def test_what_has_no_meaning_is_refused(lines, message):
     assert message in str(error.value)
 
 
-def test_a_condition_of_too_many_pairs_is_refused():
-    many = text(of("when pre.index == post.index")).replace("N: 6", "N: 40000")
+@pytest.mark.parametrize("connect", ["when pre.index == post.index", "sparse(p)", "indegree(3)"])
+def test_too_many_pairs_are_refused(connect):
+    many = text(of(connect)).replace("N: 6", "N: 40000")
     with pytest.raises(CircuitError, match="40000 x 40000 pairs of units, at most 1,000,000,000"):
         apical.load_text(many.replace(", h: [1, 2, 3, 4, 5, 6]", ""))
 

@@ -415,11 +415,11 @@ class Moment:
 
 
 def of_others(weight, turned=False):
-    """The weights of other synapses in an expression, and whether they are transposed."""
+    """The weights of others in an expression, and whether transposed; a product is a new one."""
     if isinstance(weight, tree.WeightOf):
         yield weight, turned
     elif isinstance(weight, tree.Call):
-        for part in weight.arguments:
+        for part in weight.arguments if weight.function != "product" else ():
             yield from of_others(part, turned ^ (weight.function == "transpose"))
     elif isinstance(weight, tree.Unary):
         yield from of_others(weight.operand, turned)

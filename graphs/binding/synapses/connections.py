@@ -24,7 +24,7 @@ from .weight_scope import WeightScope
 from .weight_shapes import shape_text
 
 WHOLE = ("product", *(name for name, row in INITIALISERS.items() if row.square))
-MOST_PAIRS = 10**9  # that a condition is asked for
+MOST_PAIRS = 10**9
 
 
 class ConnectionScope(WeightScope):
@@ -77,11 +77,23 @@ def given_of(link: Link, init: Expr | None, names: Names) -> Expr | None:
         raise Skip
     names.parameters.mark_structural(expr)
     _check_weights(link, kind, init, names)
+    _check_size(link, node, names)
     if kind.find is None:
         _check_condition(expr, node, link, names)
     else:
         _check_number(expr, node, kind, link, names)
     return expr
+
+
+def _check_size(link: Link, node: ScalarNode, names: Names) -> None:
+    """All pairs of units have a place in memory, whether they are joined or not."""
+    if link.source.size * link.target.size > MOST_PAIRS:
+        names.problems.fail(
+            node.place,
+            f"'{link.name}' has {link.source.size} x {link.target.size} pairs of units, at most "
+            f"{MOST_PAIRS:,}: its weights are stored dense, with a mask",
+            expected="smaller populations; compressed rows (`storage`) are not implemented",
+        )
 
 
 def _behind(node: ScalarNode, kind: Connectivity, names: Names) -> Expr:
@@ -128,14 +140,6 @@ def _check_condition(expr: Expr, node: ScalarNode, link: Link, names: Names) -> 
                     f"a condition looks at one pair of units, and `{part.function}` at all units",
                     expected="a parameter that holds it: `mean_x: ...`",
                 )
-    pairs = link.source.size * link.target.size
-    if pairs > MOST_PAIRS:
-        names.problems.fail(
-            node.place,
-            f"a condition is asked for each of {link.source.size} x {link.target.size} pairs of "
-            f"units, at most {MOST_PAIRS:,}",
-            expected="`sparse(p)` or `indegree(k)`, which take what they find",
-        )
 
 
 def _check_number(
