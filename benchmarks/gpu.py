@@ -88,8 +88,9 @@ def difference(name: str, variants: tuple[str, ...], dtype: str, device: str) ->
     worst = 0.0
     for key, expected in found[0].items():
         got = found[1][key]
-        blank = np.isnan(expected)  # rows of a trace after all samples have stopped
-        if not np.array_equal(np.isnan(got), blank) or (blank.any() and key not in states):
+        blank, missing = np.isnan(expected), np.isnan(got)  # rows after all samples have stopped
+        late = dtype == "float32" and key in states  # rounding may tip the step of the stop
+        if not (late or np.array_equal(missing, blank)) or (blank.any() and key not in states):
             return float("inf")
         gap = np.abs(got - expected) / (1 + np.abs(expected))
         worst = max(worst, float(np.nanmax(gap, initial=0.0)))
