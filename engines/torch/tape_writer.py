@@ -7,7 +7,6 @@ everything else that outlives a step by a gate.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -45,6 +44,7 @@ from .kernels import KernelPrinter, Unprintable
 from .layout import LASTING, TensorLayout
 from .philox import Generator, counter_words, keys, write_moved
 from .products import ProductWriter
+from .rows import RowWriter
 from .rules import RuleWriter
 from .tape import Tape
 
@@ -73,6 +73,7 @@ class TapeWriter:
         self.products = ProductWriter(layout, self.hoist)
         self.rules = RuleWriter(layout, self.hoist)
         self.delays = DelayWriter(layout)
+        self.rows = RowWriter(layout)
         self.until: str | None = None
 
     def write(
@@ -112,15 +113,15 @@ class TapeWriter:
                 case Branch(condition=condition, body=body):
                     self._branch(condition, body, tape, gate)
                 case Store(slot=slot, source=source, row=row):
-                    self._store(slot, source, row, tape, gate)
+                    self.rows.store(slot, source, row, tape, self._masks(gate))
                 case ReadRow(target=target, source=source, row=row):
-                    self._read_row(target, source, row, tape)
+                    self.rows.read(target, source, row, tape)
                 case Push():
                     self.delays.push(instruction, tape)
                 case Recall():
                     self.delays.recall(instruction, tape)
                 case Output(source=source, row=row):
-                    self._output(source, row, tape)
+                    self.rows.put_out(source, row, tape)
                 case Stop(condition=condition):
                     self._stop(condition, tape)
                 case _:
@@ -287,66 +288,10 @@ class TapeWriter:
         self.write(body, inside, gate)
         tape.append(partial(_decide, test, inside, masked))
 
-    # --- results -------------------------------------------------------------------------------
-
-    def _whole(self, expr: Expr, tape: Tape) -> Tensor:
-        """A whole number for each replica, (replica, 1, 1)."""
-        layout, device = self.layout, self.layout.device
-        number = torch.zeros((layout.replicas, 1, 1), dtype=torch.float64, device=device)
-        made = layout.assembler(tape, torch.float64)
-        made.assign(number, made.value(expr))
-        made.finish()
-        whole = torch.zeros((layout.replicas, 1, 1), dtype=torch.int64, device=device)
-        tape.append(partial(whole.copy_, number))
-        return whole
-
-    def _read_row(self, target: str, source: str, row: Expr, tape: Tape) -> None:
-        layout = self.layout
-        place = torch.zeros_like(layout.index)
-        values = layout.tensors[target].view(layout.replicas * layout.batch, -1)
-        read = (layout.tables, source, self._whole(row, tape), layout.index, place, values)
-        tape.append(partial(_gather, *read))
-
-    def _output(self, source: str, row: Expr | None, tape: Tape) -> None:
-        layout = self.layout
-        values = layout.tensors[source]
-        if row is None:
-            layout.output = torch.zeros(values.shape, dtype=layout.dtype, device=layout.device)
-            tape.append(partial(layout.output.copy_, values))
-            return
-        lent: list[Tensor] = []
-        values = layout.cast(values, layout.dtype, tape, lent)
-        tape.append(partial(_scatter, layout, self._whole(row, tape), values))
-        for tensor in lent:
-            layout.pool.give(tensor)
-
-    def _store(self, slot: int, source: str, row: Expr, tape: Tape, gate: Tensor | None) -> None:
-        layout, device = self.layout, self.layout.device
-        number = torch.zeros((layout.replicas, 1, 1), dtype=torch.float64, device=device)
-        made = layout.assembler(tape, torch.float64)
-        made.assign(number, made.value(row))
-        made.finish()
-        whole = torch.zeros((1,), dtype=torch.int64, device=device)
-        place = torch.zeros((1,), dtype=torch.int64, device=device)
-        tape.append(partial(whole.copy_, number[0, 0]))
-        tape.append(partial(torch.index_select, layout.row_maps[slot], 0, whole, out=place))
-        lent: list[Tensor] = []
-        record = layout.records[slot]
-        values = layout.cast(layout.tensors[source], layout.dtype, tape, lent)
-        masks = [layout.active] if self.until is not None else []
-        masks += [gate] if gate is not None and gate is not layout.running else []
-        if masks:
-            shape, pool = tuple(values.shape), layout.pool
-            old, new = pool.take(shape, layout.dtype), pool.take(shape, layout.dtype)
-            tape.append(partial(torch.index_select, record, 1, place, out=old[:, None]))
-            for mask in masks:
-                tape.append(partial(torch.where, mask, values, old, out=new))
-                values = new
-            pool.give(old)
-            pool.give(new)
-        tape.append(partial(record.index_copy_, 1, place, values[:, None]))
-        for tensor in lent:
-            layout.pool.give(tensor)
+    def _masks(self, gate: Tensor | None) -> list[Tensor]:
+        """Which samples and replicas a record takes now; the others keep what they hold."""
+        masks = [self.layout.active] if self.until is not None else []
+        return masks + ([gate] if gate is not None and gate is not self.layout.running else [])
 
     def _stop(self, condition: Expr, tape: Tape) -> None:
         assert self.until is not None
@@ -366,27 +311,6 @@ class TapeWriter:
         tape.append(partial(layout.active.logical_and_, met))
         if lent:
             layout.pool.give(test)
-
-
-def _gather(
-    tables: Mapping[str, Tensor], name: str, row: Tensor, index: Tensor, place: Tensor, out: Tensor
-) -> None:
-    """out (slot, unit) := a row of a signal (sample, row, unit), for the samples `index`."""
-    samples, rows, units = tables[name].shape
-    row.clamp_(0, rows - 1)
-    torch.remainder(index, samples, out=place)
-    place.mul_(rows)
-    place.view(len(row), -1).add_(row.view(-1, 1))
-    torch.index_select(tables[name].view(-1, units), 0, place, out=out)
-
-
-def _scatter(layout: TensorLayout, row: Tensor, values: Tensor) -> None:
-    """A row of the output (replica, row, sample, unit) := values."""
-    output = layout.output
-    assert output is not None
-    row.clamp_(0, output.shape[1] - 1)
-    place = row.unsqueeze(-1).expand(-1, -1, *values.shape[1:])
-    output.scatter_(1, place, values.unsqueeze(1))
 
 
 def _decide(test: Tensor, inside: Tape, masked: Tape) -> None:
