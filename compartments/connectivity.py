@@ -34,6 +34,8 @@ class Connectivity:
         find: Where a number is given: (number, targets, n_pre, uniform) -> the connections.
         fits: Where a number is given: (number, n_pre) -> what is wrong with it, or None.
         example: One that fits.
+        windows: "kernel" or "pool" where units see windows of an image (see `windows`): with
+            weights that they share, (out, in, rows, columns), or without any.
     """
 
     name: str
@@ -47,11 +49,12 @@ class Connectivity:
     find: Find | None = None
     fits: Callable[[float, int], str | None] = lambda number, n_pre: None
     example: str = ""
+    windows: str = ""
 
     @property
     def some(self) -> bool:
         """Whether a seed or a condition decides which connections there are."""
-        return bool(self.given)
+        return bool(self.given) and not self.windows
 
     @property
     def form(self) -> str:
@@ -62,7 +65,7 @@ class Connectivity:
         """The same with what stands behind the word."""
         if not given:
             return self.name
-        return f"{self.name}({given})" if self.find else f"{self.name} {given}"
+        return f"{self.name}({given})" if self.find or self.windows else f"{self.name} {given}"
 
     def shape(self, n_post: int, n_pre: int) -> tuple[int, ...]:
         """The shape of the weight array, the bias counted as presynaptic unit."""
@@ -121,9 +124,18 @@ _TABLE = (
         "indegree", "xavier_uniform", "k sources to every unit", _any, bias=True, given="k",
         find=so_many, fits=_count, example="1",
     ),
+    Connectivity(
+        "convolution", "xavier_uniform",
+        "a window of all channels to each unit; the units of a channel share weights", _any,
+        bias=True, given="size, stride, padding", example="1", windows="kernel",
+    ),
+    Connectivity(
+        "pooling", "1", "a window of one channel to each unit", _any, given="max or mean, size",
+        example="mean, 1", windows="pool",
+    ),
 )  # fmt: skip
 DEFAULT_CONNECTION = "dense"
-LATER = ("indices", "convolution", "pooling")  # reserved words of the language
+LATER = ("indices",)  # reserved words of the language
 
 CONNECTIVITY: Mapping[str, Connectivity] = MappingProxyType({kind.name: kind for kind in _TABLE})
 CONDITION = next(kind.name for kind in _TABLE if kind.some and kind.find is None)

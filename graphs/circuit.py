@@ -16,7 +16,7 @@ from ..compartments.connectivity import CONNECTIVITY, Connectivity
 from ..compartments.integrators import DEFAULT_METHOD
 from ..compartments.optimizers import OPTIMIZERS, UpdateRule
 from ..compartments.signs import SIGNS
-from . import buffer
+from ..compartments.windows import Windows
 from .diagnostics import CircuitError, Diagnostic
 from .expressions.text import text
 from .expressions.tree import Array, Call, Expr, Input, Number, UnitPlace, Variable, WeightOf, walk
@@ -26,6 +26,7 @@ from .population import (
     Population as Population,
     Update as Update,
 )
+from .records import Record as Record, Snapshot as Snapshot
 
 if TYPE_CHECKING:
     import networkx
@@ -73,7 +74,8 @@ class Optimizer:
 class Synapse:
     """One member of a synapse family, from `source` to `target`.
 
-    `shape` is (post, pre), pre counting the bias unit; (n,) where `connection` is elementwise.
+    `shape` is (post, pre), pre counting the bias unit; (n,) where `connection` is elementwise;
+    (out, in * rows * columns), and one for a bias, of a convolution.
     `rule` holds `Update`s of "w" and `Equation`s (`dw/dt = E`, variable "w"); `trace` holds
     `Equation`s. `weight` is None, or the live expression that stands for the weight (then there
     is no `init`). `delay_steps`: the `delay` in steps of the circuit's one dt.
@@ -102,6 +104,14 @@ class Synapse:
     bounds: tuple[Expr, Expr] | None = None
     sign: str | None = None  # a row of `compartments.signs`
     given: Expr | None = None  # what stands behind the word of `connect`: `when E`, `sparse(p)`
+    windows: Windows | None = None  # of a convolution or a pooling
+    backwards: bool = False  # from the map to the image: the transpose of one
+    pool: str | None = None  # mean | max
+
+    @property
+    def kernel(self) -> tuple[int, int, int, int] | None:
+        """(out, in, rows, columns) of a convolution's weights."""
+        return None if self.windows is None or self.pool else self.windows.kernel
 
     @property
     def connection(self) -> Connectivity:
@@ -111,7 +121,8 @@ class Synapse:
     @property
     def connect_text(self) -> str:
         """The value of `connect`: "dense", "sparse(p)"."""
-        return self.connection.written("" if self.given is None else text(self.given))
+        given = "" if self.given is None else text(self.given)
+        return self.connection.written(self.windows.arguments(self.pool) if self.windows else given)
 
     @property
     def shares(self) -> tuple[str, bool] | None:
@@ -184,61 +195,6 @@ class Protocol:
 
     name: str
     phases: tuple[Phase, ...]
-
-
-@dataclass(frozen=True)
-class Record:
-    """What to record: a `Variable` or the name of an energy, when, and reduced how."""
-
-    what: Variable | str
-    phase: str | None = None
-    every: int = 1
-    reduce: str | None = None  # mean | norm, over units
-
-    @property
-    def name(self) -> str:
-        """Its name in the traces: "layer[1].v_A", "F", "mean(layer[1].v_A)"."""
-        if isinstance(self.what, str):
-            return self.what
-        population, variable, phase = self.what.population, self.what.name, self.what.phase
-        held = buffer.variable(population, variable)
-        if phase is not None:
-            held = buffer.latch(population, variable, phase)
-        return f"{self.reduce}({held.name})" if self.reduce else held.name
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What is recorded between presentations: weights, a synaptic trace, a slow variable.
-
-    It is taken before the first presentation of a call, and whenever the number of presentations
-    that were learnt is a multiple of `every`.
-
-    owner: A synapse, or the population of a slow variable. part: Which trace or slow variable of
-    it; "" for the weights.
-    """
-
-    owner: str
-    part: str = ""
-    every: int = 1
-    reduce: str | None = None  # mean | norm, over connections or units
-
-    @property
-    def held(self) -> str:
-        """The name of the array that it is a copy of: "W[1]", "W[1].m", "y.mu"."""
-        if not self.part:
-            return buffer.weight(self.owner).name
-        return buffer.trace(self.owner, self.part).name
-
-    @property
-    def name(self) -> str:
-        """Its name in the traces: "W[1]", "norm(W[1])", "y.mu"."""
-        return f"{self.reduce}({self.held})" if self.reduce else self.held
-
-    def __str__(self) -> str:
-        """The line of `record` that asks for it."""
-        reduce = f" {self.reduce}" if self.reduce else ""
-        return f"{self.held} every {self.every} presentations{reduce}"
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Effects: what an instruction reads and what it writes, the base of every kind of instruction."""
+"""Effects: what an instruction reads and writes, and the buffers that an expression reads."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from .effects import Effects as Effects, loads as loads, over as over
 from .expressions.tree import Expr
+from .windowed import Convolve, Correlate, Pool, Unpool, Windowed as Windowed
 
 
 @dataclass(frozen=True)
@@ -357,7 +358,8 @@ class Stop(Effects):
 
 Instruction = (
     Map | Block | Reduce | BatchReduce | Product | MatrixProduct | PairwiseSum | Spread | RowReduce
-    | RankUpdate | MatrixReduce | Draw | ReadRow | Push | Recall | Branch | Store | Output | Stop
+    | RankUpdate | MatrixReduce | Convolve | Correlate | Pool | Unpool | Draw | ReadRow | Push
+    | Recall | Branch | Store | Output | Stop
 )  # fmt: skip
 Code = tuple[Instruction, ...]
 

@@ -90,7 +90,8 @@ def _add_synapse(network: networkx.MultiDiGraph, circuit: Circuit, synapse: Syna
     place = home(circuit.populations[source], variable)
     if place is None:
         return
-    sizes = dict(zip(("columns", "rows"), reversed(synapse.shape), strict=False))
+    sides = ("columns", "rows", "in", "out")  # of a kernel all four
+    sizes = dict(zip(sides, reversed(synapse.kernel or synapse.shape), strict=False))
     network.add_edge(
         node_name(source, place),
         node_name(target, compartment),

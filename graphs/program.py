@@ -17,6 +17,7 @@ from .expressions.tree import Expr
 from .instructions import (
     BatchReduce,
     Code,
+    Correlate,
     Instruction,
     MatrixReduce,
     RankUpdate,
@@ -45,7 +46,7 @@ class StepLoop:
     @cached_property
     def learns(self) -> bool:
         """Whether something is learnt, or adds up the samples, at every step."""
-        return any(isinstance(i, BatchReduce | RankUpdate) for i in flat(self.body))
+        return any(isinstance(i, BatchReduce | Correlate | RankUpdate) for i in flat(self.body))
 
     @cached_property
     def apart(self) -> bool:

@@ -69,6 +69,8 @@ def pieces(traces: Traces) -> Iterator[Piece]:
                 "value": array[there].astype(np.float64),
             }
     for name, array in traces.learnt.items():
+        if array.ndim == 6:  # a kernel (out, in, row, column): `pre` counts (in, row, column)
+            array = array.reshape(*array.shape[:3], -1)
         units = ("post", "pre") if array.ndim == 4 else ("unit",)
         for there in _recorded(array):
             yield {

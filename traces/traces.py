@@ -23,6 +23,13 @@ if TYPE_CHECKING:
 COORDINATES = ("replica", "sample", "step", "phase", "phase_step", "time", "manifest")
 COORDINATES += ("presentation",)
 _UNITS = re.compile(r"(.+)\[(\d+)(?:\.\.(\d+))?\]")  # y.r[3], y.r[0..9]
+LEARNT = {  # the axes of what is learnt by their number: reduced, of units, a matrix, a kernel
+    0: (),
+    1: ("unit",),
+    -1: ("out",),
+    2: ("post", "pre"),
+    4: ("out", "in", "row", "column"),
+}
 
 
 class Traces:
@@ -113,7 +120,7 @@ class Traces:
                 )
         between = (lead[0], len(self.presentation))
         for name, array in self.learnt.items():
-            if array.ndim not in (2, 3, 4) or array.shape[:2] != between:
+            if array.ndim not in (2, 3, 4, 6) or array.shape[:2] != between:
                 raise ValueError(
                     f"{name}: expected shape (replica, presentation, ...) = {(*between, '...')}, "
                     f"got {array.shape}"
@@ -137,10 +144,10 @@ class Traces:
         if name in self.arrays:
             lead = ("replica", "sample", "step")
             return lead if self.arrays[name].ndim == 3 else (*lead, f"{owner_of(name)}.unit")
-        owner, units = owner_of(name), ("unit",)
-        if self.learnt[name].ndim == 4:
-            units = ("post", "pre")
-        own = [f"{owner}.{unit}" for unit in units] if self.learnt[name].ndim > 2 else []
+        owner, axes = owner_of(name), self.learnt[name].ndim - 2
+        if axes == 1 and owner in self.learnt and self.learnt[owner].ndim == 6:
+            axes = -1  # the bias of a convolution
+        own = [f"{owner}.{unit}" for unit in LEARNT[axes]]
         return ("replica", "presentation", *own)
 
     @cached_property

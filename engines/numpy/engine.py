@@ -30,6 +30,7 @@ from ...graphs.instructions import (
     Spread,
     Stop,
     Store,
+    Windowed,
 )
 from ...graphs.program import PERSISTENT, PhaseProgram, Program, StepLoop
 from .. import philox
@@ -37,6 +38,7 @@ from ..arithmetic import value
 from ..host_draws import moved, shared_draw
 from ..host_memory import HostMemory
 from ..presentation import Arrays, Failure, Presentations, row_map
+from . import windows
 from .delays import filled, pushed, recalled
 from .matrices import pairwise, product, ranked, side, spread
 from .reductions import REDUCE, of_connections
@@ -202,6 +204,8 @@ class Walk:
                 rows, columns = self.arrays[target].shape[1:]
                 first = side(left, self.arrays, rows, inner)
                 self.arrays[target] = first @ side(right, self.arrays, inner, columns)
+            case Windowed():
+                windows.perform(instruction, self.arrays, self.batch)
             case PairwiseSum():
                 found = pairwise(instruction, self.arrays, self.program.buffers, self.order)
                 self.arrays[instruction.target] = found.astype(self.parent.dtype)

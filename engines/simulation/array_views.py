@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...graphs.buffer import connections, filtered, trace, trace_of_each, variable
-from ...graphs.circuit import Circuit
+from ...graphs.circuit import Circuit, Synapse
 from ...graphs.expressions.constants import Value
 from ...graphs.wording import meant
 from ..connections import held, outside
@@ -81,12 +81,25 @@ class ArrayView(MutableMapping[str, np.ndarray]):
 
 
 def weights_of(circuit: Circuit, memory: Arrays) -> Arrays:
-    """Weights by synapse: (replica, post, pre), or (replica, unit) of one to one."""
-    return {
-        name: memory[name][:, 0] if synapse.connection.elementwise else memory[name]
-        for name, synapse in circuit.synapses.items()
-        if synapse.weight is None
-    }
+    """Weights by synapse: (replica, post, pre), or (replica, unit) of one to one.
+
+    Of a convolution (replica, out, in, rows, columns), and "W.bias", (replica, out).
+    """
+    found: Arrays = {}
+    for name, synapse in circuit.synapses.items():
+        if synapse.kernel is not None and synapse.weight is None:
+            found |= kernel_of(synapse, memory[name])
+        elif synapse.weight is None:
+            found[name] = memory[name][:, 0] if synapse.connection.elementwise else memory[name]
+    return found
+
+
+def kernel_of(synapse: Synapse, array: np.ndarray) -> Arrays:
+    """The weights of a convolution, and those of its bias, as views on an array (..., out, tap)."""
+    assert synapse.kernel is not None and synapse.windows is not None
+    taps = array[..., : synapse.windows.taps]
+    found = {synapse.name: taps.reshape(*array.shape[:-2], *synapse.kernel)}
+    return found | ({f"{synapse.name}.bias": array[..., -1]} if synapse.bias else {})
 
 
 def connections_of(circuit: Circuit, memory: Arrays) -> Arrays:
@@ -107,9 +120,12 @@ def check_weight(
     Raises:
         ValueError: A weight where there is no connection, or beyond `bounds` or `sign`.
     """
-    synapse = circuit.synapses[name]
+    synapse = circuit.synapses.get(name)
+    if synapse is None:  # the bias of a convolution, which is free
+        return
+    size = len(synapse.shape) if synapse.kernel is None else len(synapse.kernel)
     for replica, own in enumerate(values()):
-        array = new if new.ndim == len(synapse.shape) else new[replica]
+        array = new if new.ndim == size else new[replica]
         exist = held(circuit, synapse, memory, replica)
         check_limits(synapse, array, exist, own)
         wrong = None if exist is None else outside(synapse, array, exist)

@@ -128,6 +128,8 @@ def _initial(
     stream = RandomStream(seed, synapse.name)
     n_pre = circuit.populations[synapse.source[0]].size
     n_post = circuit.populations[synapse.target[0]].size
+    if synapse.windows is not None:
+        n_pre, n_post = synapse.windows.fans
     init = synapse.init
     assert init is not None  # of a weight of its own
 
@@ -142,7 +144,7 @@ def _initial(
                 return row[:, None] if node.side == "post" and len(synapse.shape) == 2 else row
             return number
         if isinstance(node, Array):
-            return node.dense
+            return node.dense if synapse.kernel is None else node.dense.reshape(synapse.shape)
         raise TypeError(f"{synapse.name}: `init` cannot read {node!r}")
 
     arrays: dict[str, np.ndarray] = {}

@@ -13,6 +13,7 @@ from ...graphs.wording import bytes_text
 from ...traces.recording import RecordingError, between_presentations
 from ...traces.recording_budget import BudgetError
 from ..presentation import Arrays
+from .array_views import kernel_of
 
 
 class Snapshots:
@@ -60,15 +61,17 @@ class Snapshots:
         if not self.wanted:
             return
         first = not self._taken
-        row = {
-            one.name: self._value(one, arrays)
-            for one in self.wanted
-            if first or presentation % one.every == 0
-        }
+        row: Arrays = {}
+        for one in self.wanted:
+            if first or presentation % one.every == 0:
+                row |= self._values(one, arrays)
         self._taken.append((presentation, row))
 
     def joined(self) -> Arrays:
-        """(replica, row, post, pre), (replica, row, unit) or (replica, row); NaN if not taken."""
+        """(replica, row, post, pre), (replica, row, unit) or (replica, row); NaN if not taken.
+
+        Of a convolution (replica, row, out, in, rows, columns).
+        """
         rows = [row for _, row in self._taken]
         found: Arrays = {}
         for name in dict.fromkeys(name for row in rows for name in row):
@@ -103,6 +106,13 @@ class Snapshots:
             f"({sizes[largest]} numbers). Record less: '{largest.held} every {every} "
             f"presentations', '{largest.held} norm', or fewer of them; or raise the budget"
         )
+
+    def _values(self, one: Snapshot, arrays: Arrays) -> Arrays:
+        """What is taken, by name: of a convolution its kernel, and its bias beside it."""
+        synapse = None if one.part or one.reduce else self.circuit.synapses.get(one.owner)
+        if synapse is not None and synapse.kernel is not None:
+            return kernel_of(synapse, arrays[one.held].copy())
+        return {one.name: self._value(one, arrays)}
 
     def _value(self, one: Snapshot, arrays: Arrays) -> np.ndarray:
         """A copy, or its mean over connections or its norm, sqrt(sum w^2), for each replica."""

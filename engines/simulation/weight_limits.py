@@ -37,7 +37,7 @@ def check_limits(
     low, high = limits(synapse, values)
     if low == -np.inf and high == np.inf:
         return
-    kept = weights[..., :-1] if synapse.bias else weights
+    kept = weights[..., :-1] if synapse.bias and weights.ndim == 2 else weights
     found = kept.reshape(-1) if exist is None else kept[exist[..., : kept.shape[-1]]]
     near = ROUNDING * np.array([abs(low), abs(high)], np.float64)
     near[~np.isfinite(near)] = 0

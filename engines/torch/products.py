@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...graphs.expressions.tree import Expr, Load, Weight
-from ...graphs.instructions import MatrixProduct, PairwiseSum, Product, Side
+from ...graphs.instructions import MatrixProduct, PairwiseSum, Product, Side, Spread
 from .hoisting import Hoister
 from .layout import TensorLayout
 from .tape import Tape
@@ -24,7 +24,7 @@ class ProductWriter:
     def product(self, p: Product, tape: Tape) -> None:
         """Target := source @ weight.T, in the dtype of activity."""
         layout, lent = self.layout, list[Tensor]()
-        weight, target = self._weight(p.weight, tape), layout.tensors[p.target]
+        weight, target = self.narrowed(p.weight, tape), layout.tensors[p.target]
         source = layout.cast(layout.tensors[p.source], layout.narrow, tape, lent)
         out = target
         if target.dtype != layout.narrow:
@@ -52,7 +52,7 @@ class ProductWriter:
         matrix = self.layout.tensors[side.matrix]
         return (matrix.transpose(1, 2) if side.transposed else matrix)[:, :rows, :columns]
 
-    def _weight(self, name: str, tape: Tape) -> Tensor:
+    def narrowed(self, name: str, tape: Tape) -> Tensor:
         """A weight in the dtype of activity: its copy is made before the loop if it stays."""
         weight = self.layout.tensors[name]
         if weight.dtype == self.layout.narrow:
@@ -61,6 +61,17 @@ class ProductWriter:
             self._narrowed[name] = torch.zeros_like(weight, dtype=self.layout.narrow)
         self.hoist.before(name, tape).append(partial(self._narrowed[name].copy_, weight))
         return self._narrowed[name]
+
+    def spread(self, s: Spread, tape: Tape) -> None:
+        """What one end has, or a matrix, for each pair of units and each sample."""
+        tensors, (posts, pres) = self.layout.tensors, s.shape
+        source = tensors[s.source]
+        pairs = tensors[s.target].view(self.layout.replicas, self.layout.batch, posts, pres)
+        if s.bias:
+            tape.append(partial(pairs[..., -1].fill_, 1.0))
+            pairs = pairs[..., :-1]
+        axes = {"both": source.unsqueeze(1), "post": source.unsqueeze(-1)}
+        tape.append(partial(pairs.copy_, axes.get(s.axis, source.unsqueeze(-2))))
 
     def pair(self, p: PairwiseSum, tape: Tape) -> None:
         """Target_i := sum or maximum over j of an expression of post_i, pre_j and w_ij."""

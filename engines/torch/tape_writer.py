@@ -37,6 +37,7 @@ from ...graphs.instructions import (
     Spread,
     Stop,
     Store,
+    Windowed,
 )
 from .delays import DelayWriter
 from .hoisting import Hoister
@@ -47,6 +48,7 @@ from .products import ProductWriter
 from .rows import RowWriter
 from .rules import RuleWriter
 from .tape import Tape
+from .windows import WindowWriter
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class TapeWriter:
         self.layout, self.mode = layout, mode
         self.hoist = Hoister(layout)
         self.products = ProductWriter(layout, self.hoist)
+        self.windows = WindowWriter(layout, self.products)
         self.rules = RuleWriter(layout, self.hoist)
         self.delays = DelayWriter(layout)
         self.rows = RowWriter(layout)
@@ -98,10 +101,12 @@ class TapeWriter:
                     self.products.product(instruction, tape)
                 case MatrixProduct():
                     self.products.matrix_product(instruction, tape)
+                case Windowed():
+                    self.windows.write(instruction, tape)
                 case PairwiseSum():
                     self.products.pair(instruction, tape)
                 case Spread():
-                    self._spread(instruction, tape)
+                    self.products.spread(instruction, tape)
                 case RowReduce():
                     self.rules.row_reduce(instruction, tape)
                 case RankUpdate():
@@ -194,17 +199,6 @@ class TapeWriter:
         if gate is None or all_:
             return gate
         return gate if self.layout.program.buffers[target].kind in LASTING else None
-
-    def _spread(self, s: Spread, tape: Tape) -> None:
-        """What one end has, or a matrix, for each pair of units and each sample."""
-        tensors, (posts, pres) = self.layout.tensors, s.shape
-        source = tensors[s.source]
-        pairs = tensors[s.target].view(self.layout.replicas, self.layout.batch, posts, pres)
-        if s.bias:
-            tape.append(partial(pairs[..., -1].fill_, 1.0))
-            pairs = pairs[..., :-1]
-        axes = {"both": source.unsqueeze(1), "post": source.unsqueeze(-1)}
-        tape.append(partial(pairs.copy_, axes.get(s.axis, source.unsqueeze(-2))))
 
     def _reduce(self, r: Reduce, tape: Tape) -> None:
         layout = self.layout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from ...compartments.windows import Windows
 from ..expressions.tree import Expr, Parameter, Reference, WeightOf
 from ..reading.nodes import MappingNode, ScalarNode
 from .cells import Cell
@@ -47,6 +48,9 @@ class Link:
     plastic: bool = False
     event: bool = True  # has rules that `learn` calls for
     weights: list[WeightOf] = field(default_factory=list)
+    windows: Windows | None = None  # of a convolution or a pooling; then `shape` is its kernel's
+    pool: str | None = None  # mean | max
+    backwards: bool = False  # from the map to the image
 
 
 @dataclass(frozen=True)

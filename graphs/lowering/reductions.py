@@ -127,6 +127,13 @@ class Reductions:
         sampled = any(isinstance(n, Transmitted) for n in walk(over))
         if not sampled and not {"unit", "sample"} & set(shapes.values()):
             return self._rows(op, over, synapse, weight, later)
+        if synapse.windows is not None:
+            raise LoweringError(
+                f"{synapse.name}: `{op}` over the connections of a cell reads `w` alone where "
+                f"cells share their weights; `connect: {synapse.connect}` has one sum for each "
+                f"channel, and none for each cell",
+                about=Subject(synapse.name),
+            )
         if later is not None and weighs:
             raise LoweringError(
                 f"{synapse.name}: the rule's `{op}` over connections reads `w` together with "

@@ -123,6 +123,26 @@ class Ends:
             return found
         return self.at.live_weight(synapse), False, None
 
+    def pooling(self, synapse: Synapse) -> tuple[Synapse, Expr | None]:
+        """The pooling whose windows a synapse has, and the factor before it, or None."""
+        found = None if synapse.weight is None else self._pooled(synapse.weight)
+        return (synapse, None) if found is None else found
+
+    def _pooled(self, expr: Expr) -> tuple[Synapse, Expr | None] | None:
+        match expr:
+            case WeightOf(synapse=name):
+                return self.pooling(self.at.circuit.synapses[name])
+            case Call(function="copy" | "transpose", arguments=(inner,)):
+                return self._pooled(inner)
+            case Unary(operand=inner) if (found := self._pooled(inner)) is not None:
+                return found[0], simplify(Unary("-", found[1] or Number(1.0)))
+            case Binary(op="*", left=left, right=right):
+                for scalar, pooled in ((left, right), (right, left)):
+                    if (found := self._pooled(pooled)) is not None:
+                        gain = self.at.translate(scalar)
+                        return found[0], Binary("*", gain, found[1]) if found[1] else gain
+        return None
+
     def connections(self, synapse: Synapse) -> str | None:
         """What holds which connections there are, laid like the array of the weight.
 

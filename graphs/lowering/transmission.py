@@ -5,6 +5,7 @@ current_i = sum over j of E(w_ij, pre_j, post_i),  by default E = w * pre, a mat
 
 from __future__ import annotations
 
+from ...compartments.windows import Windows
 from ..circuit import Synapse
 from ..expressions.tree import (
     Binary,
@@ -16,7 +17,7 @@ from ..expressions.tree import (
     WeightOf,
     transform,
 )
-from ..instructions import Instruction, Map, PairwiseSum, Product
+from ..instructions import Convolve, Instruction, Map, PairwiseSum, Pool, Product, Unpool
 from .emitter import Emitter
 from .reductions import Reductions
 from .synapse_ends import Ends, Operand, times_weight
@@ -44,6 +45,8 @@ class Transmission:
             current = self.reductions.of(current, synapse)
             swap = transform(current, lambda n: weight if isinstance(n, Weight) else None)
             return (Map(name, at.translate(swap, synapse)),)
+        if synapse.windows is not None:
+            return self._windowed(synapse, synapse.windows, name)
         weight, transposed, factor = self.ends.matrix(synapse)
         spread, source = self.ends.spread(synapse)
         if synapse.current is not None or not self._multiplies(synapse, weight, transposed):
@@ -52,6 +55,21 @@ class Transmission:
         if factor is None:
             return (*spread, product)
         return (*spread, product, Map(name, Binary("*", factor, Load(name))))
+
+    def _windowed(self, synapse: Synapse, over: Windows, name: str) -> tuple[Instruction, ...]:
+        """A convolution or a pooling, or the transpose of one."""
+        made, source = self.ends.spread(synapse)
+        if synapse.pool is None:
+            weight, _, factor = self.ends.matrix(synapse)
+            made += (Convolve(name, weight, source, over, synapse.backwards, synapse.bias),)
+        else:
+            owner, factor = self.ends.pooling(synapse)
+            if synapse.backwards:
+                beside, values = self.ends.spread(owner)
+                made += (*beside, Unpool(name, source, values, over, synapse.pool))
+            else:
+                made += (Pool(name, source, over, synapse.pool),)
+        return made if factor is None else (*made, Map(name, Binary("*", factor, Load(name))))
 
     def _multiplies(self, synapse: Synapse, weight: str, transposed: bool) -> bool:
         """Whether w * pre is a product with the whole array that holds the weights."""

@@ -203,7 +203,7 @@ SYNAPSE = Keys(
             f"Which units are joined; {DEFAULT_CONNECTION} where nothing is said.",
             words=tuple(CONNECTIVITY),
             forms=(
-                *(kind.form for kind in CONNECTIVITY.values() if kind.some),
+                *(kind.form for kind in CONNECTIVITY.values() if kind.given),
                 'file("W.npz")',
                 'array("W")',
             ),

@@ -64,15 +64,26 @@ def _synapse(circuit: Circuit, synapse: Synapse) -> Finding:
         memory=tuple(sorted({r.phase for r in reads if r.phase})),
         weight_of=weights_of(synapse.weight) if synapse.weight is not None else (),
         through=live_weights(circuit, synapse, rules),
-        shared=f"{synapse.batch} over the samples" if synapse.rule else "",
+        shared=_shared(synapse),
         sign=sign_text(circuit, synapse),
     )
+
+
+def _shared(synapse: Synapse) -> str:
+    """Over what the changes of a weight are added up."""
+    if not synapse.rule:
+        return ""
+    over = "" if synapse.windows is None else f", sum over {synapse.windows.positions} places"
+    return f"{synapse.batch} over the samples{over}"
 
 
 def _live(synapse: Synapse) -> tuple[str, tuple[str, ...]]:
     """A weight that is an expression of other synapses' weights."""
     assert synapse.weight is not None
     others = weights_of(synapse.weight)
+    if synapse.pool is not None:
+        way = "back to" if synapse.backwards else "of"
+        return "fixed", (f"{synapse.name} leads the {synapse.pool} {way} each window",)
     if not others:
         return "fixed", (f"{synapse.name} = {text(synapse.weight)}",)
     turned = any(isinstance(n, Call) and n.function == "transpose" for n in walk(synapse.weight))

@@ -32,7 +32,7 @@ from ..expressions.tree import (
     Weight,
     WeightOf,
 )
-from .notation import GREEK, PrintedLine, grouped
+from .notation import GREEK, PrintedLine, adopted, grouped
 
 _SIGNS = {"<": "<", "<=": r"\le", ">": ">", ">=": r"\ge", "==": "=", "!=": r"\ne"}
 _SPELLED = {"gam": "gamma", "lam": "lambda", "eps": "varepsilon"}
@@ -228,8 +228,12 @@ def _sent(synapse: Synapse) -> str:
     if synapse.current is not None:
         name = rf"\textstyle\sum_{{\mathrm{{pre}}}} {_write(None, None, synapse.current, PRODUCT)}"
         return name
-    if synapse.weight is not None:
+    if synapse.weight is not None and (synapse.pool is None or adopted(synapse)):
         name = _write(None, None, synapse.weight, PRODUCT)
+    if synapse.pool is not None:
+        return rf"{name}\left[{source}\right]"
+    if synapse.windows is not None:
+        return rf"{name} \ast {source}"
     return name + (r" \circ " if synapse.connection.elementwise else r" \, ") + source
 
 

@@ -10,6 +10,8 @@ from ..instructions import (
     BatchReduce,
     Block,
     Branch,
+    Convolve,
+    Correlate,
     Draw,
     Instruction,
     Map,
@@ -17,6 +19,7 @@ from ..instructions import (
     MatrixReduce,
     Output,
     PairwiseSum,
+    Pool,
     Product,
     Push,
     RankUpdate,
@@ -27,6 +30,7 @@ from ..instructions import (
     Spread,
     Stop,
     Store,
+    Unpool,
 )
 from ..program import Program, TimeAxis
 
@@ -106,6 +110,24 @@ def _lines(instruction: Instruction) -> Iterator[str]:
         case MatrixProduct(target=target, left=left, right=right):
             sides = (f"transpose({s.matrix})" if s.transposed else s.matrix for s in (left, right))
             yield f"{target} := {' @ '.join(sides)}"
+        case Convolve():
+            kernel = (
+                f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
+            )
+            bias = ", bias" if instruction.bias else ""
+            yield (
+                f"{instruction.target} := convolve({kernel}, {instruction.source}{bias}) "
+                f"over {instruction.windows}"
+            )
+        case Correlate(target=target, post=post, pre=pre, bias=bias):
+            how = "mean" if instruction.average else "sum"
+            flag = f", bias {bias}" if bias else ""
+            yield f"{target} := {how} correlate({post}, {pre}{flag}) over {instruction.windows}"
+        case Pool(target=target, source=source, op=op):
+            yield f"{target} := {op} pool({source}) over {instruction.windows}"
+        case Unpool(target=target, source=source, op=op):
+            sent = source if op == "mean" else f"{source} to {instruction.values}"
+            yield f"{target} := {op} unpool({sent}) over {instruction.windows}"
         case PairwiseSum(op=op, bias=bias):
             matrix = (
                 f"transpose({instruction.weight})" if instruction.transposed else instruction.weight

@@ -23,7 +23,9 @@ from ..expressions.tree import (
     RateReference,
     Reference,
     Variable,
+    WeightOf,
     transform,
+    walk,
 )
 
 GREEK = {
@@ -156,8 +158,14 @@ def _arriving(circuit: Circuit, node: Input, alone: bool) -> str:
     return " + ".join(found) if alone or len(found) == 1 else f"({' + '.join(found)})"
 
 
+def adopted(synapse: Synapse) -> bool:
+    """Whether it has the windows of another convolution or pooling, whose weight it has."""
+    live = synapse.weight if synapse.windows else None
+    return live is not None and any(isinstance(n, WeightOf) for n in walk(live))
+
+
 def sent(synapse: Synapse) -> str:
-    """What a synapse brings: `W[1] layer[0].x`, `W[2]ᵀ layer[2].d`, `a ∘ q`, or its `current`."""
+    """What a synapse brings: `W[1] layer[0].x`, `Wᵀ y.d`, `a ∘ q`, `K * x`, or its `current`."""
     source = ".".join(synapse.source)
     if synapse.filter is not None:
         source = f"filtered({source})"
@@ -167,6 +175,11 @@ def sent(synapse: Synapse) -> str:
         return f"Σ_pre[{synapse.name}: {text(synapse.current)}]"
     if synapse.connection.elementwise:
         return f"{weight_text(synapse)} ∘ {source}"
+    if synapse.pool is not None:
+        name = weight_text(synapse) if adopted(synapse) else synapse.name
+        return f"{name}[{source}]"
+    if synapse.windows is not None:
+        return f"{weight_text(synapse)} * {source}"
     return f"{weight_text(synapse)} {source}"
 
 

@@ -14,6 +14,7 @@ from ..wording import bytes_text
 from .counting import counts
 from .notation import (
     PrintedLine,
+    adopted,
     equation,
     event_lines,
     grouped,
@@ -180,7 +181,7 @@ def _synapses(circuit: Circuit) -> Iterator[str]:
         first, *rest = written.split("\n")
         names = {s.name: s for s in circuit.synapses.values()}
         members = [names[x.base if x.index is None else f"{x.base}[{x.index}]"] for x in group]
-        shapes = ", ".join(" x ".join(str(n) for n in s.shape) for s in members)
+        shapes = ", ".join(" x ".join(str(n) for n in s.kernel or s.shape) for s in members)
         yield f"  {_range(group)}: {first}"
         live = members[0].weight is not None
         yield from (f"    {line}" for line in (shapes + " weights" * (not live), *rest))
@@ -191,12 +192,11 @@ def _synapses(circuit: Circuit) -> Iterator[str]:
 def _synapse(circuit: Circuit, synapse: Synapse) -> Iterator[str]:
     population, compartment, port = synapse.target
     target = f"{population}.{compartment}" + (f".{port}" if port else "")
-    bias = ", with a bias" if synapse.bias else ""
-    connected = paper(synapse.connect_text)
-    yield f"{'.'.join(synapse.source)} → {target}, {connected}{bias}"
+    connected = "transpose of " * synapse.backwards + paper(synapse.connect_text)
+    yield f"{'.'.join(synapse.source)} → {target}, {connected}" + ", with a bias" * synapse.bias
     if synapse.connection.some:
         yield "stored dense, with a mask"
-    if synapse.weight is not None:
+    if synapse.weight is not None and (synapse.pool is None or adopted(synapse)):
         yield f"weight = {weight_text(synapse)} (live)"
     elif synapse.init is not None:
         stated = "" if synapse.init_stated else " (not stated)"

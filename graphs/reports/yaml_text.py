@@ -29,6 +29,7 @@ from ..circuit import (
 )
 from ..expressions.text import text
 from ..expressions.tree import Expr, Variable
+from .notation import adopted
 from .printed_parameters import Own, is_item, together
 
 Lines = Iterator[tuple[int, str]]  # depth, text
@@ -222,8 +223,11 @@ def _synapses(circuit: Circuit, own: Own) -> Lines:
         yield 2, f"from: {'.'.join(synapse.source)}"
         yield 2, f"to: {population}.{compartment}" + (f".{port}" if port else "")
         given = "" if synapse.given is None else text(own.sided(synapse, synapse.given))
-        yield _pair(2, "connect", synapse.connection.written(given))
-        expressions = (("weight", synapse.weight), ("current", synapse.current))
+        connect = synapse.connection.written(given) if synapse.given else synapse.connect_text
+        if not adopted(synapse):
+            yield _pair(2, "connect", connect)
+        weight = None if synapse.pool and not adopted(synapse) else synapse.weight
+        expressions = (("weight", weight), ("current", synapse.current))
         if synapse.init_stated:
             expressions = (("init", synapse.init), *expressions)
         for word, expr in expressions:

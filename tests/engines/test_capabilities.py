@@ -20,6 +20,7 @@ from apical.engines.shared_batches import TEAM, Team
 
 RUN = ["numpy", "torch", pytest.param("numba", marks=pytest.mark.slow)]
 ENDS = {(4, 4): "y.r y.apical", (1, 4): "y.r one.soma", (4, 1): "one.total y.apical"}
+WEIGHED = [name for name, kind in CONNECTIVITY.items() if kind.windows != "pool"]
 HEAD = """\
 apical: 1
 name: everything
@@ -49,7 +50,7 @@ populations:
     size: 3
   y:
     cell: neuron
-    size: 4
+    shape: [2, 2]
   n:
     cell: noisy
     size: 2
@@ -160,16 +161,16 @@ def synapses():
     for name, kind in CONNECTIVITY.items():
         source, target = next(e for sizes, e in ENDS.items() if not kind.refuse(*sizes)).split()
         seen = "total" if target == "one.soma" else "e"
-        yield (
-            SYNAPSE.format(name, source, target, seen)
-            + f"    connect: {kind.written(kind.example)}\n"
-        )
+        made = SYNAPSE.format(name, source, target, seen)
+        if name not in WEIGHED:
+            made = made[: made.index("    rule")]
+        yield made + f"    connect: {kind.written(kind.example)}\n"
 
 
 @cache
 def circuit(folder):
     """Everything but the methods."""
-    learnt = ", ".join([*OPTIMIZERS, *CONNECTIVITY])
+    learnt = ", ".join([*OPTIMIZERS, *WEIGHED])
     text = HEAD + "".join(synapses()) + PLASTIC + "protocols:\n  train:\n"
     path = folder / "everything.yaml"
     path.write_text(text + PHASE + LAST.format(learnt))
@@ -213,7 +214,7 @@ COMPARED = {
     "replicas with their own seeds and parameters": weights("sgd"),
     "samples side by side": traces("y.u"),
     f"optimizers: {', '.join(OPTIMIZERS)}": weights(*OPTIMIZERS),
-    f"connections: {', '.join(CONNECTIVITY)}": weights(*CONNECTIVITY),
+    f"connections: {', '.join(CONNECTIVITY)}": weights(*WEIGHED),
     "filters, traces, plasticity in continuous time": weights("continuous", "faint"),
     "rules at the end of a phase and at each step": weights("each_step"),
     "noise and draws, the same on every engine": traces("n.z"),

@@ -76,7 +76,7 @@ def _connect(draft: Draft, source: Population, target: Population) -> str:
     ends = target.size, source.size
     kinds = []
     for name, kind in CONNECTIVITY.items():
-        if not kind.refuse(*ends) and kind.connections(source.size):
+        if not kind.refuse(*ends) and kind.connections(source.size) and not kind.windows:
             kinds += [name] * OFTEN.get(name, 1)
     return draft.rng.choice(kinds)
 

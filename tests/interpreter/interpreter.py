@@ -60,7 +60,7 @@ class Interpreter:
         self.weights = {}
         for name, array in weights.items():
             grid = np.array(array, float)
-            self.weights[name] = grid if grid.ndim == 2 else grid[:, None]
+            self.weights[name] = grid[:, None] if grid.ndim == 1 else grid
         self.slow = {}
         for population in circuit.populations.values():
             for name, start in population.slow.items():

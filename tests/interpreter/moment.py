@@ -14,6 +14,7 @@ import numpy as np
 
 from apical.graphs.expressions import tree
 
+from . import windows
 from .functions import ELEMENTWISE, OPERATORS, PRIMES, REDUCTIONS, softmax
 
 SMALL = 1e-30  # of the complex step: its square is nothing beside 1
@@ -166,10 +167,14 @@ class Moment:
 
     def grid(self, synapse):
         """(post, pre) of the weight array, or (unit, 1) one to one."""
+        if synapse.windows is not None:
+            return (self.size(synapse.target[0]), self.size(synapse.source[0]) + synapse.bias)
         return synapse.shape if len(synapse.shape) == 2 else (*synapse.shape, 1)
 
     def there(self, synapse):
         """Which connections exist; a synapse whose weight is another's has the other's."""
+        if synapse.windows is not None:
+            return windows.there(synapse)
         exist = np.ones(self.grid(synapse), bool)
         some = self.some(synapse)
         if some is not None:
@@ -190,12 +195,16 @@ class Moment:
 
     def limited(self, name, array):
         """Weights put back to where `bounds` or `sign` keep them; a bias column is free."""
-        synapse = self.circuit.synapses[name]
+        synapse = self.circuit.synapses.get(name)
+        if synapse is None:  # the bias of a convolution
+            return array
         low, high = -np.inf, np.inf
         if synapse.bounds is not None:
             low, high = (self.value(end) for end in synapse.bounds)
         elif synapse.sign is not None:
             low, high = {"positive": (0, np.inf), "negative": (-np.inf, 0)}[synapse.sign]
+        if synapse.windows is not None:
+            return np.minimum(np.maximum(array, low), high)
         kept = np.where(self.there(synapse), np.minimum(np.maximum(array, low), high), array)
         if synapse.bias:
             kept[:, -1] = array[:, -1]
@@ -268,10 +277,43 @@ class Moment:
 
     def weight(self, synapse):
         """The weight array now; 0 where there is no connection."""
+        if synapse.windows is not None:
+            bias = self.weights.get(f"{synapse.name}.bias")
+            return windows.laid(synapse, self.kernel(synapse), bias)
         if synapse.weight is None:
             return self.weights[synapse.name]
         live = np.broadcast_to(self.value(synapse.weight, synapse), self.grid(synapse))
         return np.where(self.there(synapse), live, 0)
+
+    def kernel(self, synapse):
+        """The weights that cells share, (out, in, row, column); of a transpose, not transposed."""
+        if synapse.weight is None:
+            return self.weights[synapse.name]
+        return np.broadcast_to(self.of_kernels(synapse.weight), synapse.windows.kernel)
+
+    def of_kernels(self, node):
+        match node:
+            case tree.WeightOf(synapse=name):
+                return self.kernel(self.circuit.synapses[name])
+            case tree.Call(function="transpose" | "copy", arguments=(inner,)):
+                return self.of_kernels(inner)
+            case tree.Unary(operand=operand):
+                return -self.of_kernels(operand)
+            case tree.Binary(op=op, left=left, right=right):
+                return OPERATORS[op](self.of_kernels(left), self.of_kernels(right))
+        return self.value(node)
+
+    def pooled(self, synapse):
+        """What a pooling brings, times the number before it."""
+        owner, factor = synapse, 1.0
+        while any(isinstance(n, tree.WeightOf) for n in tree.walk(owner.weight)):
+            name = next(n.synapse for n in tree.walk(owner.weight) if isinstance(n, tree.WeightOf))
+            one = tree.transform(
+                owner.weight, lambda n: tree.Number(1.0) if isinstance(n, tree.WeightOf) else None
+            )
+            factor *= self.of_kernels(one)
+            owner = self.circuit.synapses[name]
+        return factor * windows.pooled(synapse, self.sent(synapse), self.sent(owner))
 
     def connections(self, expression, synapse, w=None):
         """An expression of a synapse, (sample, post, pre); 0 where there is no connection.
@@ -291,6 +333,9 @@ class Moment:
         total = np.zeros((self.batch, self.size(node.population)))
         for synapse in self.circuit.synapses.values():
             if synapse.target == (node.population, node.compartment, node.port):
+                if synapse.pool is not None:
+                    total = total + self.pooled(synapse)
+                    continue
                 usual = tree.Binary("*", tree.Weight(), tree.Transmitted())
                 total = total + self.connections(synapse.current or usual, synapse).sum(-1)
         return total

@@ -7,6 +7,7 @@ import numpy as np
 from apical.graphs.circuit import Update
 from apical.graphs.expressions.tree import WeightOf
 
+from . import windows
 from .optimizers import OPTIMIZERS
 
 
@@ -34,6 +35,8 @@ class Plasticity:
         synapse = moment.circuit.synapses[item.name]
         new = old = moment.weight(synapse)
         lines = [line for line in synapse.rule if isinstance(line, Update)]
+        if synapse.windows is not None:
+            return self._read_kernel(moment, synapse, lines)
         for line in lines:  # each sees the `w` of the line before, and currents the old one
             right = over_samples(moment, synapse, line.right, new)
             new = updated(new, line.kind, right)
@@ -47,8 +50,33 @@ class Plasticity:
         full[:, : change.shape[1]] = change  # a bias column is the owner's alone
         return owner, full
 
+    def _read_kernel(self, moment, synapse, lines):
+        """The sum over the connections that share a weight, of the kernel and of the bias."""
+        kernel, bias = moment.kernel(synapse), moment.weights.get(f"{synapse.name}.bias")
+        change = [np.zeros_like(kernel), np.zeros(len(kernel))]
+        for line in lines:
+            last = None if bias is None else bias[:, 0] + change[1]
+            now = windows.laid(synapse, kernel + change[0], last)
+            found = windows.gathered(synapse, over_samples(moment, synapse, line.right, now))
+            sign = {"+=": 1, "-=": -1}[line.kind]
+            change[0] = change[0] + sign * found[0]
+            change[1] = change[1] + sign * (0 if found[1] is None else found[1])
+        owner = synapse.name if synapse.weight is None else of_another(synapse.weight)[0]
+        return owner, np.column_stack([change[0].reshape(len(kernel), -1), change[1]])
+
     def apply(self, moment, name, change):
         """What a change does to a weight, by the optimizer and within the limits."""
+        synapse = moment.circuit.synapses[name]
+        if synapse.windows is not None:
+            kernel, bias = moment.weights[name], moment.weights.get(f"{name}.bias")
+            rows = kernel.reshape(len(kernel), -1)
+            moment.weights[name] = joined = np.column_stack([rows] + [bias] * (bias is not None))
+            new = joined + self._optimized(moment, synapse, change[:, : joined.shape[1]])
+            taps = rows.shape[1]
+            moment.weights[name] = moment.limited(name, new[:, :taps].reshape(kernel.shape))
+            if bias is not None:
+                moment.weights[f"{name}.bias"] = new[:, taps:]
+            return
         step = self._optimized(moment, moment.circuit.synapses[name], change)
         moment.weights[name] = moment.limited(name, moment.weights[name] + step)
 

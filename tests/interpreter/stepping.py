@@ -11,6 +11,7 @@ from apical.graphs.circuit import Update
 from apical.graphs.expressions import tree
 
 from .plasticity import over_samples, updated
+from .windows import gathered
 
 TABLEAUX = {  # coefficients of the stages, weights, times (Butcher 1964)
     "euler": ([[]], [1], [0]),
@@ -65,12 +66,27 @@ def moving(moment, turn, last, plastic):
         for line in synapse.rule:
             if not isinstance(line, Update):
                 rate = lambda s=synapse, e=line: _learnt(moment, s, e)  # noqa: E731
+                if synapse.windows is not None:
+                    found += _kernel(moment, synapse, rate)
+                    continue
                 found.append(_of(moment, moment.weights, synapse.name, rate, False))
     return found
 
 
 def _of(moment, where, key, rate, of_samples=True):
     return Moving(where, key, rate, lambda: moment.slope(where, key, rate), of_samples)
+
+
+def _kernel(moment, synapse, rate):
+    """The weights that cells share, and those of the bias."""
+    parts = [(0, synapse.name)] + [(1, f"{synapse.name}.bias")] * synapse.bias
+    for part, key in parts:
+        shape = moment.weights[key].shape
+
+        def own(part=part, shape=shape):
+            return gathered(synapse, rate())[part].reshape(shape)
+
+        yield _of(moment, moment.weights, key, own, False)
 
 
 def _filter(moment, synapse):

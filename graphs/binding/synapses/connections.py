@@ -31,7 +31,7 @@ class ConnectionScope(WeightScope):
     """A condition, or a number: unit counts, parameters, places and draws; no weights."""
 
     def __init__(self, names: Names, scalar: ScalarNode, link: Link):
-        super().__init__(names, scalar, link.bound, link.source, link.target, live=True)
+        super().__init__(names, scalar, link, live=True)
         self.where = "`connect`"
         self.calls = {n: row.arity for n, row in DISTRIBUTIONS.items() if row.arguments}
 

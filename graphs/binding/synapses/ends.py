@@ -15,6 +15,7 @@ from ..declared import Link, Member
 from ..families import expand
 from ..names import Names
 from .connections import kind_of_connection
+from .windows import lay_windows
 
 
 def declare(section: MappingNode, names: Names) -> None:
@@ -41,6 +42,7 @@ def declare(section: MappingNode, names: Names) -> None:
                         names.problems.fail(key.place, f"the synapse '{name}' is declared twice")
                     names.synapses[name] = _link(key, node, name, family.name, index, bound, names)
                     members[index] = name
+    lay_windows(names)
 
 
 def _link(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from ....compartments.connectivity import CONNECTIVITY
 from ....compartments.distributions import DISTRIBUTIONS
 from ...circuit import Synapse, Update
@@ -19,6 +21,7 @@ from .connections import given_of
 from .plasticity import optimizer_of, rule_of, traces_of
 from .weight_checks import check_circles, check_live, check_stated
 from .weights import bounds_of, check_of, weight_of
+from .windows import check_changes
 
 
 def finish(names: Names) -> dict[str, Synapse]:
@@ -35,6 +38,7 @@ def _finished(link: Link, names: Names) -> Synapse:
     entry = link.entry
     trace = traces_of(link, names)
     rule = rule_of(link, tuple(t.variable for t in trace), names)
+    check_changes(link, rule, names)
     current = filtered = delay = None
     with names.problems.guard():
         current = _current(link, names)
@@ -48,7 +52,9 @@ def _finished(link: Link, names: Names) -> Synapse:
     with names.problems.guard():
         init = weight_of(link, "init", names)
     stated = init is not None
-    if weight is not None:
+    if link.pool is not None:
+        weight = weight or Number(1.0)  # it has no array
+    elif weight is not None:
         check_live(link, weight, rule, names)
     elif init is None:
         check_stated(entry, link.connect, link.key, names)
@@ -71,7 +77,7 @@ def _finished(link: Link, names: Names) -> Synapse:
         source=(link.source.name, link.variable),
         target=(link.target.name, link.compartment, link.port),
         connect=link.connect,
-        shape=(link.shape[0], link.shape[1] + 1) if link.bias else link.shape,
+        shape=_array_shape(link),
         init=init if weight is None else None,
         weight=weight,
         bias=link.bias,
@@ -87,7 +93,18 @@ def _finished(link: Link, names: Names) -> Synapse:
         bounds=bounds,
         sign=sign,
         given=given,
+        windows=link.windows,
+        backwards=link.backwards,
+        pool=link.pool,
     )
+
+
+def _array_shape(link: Link) -> tuple[int, ...]:
+    """(post, pre) with the bias unit, (n,) one to one, (out, taps) of a kernel."""
+    shape = link.shape
+    if len(shape) == 4:
+        shape = (shape[0], prod(shape[1:]))
+    return (shape[0], shape[1] + 1) if link.bias else shape
 
 
 def _default_init(connect: str) -> Expr:

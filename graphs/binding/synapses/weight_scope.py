@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from ....compartments.initialisers import INITIALISERS
@@ -10,7 +10,7 @@ from ....compartments.place import PLACES
 from ...expressions.tree import Call, Expr, Number, Parameter, Reference, WeightOf
 from ...reading.nodes import ScalarNode
 from ...reading.problems import Skip
-from ..declared import Member
+from ..declared import Link
 from ..names import NOTHING, Names, Scope
 from ..per_unit import place_of
 from ..scopes import sided
@@ -26,14 +26,16 @@ class WeightScope(Scope):
         self,
         names: Names,
         scalar: ScalarNode,
-        indices: Mapping[str, int],
-        source: Member,
-        target: Member,
+        link: Link,
         live: bool,
         bias: bool = False,
     ):
-        super().__init__(names, scalar, indices)
-        self.source, self.target, self.live, self.bias = source, target, live, bias
+        super().__init__(names, scalar, link.bound)
+        self.source, self.target, self.live = link.source, link.target, live
+        self.bias = bias
+        self.counts = (self.source.size, self.target.size)
+        if link.windows is not None:
+            self.counts = link.windows.fans
         self.where = "`weight`" if live else "`init`"
         calls: dict[str, tuple[int, int]] = {"transpose": (1, 1), "copy": (1, 1)}
         calls["product"] = (2, 2)
@@ -71,6 +73,8 @@ class WeightScope(Scope):
         if node.name in self.names.synapse_families and not node.attributes and not node.phase:
             try:
                 found = self.names.synapse_members(node, self)
+                if not found and node.name in self.names.broken:
+                    self.names.problems.echo()
             except Skip:
                 return NOTHING
             if node.index is None and None not in self.names.synapse_families[node.name]:
@@ -79,12 +83,12 @@ class WeightScope(Scope):
             return WeightOf(found[0].name, span=node.span)
         if node.index is None and not node.attributes:
             if node.name in ("n_pre", "n_post"):
-                member = self.source if node.name == "n_pre" else self.target
-                return Number(float(member.size), span=node.span)
+                count = self.counts[node.name == "n_post"]
+                return Number(float(count), span=node.span)
             if node.name in INITIALISERS and not self.live:
-                count = INITIALISERS[node.name].arguments
-                if count:
-                    self.fail(node, f"'{node.name}' needs {', '.join(count)} in brackets")
+                needed = INITIALISERS[node.name].arguments
+                if needed:
+                    self.fail(node, f"'{node.name}' needs {', '.join(needed)} in brackets")
                     return NOTHING
                 return Call(node.name, (), span=node.span)
         return file_named(node, self)

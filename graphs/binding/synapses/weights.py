@@ -19,6 +19,7 @@ from .weight_arrays import start_text
 from .weight_checks import check_bias_column, check_square
 from .weight_scope import WeightScope
 from .weight_shapes import shape_of, shape_text
+from .windows import check_kernel
 
 
 def plain_weight(expr: Expr, scope: Scope) -> Expr:
@@ -45,19 +46,21 @@ def weight_of(link: Link, word: str, names: Names) -> Expr | None:
         return None
     expr = names.problems.parsed(node, parse_expression)
     live = word == "weight"
-    scope = WeightScope(names, node, link.bound, link.source, link.target, live, link.bias)
+    scope = WeightScope(names, node, link, live, link.bias)
     before = names.problems.count
     found = resolve(expr, scope)
     if names.problems.count > before:
         raise Skip
     found = plain_weight(found, scope)
+    check_kernel(link, found, live, scope)
     link.weights += [n for n in walk(found) if isinstance(n, WeightOf)]
     if link.bias:
         check_bias_column(found, link.name, scope)
         if names.problems.count > before:
             raise Skip
     shape = shape_of(found, scope, names)
-    if shape is not None and shape != link.shape:
+    laid = live and link.windows is not None  # `lay_windows` has compared them
+    if shape is not None and shape != link.shape and not laid:
         _wrong_shape(link, word, node, shape, any(isinstance(n, Array) for n in walk(found)), names)
     check_square(found, link.shape, link.bias, link.connect, scope)
     return found

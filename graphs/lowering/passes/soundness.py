@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ....compartments.windows import Windows
 from ...buffer import Buffer
 from ...expressions.tree import Expr, Load, Transmitted, Weight, walk
 from ...instructions import (
     BatchReduce,
     Block,
     Branch,
+    Convolve,
+    Correlate,
     Draw,
     Instruction,
     Map,
@@ -21,6 +24,7 @@ from ...instructions import (
     MatrixReduce,
     Output,
     PairwiseSum,
+    Pool,
     Product,
     Push,
     RankUpdate,
@@ -32,6 +36,7 @@ from ...instructions import (
     Spread,
     Stop,
     Store,
+    Unpool,
 )
 from ...program import PhaseProgram
 from ..refusal import LoweringError, Subject
@@ -122,6 +127,8 @@ class _Check:
                 self._product(i)
             case MatrixProduct():
                 self._matrix_product(i)
+            case Convolve() | Correlate() | Pool() | Unpool():
+                self._windowed(i)
             case PairwiseSum():
                 self._pair(i)
             case RowReduce(target=target, value=value, shape=(posts, pres)):
@@ -196,6 +203,34 @@ class _Check:
         meant = (columns, rows) if side.transposed else (rows, columns)
         if int(has_rows) != meant[0] or int(has_columns) - meant[1] not in (0, 1):
             self.fail(target, side.matrix, f"matrix {meant[0]} {meant[1]}")
+
+    def _windowed(self, i: Convolve | Correlate | Pool | Unpool) -> None:
+        over, target = i.windows, i.target
+        match i:
+            case Convolve(weight=weight, source=source, bias=bias):
+                ends = (over.seeing, over.units) if i.transposed else (over.units, over.seeing)
+                self._kernel(target, weight, over, bias and not i.transposed)
+                self.sized(target, source, "unit", ends[0])
+                self._exactly(target, ("unit", ends[1]))
+            case Correlate(post=post, pre=pre, bias=bias):
+                self._kernel(target, target, over, bias is not None)
+                self.sized(target, pre, "unit", over.units)
+                for seeing in (post,) if bias is None else (post, bias):
+                    self.sized(target, seeing, "unit", over.seeing)
+            case Pool(source=source):
+                self.sized(target, source, "unit", over.units)
+                self._exactly(target, ("unit", over.seeing))
+            case Unpool(source=source, values=values):
+                self.sized(target, source, "unit", over.seeing)
+                self.sized(target, values, "unit", over.units)
+                self._exactly(target, ("unit", over.units))
+
+    def _kernel(self, target: str, name: str, over: Windows, bias: bool) -> None:
+        """A matrix (out, taps), with a column more where there is a bias."""
+        kind, rows, columns = self.shape(name)
+        spare = int(columns) - over.taps
+        if (kind, rows) != ("matrix", over.map[0]) or spare not in ((1,) if bias else (0, 1)):
+            self.fail(target, name, f"matrix {over.map[0]} {over.taps + bias}")
 
     def _pair(self, p: PairwiseSum) -> None:
         posts, pres = self.buffers[p.target].size, self.buffers[p.source].size

@@ -17,7 +17,7 @@ from ...instructions import BatchReduce, Instruction, RankUpdate, RowReduce, Ter
 from ..emitter import Emitter
 from ..refusal import LoweringError, Subject
 from ..transmission import Transmission
-from .factors import ONE, separate, times
+from .factors import ONE, Factors, separate, times
 from .pairs import Pairs
 from .terms import Terms
 
@@ -61,6 +61,9 @@ class RuleLines:
         except LoweringError as error:
             raise LoweringError(f"{synapse.name}: {error}", Subject(synapse.name, "rule")) from None
         for factors in parts:
+            if synapse.windows is not None:
+                base.append(self._shared(line, factors))
+                continue
             if synapse.bias and factors.pre is not None and factors.post is None:
                 factors = replace(factors, post=ONE)  # the bias unit has a number of its own
             scalar = self.at.reading(self.at.translate(factors.scalar))
@@ -93,6 +96,27 @@ class RuleLines:
             terms,
             summed(biases) if biases else None,
         )
+
+    def _shared(self, line: RuleLine, factors: Factors) -> Expr:
+        """A term of a weight that connections share: its sum over all of them."""
+        synapse, end = line.synapse, self.terms.end
+        if factors.post is None and factors.pre is None:
+            raise LoweringError(
+                f"{synapse.name}: a part of its rule reads neither `pre` nor `post`, and cells "
+                f"share the weights of a {synapse.connect}: each of them would bring it once more; "
+                f"`optimizer: adamw(lr, decay)` lets weights decay, once in each change",
+                about=Subject(synapse.name, "rule"),
+            )
+        scalar = self.at.reading(self.at.translate(factors.scalar))
+        matrix = factors.matrix and self._element(line, factors.matrix)
+        post, pre = factors.post or ONE, factors.pre or ONE
+        bias = None
+        if synapse.bias:
+            sent = self.transmission.ends.at_bias(pre, synapse)
+            bias = end(synapse, simplify(times(post, sent) or ONE), "post")
+        ends = end(synapse, post, "post") or ONE, end(synapse, pre, "pre") or ONE
+        product = self.terms.correlation(synapse, *ends, bias, self.at.buffers[line.weight].shape)
+        return times(times(scalar, matrix), Load(product)) or ONE
 
     def _samples(self, synapse: Synapse) -> Expr:
         """The number of samples, along the matrix."""

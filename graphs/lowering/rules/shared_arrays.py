@@ -67,7 +67,7 @@ def as_own_rule(circuit: Circuit, synapse: Synapse) -> Synapse:
         source, target = (synapse.target[0], ""), (synapse.source[0], "", None)
     return replace(
         owner, source=source, target=target, rule=tuple(lines), batch=synapse.batch,
-        bias=False, filter=None, current=None, trace=(), optimizer=None,
+        bias=False, filter=None, current=None, trace=(), optimizer=None, windows=synapse.windows,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from ...circuit import Synapse
 from ...expressions.tree import Binary, Expr, Load, Transmitted, transform, walk
-from ...instructions import BatchReduce, Map, Term
+from ...instructions import BatchReduce, Correlate, Map, Term
 from ..emitter import Emitter
 from .factors import ONE, times
 
@@ -30,6 +30,26 @@ class Terms:
             before if post == pre and not synapse.bias else self._held(pre, "pre", synapse, keep)
         )
         return Term(scalar, before, after)
+
+    def correlation(
+        self,
+        synapse: Synapse,
+        post: Expr,
+        pre: Expr,
+        bias: Expr | None,
+        shape: tuple[str | int, ...],
+    ) -> str:
+        """A buffer with the sums of post * pre over the connections that share a weight."""
+        assert synapse.windows is not None
+        target = self.at.passing("product", synapse, *shape)
+        left = self._held(post, "post", synapse, False)
+        right = self._held(pre, "pre", synapse, False)
+        last = None
+        if bias is not None:
+            last = left if bias == post else self._held(bias, "post", synapse, False)
+        average = synapse.batch == "mean"
+        self.at.emit(Correlate(target, left, right, synapse.windows, average, last))
+        return target
 
     def _apart(self, expr: Expr) -> tuple[Expr | None, Expr | None]:
         """An expression as (number per sample) * (vector); None stands for 1."""
