@@ -71,13 +71,17 @@ class BatchReduce(Effects):
 
 @dataclass(frozen=True)
 class Product(Effects):
-    """target := source @ weight.T (+ last column where `bias`); source @ weight if transposed."""
+    """target := source @ weight.T (+ last column where `bias`); source @ weight if transposed.
+
+    `few`: most numbers of the source are 0, so that an engine may use the columns of the others.
+    """
 
     target: str
     weight: str
     source: str
     transposed: bool = False
     bias: bool = False
+    few: bool = False
 
     multiplies = True
 

@@ -66,3 +66,7 @@ class Population:
     shape: tuple[int, ...] | None = None
     states: tuple[str, ...] = ()  # with d/dt, or assigned only by after_step, begin or events
     events: tuple[Event, ...] = ()
+
+    def is_event(self, variable: str) -> bool:
+        """Whether a variable is an event: 1 in the step after it, else 0."""
+        return any(event.name == variable for event in self.events)

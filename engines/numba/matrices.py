@@ -33,11 +33,12 @@ class Matrices:
         if not to.single:
             into, out = (rows, columns) if p.transposed else (columns, rows)
             arrays = f"{to.array(p.weight)}, {to.view(p.source, into)}, {to.view(p.target, out)}"
-            to.line(f"w.multiply{'_back' if p.transposed else ''}({arrays})")
+            kind = "_back" if p.transposed else "_few" if p.few else ""
+            to.line(f"w.multiply{kind}({arrays})")
             return
         weight, source, target = (to.array(n) for n in (p.weight, p.source, p.target))
         if max(rows, columns) > UNROLLED:
-            function = "product_back" if p.transposed else "product"
+            function = "product" + ("_back" if p.transposed else "_few" if p.few else "")
             to.line(f"w.{function}({weight}, {source}, {target})")
         elif p.transposed:
             to.line(f"for j in range({columns}):", f"    {target}[j] = 0.0")

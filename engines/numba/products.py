@@ -32,6 +32,56 @@ def product(w: Any, x: Any, out: Any) -> None:
         out[i] = e
 
 
+FEW = 16  # of so many columns one is used: then its stride costs less than all the others
+
+
+@njit(**FAST)
+def product_few(w: Any, x: Any, out: Any) -> None:
+    """The same where most of x is 0: columns of the others, one after the other."""
+    rows, columns = w.shape
+    used = 0
+    for j in range(columns):
+        used += x[j] != 0
+    if used * FEW > columns:
+        product(w, x, out)
+        return
+    for i in range(rows):
+        out[i] = 0
+    for j in range(columns):
+        s = x[j]
+        if s != 0:
+            for i in range(rows):
+                out[i] += w[i, j] * s
+
+
+@njit(**FAST)
+def _sends(x: Any, j: int) -> bool:
+    """Whether row j is not 0 in some sample."""
+    for b in range(x.shape[1]):
+        if x[j, b] != 0:
+            return True
+    return False
+
+
+@njit(**FAST)
+def multiply_few(w: Any, x: Any, out: Any) -> None:
+    """The same for a batch: columns that are used in some sample."""
+    rows, columns = w.shape
+    used = 0
+    for j in range(columns):
+        used += _sends(x, j)
+    if used * FEW > columns:
+        multiply(w, x, out)
+        return
+    out[:] = 0
+    for j in range(columns):
+        if _sends(x, j):
+            for i in range(rows):
+                s = w[i, j]
+                for b in range(x.shape[1]):
+                    out[i, b] += s * x[j, b]
+
+
 @njit(**FAST)
 def product_back(w: Any, x: Any, out: Any) -> None:
     """out := transpose(w) x, for one sample; four rows at once, so that out is stored less."""

@@ -249,12 +249,12 @@ class Walk:
         self.arrays[target] = read.astype(self.parent.dtype, copy=False)
 
     def _push(self, p: Push) -> None:
-        held = (self.arrays[n] for n in (p.line, p.head, p.source))
+        line, head, source = (self.arrays[n] for n in (p.line, p.head, p.source))
         if p.first:
-            self.arrays[p.line], self.arrays[p.head] = filled(*held)
+            self.arrays[p.line], self.arrays[p.head] = filled(line, head, source)
             return
         running = self.active if p.masked else np.ones_like(self.active)
-        self.arrays[p.line] = pushed(*held, running)
+        self.arrays[p.line] = pushed(line, head, source, running)
 
     def _put_out(self, source: str, row: Expr | None) -> None:
         assert self.work.output is not None

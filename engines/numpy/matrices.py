@@ -17,6 +17,7 @@ from ..arithmetic import value
 from ..presentation import Arrays
 from .reductions import REDUCE, of_connections
 
+FEW = 16  # of so many columns one is used
 Evaluate = Callable[[Expr], Any]
 
 
@@ -27,6 +28,10 @@ def product(p: Product, arrays: Arrays) -> np.ndarray:
         return source @ weight[:, :, :-1].swapaxes(1, 2) + weight[:, None, :, -1]
     if p.transposed:
         return source @ weight[:, :, : arrays[p.target].shape[-1]]
+    if p.few:
+        columns = np.flatnonzero(source.any(axis=(0, 1)))
+        if FEW * len(columns) <= source.shape[-1]:
+            weight, source = weight[:, :, columns], source[:, :, columns]
     return source @ weight.swapaxes(1, 2)
 
 

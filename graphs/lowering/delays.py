@@ -48,8 +48,8 @@ class Delays:
 
     def _sends_events(self, synapse: Synapse) -> bool:
         """Whether what is sent holds throughout each step."""
-        events = self.at.population(synapse.source[0]).events
-        return synapse.filter is None and synapse.source[1] in {event.name for event in events}
+        population, variable = synapse.source
+        return synapse.filter is None and self.at.population(population).is_event(variable)
 
     def look(self, phase: Phase) -> None:
         """Before the view changes to a phase."""

@@ -51,7 +51,9 @@ class Transmission:
         spread, source = self.ends.spread(synapse)
         if synapse.current is not None or not self._multiplies(synapse, weight, transposed):
             return (*spread, self._pair(synapse, name, (weight, transposed, factor), source))
-        product = Product(name, weight, source, transposed, synapse.bias)
+        population, variable = synapse.source
+        few = synapse.filter is None and at.population(population).is_event(variable)
+        product = Product(name, weight, source, transposed, synapse.bias, few)
         if factor is None:
             return (*spread, product)
         return (*spread, product, Map(name, Binary("*", factor, Load(name))))

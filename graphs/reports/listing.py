@@ -105,8 +105,8 @@ def _lines(instruction: Instruction) -> Iterator[str]:
             matrix = (
                 f"transpose({instruction.weight})" if instruction.transposed else instruction.weight
             )
-            bias = ", bias" if instruction.bias else ""
-            yield f"{instruction.target} := product({matrix}, {instruction.source}{bias})"
+            flags = ", bias" * instruction.bias + ", few" * instruction.few
+            yield f"{instruction.target} := product({matrix}, {instruction.source}{flags})"
         case MatrixProduct(target=target, left=left, right=right):
             sides = (f"transpose({s.matrix})" if s.transposed else s.matrix for s in (left, right))
             yield f"{target} := {' @ '.join(sides)}"

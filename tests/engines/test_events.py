@@ -129,12 +129,11 @@ def drive(batch, count=1):
     return np.tile(1 + np.random.default_rng(0).uniform(0, 2, (batch, 4)), (count, 1))
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize(("engine", "batch"), [("numpy", 2), ("numba", 1), ("torch", 3)])
 def test_presentations_that_go_on_are_one_long_one(engine, batch):
-    """200 of 12 steps are one of 2400, to the last bit: spikes, refractory times, draws."""
+    """200 of 5 steps are one of 1000, to the last bit: spikes, refractory times, draws."""
     many, one = (
-        apical.Simulator(apical.load_text(NETWORK, N=n), engine=engine, seed=1) for n in (12, 2400)
+        apical.Simulator(apical.load_text(NETWORK, N=n), engine=engine, seed=1) for n in (5, 1000)
     )
     one.run(drive=drive(batch), batch=batch, learn=True, record=[])
     many.run(drive=drive(batch, 200), batch=batch, learn=True, carry=True, first=0, record=[])
@@ -288,6 +287,62 @@ protocols:
     assert len(table) == spikes.sum() and table.time.is_monotonic_increasing
     between = np.concatenate([np.diff(t) for _, t in table.groupby("unit").time])
     assert abs(between.mean() - 20) < 4 * np.sqrt(380 / len(between)) + 0.5
+
+
+MANY = """\
+apical: 1
+name: many
+parameters:
+  N: 200
+cells:
+  lif:
+    soma:
+      - dV/dt = I - V
+      - jump = input
+    after_step: V += jump
+    events:
+      spike:
+        when: V >= 1
+        do: V := 0
+populations:
+  n:
+    cell: lif
+    size: N
+    parameters:
+      I: 1.02 + 0.5*index/N
+synapses:
+  W:
+    from: n.spike
+    to: n.soma
+    init: 0.1*uniform(0, 1)/n_pre
+protocols:
+  train:
+    go:
+      begin: n.V := floor(8*index/N)/8
+      steps: 150
+      dt: 0.05
+"""
+
+
+@pytest.mark.parametrize(
+    ("engine", "batch"), [("numpy", 1), ("numpy", 3), ("numba", 1), ("numba", 3), ("torch", 1)]
+)
+def test_few_and_many_spikes_at_once(engine, batch):
+    """Where few cells fire their columns alone are used: the same numbers."""
+    sim = apical.Simulator(apical.load_text(MANY), engine=engine)
+    W = np.array(sim.weights["W"])
+    arrays = sim.run(samples=batch, batch=batch, record=["n.V", "n.spike"]).arrays
+    index = np.arange(200)
+    V, spike = np.floor(8 * index / 200) / 8, np.zeros(200)
+    at_once = []
+    for step in range(150):
+        V = V + 0.05 * (1.02 + 0.5 * index / 200 - V) + W @ spike
+        spike = (V >= 1) * 1.0
+        V = np.where(spike, 0, V)
+        at_once.append(spike.sum())
+        assert_array_equal(arrays["n.spike"][0, -1, step + 1], spike)
+        assert_allclose(arrays["n.V"][0, -1, step + 1], V, atol=1e-12)
+    assert min(at_once) < 5 and max(at_once) > 13
 
 
 MISTAKES = [  # what is changed, where it is told, what should stand there
