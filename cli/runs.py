@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Annotated, Any
 
 import typer
@@ -70,6 +71,16 @@ def run(
     plot: Annotated[
         str | None, typer.Option(metavar="FILE", help="Test scores over the epochs: .png, .svg.")
     ] = None,
+    save: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Checkpoint after each epoch: .safetensors."),
+    ] = None,
+    every: Annotated[
+        int | None, typer.Option(min=1, help="Also after so many presentations; with --save.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the file of --save, if it is there.")
+    ] = False,
     trace_samples: Annotated[
         int, typer.Option(min=1, help="Test samples in the traces of --out.")
     ] = 10,
@@ -81,9 +92,14 @@ def run(
         _check_run(task, data, engine, dtype, out, record)
         check_place("--picture", picture)
         check_place("--plot", plot, *DRAWN)
+        check_place("--save", save, ".safetensors")
+        if save is None and (resume or every is not None):
+            raise Usage(f"--{'resume' if resume else 'every'} needs --save FILE, the checkpoint")
         from ..models.experiment import Experiment, spread
+        from ..models.saved_training import SavedTraining, terminated_as_interrupted
 
         circuit = load_circuit(file, sets, variant, strict)
+        check_recorded(circuit, record, out)
         names = tuple(record) if record is not None else None
         asked = Experiment(
             task,
@@ -103,8 +119,10 @@ def run(
         if shown.picture is not None and not as_json:
             stem = "-".join((circuit.name, *circuit.source.variants))
             out, picture = out or f"{stem}.nc", picture or f"{stem}.png"
-        outcome = experiment.perform(circuit, out is not None, _say_epoch, _say, shown)
-        if plot is not None:
+        saved = None if save is None else SavedTraining(save, every, resume)
+        with nullcontext() if saved is None else terminated_as_interrupted():
+            outcome = experiment.perform(circuit, out is not None, _say_epoch, _say, shown, saved)
+        if plot is not None and len(outcome.history):
             outcome.history.plot(plot, _title(circuit.name, experiment))
         score = {name: number_of(v) for name, v in outcome.score.items()}
         spreads = {name: spread(v) for name, v in score.items()} if seeds > 1 else {}
@@ -177,6 +195,17 @@ def _check_run(
     check_out(out)
     if out is None and record:
         raise Usage("--record needs --out FILE, the file the traces go to")
+
+
+def check_recorded(circuit: Any, record: list[str] | None, out: str | None) -> None:
+    """Refuses to write traces of nothing."""
+    if out is None or record or circuit.record:
+        return
+    predicted = next((f"{v.population}.{v.name}" for v in circuit.predicts.values()), "F")
+    raise Usage(
+        f"--out {out}: {circuit.name} states no record, so the file would be empty: say what, as "
+        f"in --record '{predicted}'"
+    )
 
 
 def check_training(task: str | None, data: str | None) -> None:

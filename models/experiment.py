@@ -25,6 +25,7 @@ from ..traces.manifest import texts_hash, versions
 from ..traces.recording import between_presentations, recordings
 from ..traces.traces import Traces
 from .published import published
+from .saved_training import NOTE, SavedTraining
 from .tasks.choice import check_choice, chosen
 from .tasks.sizes import fitted
 from .tasks.task import Task
@@ -117,8 +118,11 @@ class Experiment:
         on_epoch: OnEpoch | None = None,
         on_line: OnLine | None = None,
         task: Task | None = None,
+        saved: SavedTraining | None = None,
     ) -> Outcome:
         """Trains and tests; `traces` says whether they are wanted, `task` is one already made.
+
+        `saved` says where the training is saved, and whether it goes on from there.
 
         `on_epoch` is called with the scores after each epoch, and its `epoch` and `seconds`,
         `on_line` with what there is to say before the first.
@@ -135,24 +139,26 @@ class Experiment:
         for line in (f"{circuit.name}: {task.about}", *changed):
             if on_line is not None:
                 on_line(line)
-        return settled.train_and_look(circuit, task, traces, on_epoch)
+        return settled.train_and_look(circuit, task, traces, on_epoch, saved)
 
     def train_and_look(
-        self, circuit: Circuit, task: Task, traces: bool, on_epoch: OnEpoch | None
+        self,
+        circuit: Circuit,
+        task: Task,
+        traces: bool,
+        on_epoch: OnEpoch | None,
+        saved: SavedTraining | None = None,
     ) -> Outcome:
         """Of an experiment that leaves nothing open."""
         records = recordings(self.record, circuit)
-        simulator = Simulator(
-            circuit,
-            engine=self.engine,
-            seed=self.seed,
-            dtype=self.dtype,
-            replicas=self.seeds,
-            device=self.device,
-            threads=self.threads,
-        )
         learnt = between_presentations(records) if traces else ()
-        score, history = self._train(simulator, task, on_epoch, learnt)
+        if saved is not None and learnt:
+            raise ValueError(
+                f"{saved.path}: what is recorded between presentations ({learnt[0]}) is not in a "
+                f"checkpoint, so a training that goes on would lose it: leave it out of the record"
+            )
+        simulator = self._simulator(circuit, saved)
+        score, history = self._train(simulator, task, on_epoch, learnt, saved)
         wanted = task.report or task.picture
         predictions = simulator.predict(task.test) if wanted else {}
         found = None
@@ -167,6 +173,22 @@ class Experiment:
                 found.learnt, found.presentation = trained.learnt, trained.presentation
         return Outcome(circuit, task, score, found, predictions, history)
 
+    def _simulator(self, circuit: Circuit, saved: SavedTraining | None) -> Simulator:
+        """A new one, or the one that was saved."""
+        where = {"engine": self.engine, "device": self.device, "threads": self.threads}
+        decides = ("task", "data", "batch", "seed", "dtype", "seeds", "engine")
+        command = {name: getattr(self, name) for name in decides}
+        if saved is not None:
+            assert self.epochs is not None
+            saved.check()
+            found = saved.simulator(circuit, command, self.epochs, **where)
+            if found is not None:
+                return found
+        made = Simulator(circuit, seed=self.seed, dtype=self.dtype, replicas=self.seeds, **where)
+        if saved is not None:
+            made.notes[NOTE] = command
+        return made
+
     def _tested_alone(self, circuit: Circuit, task: Task) -> bool:
         """Whether the test samples lack what a presentation of `train` shows."""
         return "train" not in circuit.protocols or not set(task.train) <= set(task.test)
@@ -177,19 +199,22 @@ class Experiment:
         task: Task,
         on_epoch: OnEpoch | None,
         record: tuple[Snapshot, ...],
+        saved: SavedTraining | None,
     ) -> tuple[dict[str, Any], History]:
         """The scores after the last epoch, and what all epochs found."""
         assert self.epochs is not None and self.batch is not None
-        if not self.epochs:
+        if simulator.epoch == self.epochs:
             return simulator.evaluate(task.test), History()
         history = simulator.fit(
             task.train,
-            epochs=self.epochs,
+            epochs=self.epochs - simulator.epoch,
             batch=self.batch,
             shuffle=task.shuffle,
             validate=task.test,
             on_epoch=on_epoch and (lambda _, entry: on_epoch(entry)),
             record=record,
+            checkpoint=saved.path if saved is not None else None,
+            every=saved.every if saved is not None else None,
         )
         if history.interrupted:
             raise KeyboardInterrupt

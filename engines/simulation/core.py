@@ -27,7 +27,8 @@ class Core:
 
     settings: what was asked for. parameters: the values of each replica. state: arrays and
     counters. compensated: sums that keep what rounding takes. programs: what its engine has made
-    ready. watch: which weights are checked. inference: which phases are unstable.
+    ready. watch: which weights are checked. inference: which phases are unstable. notes: what a
+    user keeps with it, in the words of JSON.
     """
 
     def __init__(
@@ -42,18 +43,19 @@ class Core:
         self.programs = Programs(settings, parameters, state, compensated)
         self.watch = WeightWatch(settings.circuit)
         self.inference = InferenceWatch()
+        self.notes: dict[str, Any] = {}
 
     def __getstate__(self) -> tuple[Any, ...]:
         """All but what was compiled."""
         self.state.go_back()
         parts = (self.settings, self.parameters, self.state, self.compensated)
-        return parts, self.watch.failing
+        return parts, self.watch.failing, dict(self.notes)
 
     def __setstate__(self, pickled: tuple[Any, ...]) -> None:
         """A core with arrays of its own."""
-        (settings, parameters, state, compensated), failing = pickled
+        (settings, parameters, state, compensated), failing, notes = pickled
         Core.__init__(self, settings, parameters.copied(), state.copied(), compensated)
-        self.watch.failing = set(failing)
+        self.watch.failing, self.notes = set(failing), dict(notes)
 
     def weights(self) -> Arrays:
         """Weights by synapse."""

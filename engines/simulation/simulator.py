@@ -67,6 +67,7 @@ class Simulator:
         unfinished: Where an epoch stands that `fit` began and did not end; else None.
         presentation, sample, epoch: How many have taught it, in `fit` and `run(learn=True)`.
         counters: What draws count (see `run`, `first`).
+        notes: A dictionary of your own, in the words of JSON; checkpoints keep it.
         seeds: The seed of each replica.
         dtype: Of weights and states; `activity`: of rates and potentials, if narrower.
         circuit, engine, device, replicas, seed: As given.
@@ -107,6 +108,7 @@ class Simulator:
         self.activity, self.dtype = own.activity, own.dtype
         self.replicas, self.seed, self.seeds = own.replicas, own.seed, own.seeds
         self.stopped: dict[str, np.ndarray] = {}
+        self.notes = core.notes
         check = partial(check_weight, own.circuit, core.state.arrays, core.parameters.tables)
         self.weights = ArrayView("weight", core.weights, check)
         self.slow = ArrayView("slow variable", self._slows)

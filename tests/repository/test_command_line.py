@@ -196,6 +196,13 @@ def test_run_trains_and_writes_traces(tmp_path, ending):
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+def test_traces_of_nothing_are_refused_before_the_training(tmp_path):
+    done = call("run", "pc", "--engine", "numpy", "--out", str(tmp_path / "run.nc"))
+    assert done.exit_code == 2
+    assert "pc states no record, so the file would be empty" in done.stderr
+    assert "--record 'layer[3].x'" in done.stderr and "epoch" not in done.stderr
+
+
 def test_several_seeds_print_each_and_their_spread(tmp_path):
     out = tmp_path / "run.nc"
     words = [

@@ -43,9 +43,11 @@ def checked_facts(file: Checkpoint) -> Mapping[str, Any]:
     needed = FORMER_FACTS if file.format == FORMER else FACTS
     for name in sorted(needed - set(facts)):
         file.refuse(name, "missing among the facts")
-    known = _FACTS if file.format == FORMER else FACTS
+    known = _FACTS if file.format == FORMER else FACTS | {"notes"}
     for name in sorted(set(facts) - known):
         file.refuse(name, f"no fact of a checkpoint; there are: {', '.join(sorted(known))}")
+    if not isinstance(facts.get("notes", {}), dict):
+        file.refuse("notes", f"expected names and values, got {facts['notes']!r:.60}")
     _choice(file, "engine", tuple(ENGINES))
     _choice(file, "dtype", tuple(DTYPES))
     _choice(file, "compensate", (True, False))

@@ -67,6 +67,7 @@ def resume(
         made.unfinished = position_of(file, circuit)
         made.counters = _counters(file, settings.replicas)
     core = Core(settings, parameters, made, compensated)
+    core.notes |= facts.get("notes", {})
     check_arrays(file, core)
     if file.intact is False:
         raise CheckpointError(

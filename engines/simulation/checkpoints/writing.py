@@ -42,6 +42,7 @@ def save(core: Core, path: Any) -> None:
         "unfinished": None if at.unfinished is None else asdict(at.unfinished),
         "arrays": sorted(arrays),
         "draws": at.counters.facts(),
+        **({"notes": plain(core.notes)} if core.notes else {}),
     }
     write(path, arrays | {key: one.dense for key, one in starts.items()}, facts)
 
