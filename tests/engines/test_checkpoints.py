@@ -104,7 +104,7 @@ def test_a_resumed_simulator_goes_on_bit_by_bit(engine, dtype, tmp_path):
 
 
 def test_weights_are_not_drawn_to_be_overwritten(path, monkeypatch):
-    from apical.engines.simulation import starts as module
+    from apical.engines.simulation import initial_values as module
 
     def refuse(*_):
         raise AssertionError("drawn")
@@ -345,7 +345,7 @@ def _kind(engine):
 @pytest.fixture
 def small_chunks(monkeypatch):
     """One presentation or two in a chunk, as where a presentation takes long."""
-    monkeypatch.setattr("apical.engines.simulation.runner.CHUNK_SECONDS", 1e-12)
+    monkeypatch.setattr("apical.engines.simulation.chunks.CHUNK_SECONDS", 1e-12)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

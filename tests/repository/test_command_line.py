@@ -293,9 +293,10 @@ def test_run_on_torch(tmp_path):
     out = tmp_path / "run.npz"
     settings = ["run", "pc", "--set", "sizes=[64,8,10]", "--set", "T=5", "--dtype", "float64"]
     settings += ["--epochs", "1"]
+    traces = ["--record", "F", "--out", str(out)]
     found = {
         engine: json.loads(call(*settings, "--engine", engine, *more, "--json").stdout)
-        for engine, more in (("numpy", []), ("torch", ["--device", "cpu", "--out", str(out)]))
+        for engine, more in (("numpy", []), ("torch", ["--device", "cpu", *traces]))
     }
     assert abs(found["torch"]["accuracy"] - found["numpy"]["accuracy"]) < 0.01
     assert call("rerun", str(out)).exit_code == 0
