@@ -20,6 +20,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "corinfomax": {**LAYERS, "lam": 0.9},
         "canonical_microcircuit": {"N": 4, "inputs": 3, "duration": 4, "h": 0.5},
         "chaos": {"N": [6, 4], "K": [3, 2], "duration": 1},
+        "convolutional_pc": {"side": 4, "c1": 2, "c2": 3},
         "corinfomax_sst": {**LAYERS, "lam": 0.9},
         "ep": LAYERS,
         "dtp": {"sizes": [5, 4, 3, 2]},

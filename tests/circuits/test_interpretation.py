@@ -31,7 +31,7 @@ CASES = [(name, variants) for name, variants in cases() if not DRAWS.intersectio
 def agree(circuit, engine, samples=3):
     """Traces, weights and slow variables after two presentations of every protocol."""
     sim = apical.Simulator(circuit, engine=engine, seed=2, dtype="float64")
-    plastic = [s.name for s in circuit.synapses.values() if s.weight is None]
+    plastic = list(sim.weights)
     slow = [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.slow]
     direct = Interpreter(circuit, {name: sim.weights[name] for name in plastic}, seed=2,
                          exist=sim.connections)  # fmt: skip

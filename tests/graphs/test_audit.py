@@ -53,6 +53,15 @@ TABLE = {
         "inhibit": "fixed",
         "listen": "fixed",
     },
+    ("convolutional_pc",): {
+        "K1": "local",
+        "K2": "local",
+        "W": "local",
+        "P": "fixed",
+        "P_back": "fixed",
+        "W_back": "transport",
+        "K2_back": "transport",
+    },
     ("corinfomax", "sparse"): {
         "W": "local",
         "F": "local",
