@@ -8,7 +8,7 @@ An engine keeps a clock of its own only where a text of the circuit reads `t`. T
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
@@ -78,15 +78,30 @@ class Clock:
             times[:, step + 1] = self._even(dt[:, step], 1)[:, 1]
         return times
 
+    def skip(self, dt: np.ndarray, steps: int) -> None:
+        """Takes steps, as `steps` does, and keeps none of their times."""
+        if dt.shape[1] > 1:
+            self.steps(dt, steps)
+            return
+        self._count_from(dt[:, 0])
+        self._move(self.count + steps)
+
     def _even(self, dt: np.ndarray, steps: int) -> np.ndarray:
+        self._count_from(dt)
+        number = self.count[:, None] + np.arange(steps + 1)
+        times = self.origin[:, None] + number * self.dt[:, None]
+        self._move(number[:, -1])
+        return times
+
+    def _count_from(self, dt: np.ndarray) -> None:
+        """The steps that follow have a length; if it is another one, they are counted from now."""
         same = dt == self.dt
         self.origin = np.where(same, self.origin, self.now)
         self.count = np.where(same, self.count, 0.0)
         self.dt = np.array(dt)
-        number = self.count[:, None] + np.arange(steps + 1)
-        times = self.origin[:, None] + number * self.dt[:, None]
-        self.count, self.now = number[:, -1], times[:, -1].copy()
-        return times
+
+    def _move(self, count: np.ndarray) -> None:
+        self.count, self.now = count, self.origin + count * self.dt
 
 
 class Timekeeper:
@@ -150,7 +165,7 @@ class Timekeeper:
         """The clock after the presentations before `stop`, at least one."""
         if not self.work.carry:
             clock = Clock.zero(self.replicas)
-            self._presentation(clock, stop - 1)
+            self._pass(clock, stop - 1)
             return clock
         clock = self._uniform
         if clock is None:
@@ -165,28 +180,45 @@ class Timekeeper:
             reached, clock = 0, self.start
         clock = clock.copy()
         for n in range(reached, number):
-            self._presentation(clock, n)
+            self._pass(clock, n)
         self._reached = (number, clock.copy())
         return clock
 
     def _presentation(self, clock: Clock, number: int) -> np.ndarray:
         """The rows of one presentation, (replica, row); moves the clock."""
+        times = [
+            clock.stay() if dt is None else clock.steps(dt, phase.steps)
+            for phase, dt in self._phases(clock, number)
+        ]
+        return np.concatenate(times, axis=1)
+
+    def _pass(self, clock: Clock, number: int) -> None:
+        """Moves the clock by one presentation."""
+        for phase, dt in self._phases(clock, number):
+            if dt is not None:
+                clock.skip(dt, phase.steps)
+
+    def _phases(
+        self, clock: Clock, number: int
+    ) -> Iterator[tuple[PhaseProgram, np.ndarray | None]]:
+        """The phases of a presentation with dt, or None where there are no steps (see `steps`).
+
+        `clock` is read at each: it must have been moved through those before.
+        """
         counters = self.work.counters(number)
         scalars: Scalars = {} if self.steady else {**self.parameters, **counters}
-        times = []
         for place, phase in enumerate(self.program.phases):
             if not self.steady:
                 scalars[TIME] = clock.now[:, None, None]
                 with np.errstate(all="ignore"):
                     self._enter(phase.enter, scalars, counters)
             if not phase.steps:
-                times.append(clock.stay())
+                yield phase, None
                 continue
             if not self.steady or place not in self._known:
                 known = self.parameters if self.steady else scalars
                 self._known[place] = step_lengths(phase, known, self.replicas)
-            times.append(clock.steps(self._known[place], phase.steps))
-        return np.concatenate(times, axis=1)
+            yield phase, self._known[place]
 
     def _enter(
         self, code: tuple[Instruction, ...], scalars: Scalars, counters: Mapping[str, int]

@@ -17,7 +17,7 @@ from .snapshots import Snapshots
 
 def sample_times(done: Sequence[Presentations], rows: Sequence[int]) -> np.ndarray:
     """Time of some rows: (step,), or with `sample`, or `replica` too, where they differ in it."""
-    if not done:
+    if not done or not len(rows):
         return np.zeros(len(rows))
     parts = [work.keeper.rows(0, work.count)[:, :, rows] for work in done if work.keeper]
     times = parts[0][:, :1]
@@ -36,8 +36,18 @@ def _spread(times: np.ndarray, work: Presentations) -> np.ndarray:
 
 
 def taken(program: Program) -> list[int]:
-    """The rows that some record takes; all where there is none."""
-    return sorted({r for slot in program.slots for r in slot.rows}) or list(range(program.rows))
+    """The rows that some record takes."""
+    return sorted({row for slot in program.slots for row in slot.rows})
+
+
+def _steps(program: Program, rows: Sequence[int]) -> tuple[list[str], list[int]]:
+    """The phase of each row, and its step within the phase."""
+    firsts = [phase.first_row for phase in program.phases]
+    places = np.searchsorted(firsts, rows, side="right") - 1
+    return (
+        [program.phases[place].name for place in places],
+        [row - firsts[place] for row, place in zip(rows, places, strict=True)],
+    )
 
 
 def traced(
@@ -56,7 +66,7 @@ def traced(
     """
     count = sum(work.count * work.batch for work in done)
     rows = taken(program)
-    names = [(p.name, s) for p in program.phases for s in range(p.steps + 1)]
+    phases, steps = _steps(program, rows)
     arrays: dict[str, np.ndarray] = {}
     for number, slot in enumerate(program.slots if done else ()):
         found = _joined(slot, [work.records[number] for work in done], rows)
@@ -65,8 +75,8 @@ def traced(
         arrays[slot.name] = found
     return Traces(
         arrays,
-        phase=[names[r][0] for r in rows],
-        phase_step=[names[r][1] for r in rows],
+        phase=phases,
+        phase_step=steps,
         time=sample_times(done, rows),
         time_unit=circuit.time_unit,
         sample=np.arange(count) if ids is None else ids[:count],

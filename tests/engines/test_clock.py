@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import apical
+from apical.engines.row_times import Clock
 
 pytest.importorskip("torch")
 ENGINES = ["numpy", "numba", "torch"]
@@ -260,3 +261,22 @@ def test_a_step_that_a_phase_sets(engine):
         assert_allclose(traces.time, traces.arrays["n.y"][..., 0], rtol=1e-14)
         lengths = traces.time[..., -1] - traces.time[..., -2]
         assert len(np.unique(lengths)) == 6 and (lengths > 0.99).all()
+
+
+def test_steps_that_nobody_looks_at_end_where_the_others_do():
+    """To the bit, also where dt changes between phases or within one."""
+    random = np.random.default_rng(0)
+    taken, skipped = Clock.zero(2), Clock.zero(2)
+    for steps in (3, 1, 7, 7, 100):
+        for dt in (np.full((2, 1), 0.1), np.array([[0.1], [0.3]]), random.uniform(size=(2, steps))):
+            assert_array_equal(taken.steps(dt, steps)[:, -1], taken.now)
+            skipped.skip(dt, steps)
+            for mine, others in zip(vars(skipped).values(), vars(taken).values(), strict=True):
+                assert_array_equal(mine, others)
+
+
+def test_a_run_without_records_has_no_rows():
+    """Nothing is kept for them, however many steps are taken."""
+    circuit = apical.load("neuron", duration=4)
+    traces = apical.Simulator(circuit, engine="numpy").run("train", record=[], samples=2)
+    assert len(traces.time) == len(traces.phases) == 0 and len(traces.sample) == 2
