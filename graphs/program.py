@@ -24,6 +24,7 @@ from .instructions import (
     count_products,
     flat,
 )
+from .markup import folded, heading
 
 PERSISTENT = ("slow", "weight", "trace", "optimizer")
 
@@ -177,6 +178,10 @@ class Program:
         from .reports.listing import listing
 
         return "\n".join(listing(self))
+
+    def _repr_html_(self) -> str:
+        phases = ", ".join(phase.name for phase in self.phases)
+        return heading(f"Program of {phases}") + folded("instructions", str(self))
 
     def products(self) -> dict[str, tuple[int, int, int]]:
         """Matrix products of each phase: on entry, per step, on leaving."""

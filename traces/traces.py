@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from ..graphs.markup import heading
 from ..graphs.reading.opening import must_be_file
 from ..graphs.wording import meant
 from .events import table
@@ -235,6 +236,10 @@ class Traces:
             for name, array in (self.arrays | self.learnt).items()
         ]
         return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        first, *_ = repr(self).split("\n")
+        return heading(first) + self.dataset._repr_html_()
 
     def _rows(self) -> dict[str, int]:
         names, counts = np.unique(self.phases, return_counts=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ...graphs.lowering.precision import SmallSum
+from ...graphs.markup import facts, heading
 from ...graphs.program import Program
 from ...traces.manifest import manifest
 from ..presentation import Arrays, Presentations
@@ -116,3 +117,17 @@ class Core:
             carry=carry,
             threads=self.settings.threads,
         )
+
+
+def html(core: Core) -> str:
+    """What a simulator is and where it stands, for a notebook."""
+    own, at = core.settings, core.state
+    numbers = sum(array.size for array in core.weights().values())
+    return heading(f"Simulator of {own.circuit.name}") + facts(
+        {
+            "engine": own.engine + (f" on {own.device}" if own.device else ""),
+            "weights": f"{numbers:,} numbers, {own.dtype}",
+            "seeds": ", ".join(map(str, own.seeds)),
+            "learnt": f"{at.epoch} epochs, {at.presentation} presentations, {at.sample} samples",
+        }
+    )

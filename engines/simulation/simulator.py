@@ -20,7 +20,7 @@ from ..presentation import Arrays
 from .argument_checks import check_by_name, whole
 from .array_views import ArrayView, check_weight, connections_of, slows_of, states_of
 from .checkpoints import reading, writing
-from .core import Core
+from .core import Core, html
 from .draw_counters import Counters
 from .initial_values import start
 from .prediction import predict
@@ -129,6 +129,9 @@ class Simulator:
         """A simulator with arrays of its own."""
         self._open(state["core"])
         self.stopped = state["stopped"]
+
+    def _repr_html_(self) -> str:
+        return html(self._core)
 
     # --- where it stands -----------------------------------------------------------------------
 

@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 
+from ..markup import folded, heading, table
+
 # Verdicts, from the best to the worst.
 VERDICTS = ("fixed", "local", "two-cell", "population", "non-local", "tied", "transport")
 LEVELS: Mapping[str, tuple[str, ...]] = {
@@ -106,6 +108,15 @@ class Audit:
 
     def __str__(self) -> str:
         return "\n".join(_lines(self))
+
+    def _repr_html_(self) -> str:
+        rows = (
+            (f.name, f.verdict, f"{f.sends} \N{RIGHTWARDS ARROW} {f.arrives}" if f.sends else "")
+            for f in self.findings
+        )
+        found = table(("name", "verdict", "from and to"), rows)
+        title = heading(f"audit of {self.circuit}: {self.verdict}")
+        return title + found + folded("the whole report", str(self))
 
 
 def _lines(report: Audit) -> Iterator[str]:

@@ -10,6 +10,7 @@ from ..expressions.numbered_draws import is_draw
 from ..expressions.text import text
 from ..expressions.tree import Expr, Input, walk
 from ..lowering.trace_means import apart
+from ..markup import facts, heading
 from ..wording import bytes_text
 from .counting import counts
 from .notation import (
@@ -70,15 +71,9 @@ def summary(circuit: Circuit) -> str:
 
 def html(circuit: Circuit) -> str:
     """The summary for a notebook."""
-    from html import escape
-
     first, *rest = summary(circuit).split("\n")
-    rows = "".join(
-        f"<tr><th style='text-align:left'>{escape(key)}</th>"
-        f"<td style='text-align:left'>{escape(said)}</td></tr>"
-        for key, _, said in (line.partition(": ") for line in rest)
-    )
-    return f"<b>{escape(first)}</b><table>{rows}</table>"
+    pairs = (line.partition(": ") for line in rest)
+    return heading(first) + facts({key: said for key, _, said in pairs})
 
 
 # --- parts ---------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ ALLOWED = {
     ("engines/numba/views.py", "_getvalue"),  # nor numba for that of a structure,
     ("engines/kernel_cache.py", "_guard_against_spurious_io_errors"),  # nor for
     ("engines/kernel_cache.py", "_load_overload"),  # its own cache
+    ("traces/traces.py", "_repr_html_"),  # the name that notebooks call
 }
 
 

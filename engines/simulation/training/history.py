@@ -6,6 +6,9 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
+from ....graphs.markup import heading, table
 from ....traces.traces import Traces
 
 
@@ -62,3 +65,16 @@ class History:
 
     def __len__(self) -> int:
         return len(self.epochs)
+
+    def _repr_html_(self) -> str:
+        names = list(dict.fromkeys(name for entry in self.epochs for name in entry))
+        rows = ([said(entry.get(name, "")) for name in names] for entry in self.epochs)
+        ended = ", interrupted" if self.interrupted else ""
+        return heading(f"History: {len(self)} epochs{ended}") + table(names, rows)
+
+
+def said(value: Any) -> str:
+    """A score in few digits; of several replicas their mean, with the standard deviation."""
+    if np.ndim(value):
+        return f"{np.mean(value):.4g} \N{PLUS-MINUS SIGN} {np.std(value, ddof=1):.2g}"
+    return value if isinstance(value, str) else f"{value:.4g}"

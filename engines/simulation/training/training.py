@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -32,8 +33,10 @@ from ..snapshots import Snapshots
 from ..stability_warnings import instabilities
 from ..streams import Streams, check_batch, in_batches
 from .epoch_position import Position, digest_of
-from .history import History
+from .history import History, said
 from .saving import Saving
+
+LOG = logging.getLogger("apical")
 
 LOOKED_AT = 20  # samples whose inference is looked at after an epoch
 
@@ -115,6 +118,8 @@ class Training:
             shown = {"epoch": at.epoch} | dict(scores)
             bar.say(", ".join(f"{name} {np.round(v, 4)}" for name, v in shown.items()))
             entry |= scores
+        told = ", ".join(f"{name} {said(value)}" for name, value in entry.items())
+        LOG.info("%s: %s", core.settings.circuit.name, told)
         if self.on_epoch is not None:
             self.on_epoch(entry)
 
