@@ -70,6 +70,9 @@ def check(
     sets: Sets = None,
     variant: Variants = None,
     strict: Strict = False,
+    energy: Annotated[
+        bool, typer.Option("--energy", help="Compare dynamics with -dE/dx, rules with -dE/dW.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Print what is wrong with circuit files, in any variant; exit 0 or 1."""
@@ -99,10 +102,24 @@ def check(
                 extra = f", {tried} variant(s) too" if tried else ""
                 extra += f", {len(found)} warning(s)" if found else ""
                 typer.echo(f"{file}: fine{extra}")
+        if energy and all(d.warning for d in found):
+            wrong |= not _descends(file, sets, variant, report[-1], as_json)
     if as_json:
         typer.echo(json.dumps(report))
     if wrong:
         raise typer.Exit(CIRCUIT_WRONG)
+
+
+def _descends(file: str, sets: Any, variant: Any, report: dict[str, Any], as_json: bool) -> bool:
+    """Whether the circuit descends its first energy; what was found is printed or reported."""
+    from ..engines.simulation.energy_check import check_energy
+
+    with refusals(as_json):
+        found = check_energy(load_circuit(file, sets, variant, told=False))
+    report["energy"] = {"name": found.energy, "findings": [asdict(f) for f in found.findings]}
+    if not as_json:
+        typer.echo(f"{file}: {found.energy}\n{found}")
+    return found.good
 
 
 @app.command()
