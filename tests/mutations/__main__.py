@@ -60,7 +60,10 @@ def _breaks(count: int, seed: int, files: tuple[str, ...]) -> int:
     breaks, breaking = _package("breaks"), _package("breaking")
     told: Counter[str] = Counter()
     drawn = breaks.draw(count, seed, files or bundled(), told)
-    print(f"drawn with seed {seed}: {dict(told)}; only those that load in silence are judged")
+    print(
+        f"drawn with seed {seed}: {dict(told)}; only those that load in silence are judged",
+        flush=True,
+    )
     found = []
     for fate in breaking.fates(drawn):
         found.append(fate)

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 
 from apical.graphs.diagnostics import CircuitError
 from apical.graphs.load import load_text
@@ -19,6 +20,7 @@ from apical.graphs.reports.yaml_text import comparable
 from .judging import chosen, original, texts
 from .mutations import Line, lines_of
 
+TRIES = 150
 KINDS = ("sign", "constant", "line", "rule")
 SAID = ("title", "cite", "name", "apical", "task", "record", "data", "time_unit", "predicts")
 READERS = ("sizes", "n", "m", "m_x", "d", "M")  # sizes of a network are its reader's choice
@@ -56,9 +58,14 @@ def draw(
     rng, told = random.Random(seed), Counter() if told is None else told
     found: list[Break] = []
     seen: set[str] = set()
-    while len(found) < count:
-        kind, file = KINDS[len(found) % len(KINDS)], rng.choice(files)
+    kinds, tries = list(KINDS), 0
+    while len(found) < count and kinds:
+        kind, file = kinds[len(found) % len(kinds)], rng.choice(files)
         made = _break(rng, kind, file)
+        tries += 1
+        if tries > TRIES:  # of this kind there are no more
+            kinds.remove(kind)
+            tries = 0
         if made is None or made[2] in seen or made[0].variant not in chosen(file):
             continue
         line, new, text = made
@@ -71,6 +78,7 @@ def draw(
         told[word] += 1
         if word == "breaks":
             found.append(one)
+            tries = 0
     return found
 
 
@@ -86,10 +94,14 @@ def _loads(one: Break) -> str:
     return "same" if comparable(made) == comparable(right) else "breaks"
 
 
+@cache
+def _lines(file: str) -> list[Line]:
+    return [line for line in lines_of(texts()[file]) if _counts(line)]
+
+
 def _break(rng: random.Random, kind: str, file: str) -> tuple[Line, str, str] | None:
     """The line, what stands there now, and the whole text."""
-    raw = texts()[file].splitlines()
-    lines = [line for line in lines_of(texts()[file]) if _counts(line)]
+    raw, lines = texts()[file].splitlines(), _lines(file)
     if kind in ("sign", "constant"):
         places = [p for line in lines for p in _places(kind, line)]
         if not places:
