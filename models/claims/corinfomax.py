@@ -27,7 +27,7 @@ DOMAINS = {
 SPLIT = ((), ("random_sign",), *DOMAINS)
 
 
-def drawn(seed: int) -> tuple[Weights, dict[str, np.ndarray]]:
+def drawn(seed: int) -> tuple[Weights, dict[str, Any]]:
     """Weights of a net 5-4-10, three images and their labels."""
     rng = np.random.default_rng(seed)
     w = {

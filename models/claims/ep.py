@@ -60,7 +60,7 @@ def _setting(seeds: Sequence[int]) -> DirectionalCheck:
     return DirectionalCheck(*(_stacked(each) for each in (weights, directions, streams)))
 
 
-def _stacked(each: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+def _stacked(each: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: np.stack([one[name] for one in each]) for name in each[0]}
 
 

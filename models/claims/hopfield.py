@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -159,7 +160,7 @@ def shot(similarity: str, separation: str, seed: int) -> float:
         "manhattan": 1 / np.sum(np.abs(off), axis=2),
     }[similarity]
     n = scores / scores.sum(1, keepdims=True)
-    settings = {"max_n": float(n.max())} if separation == "max" else {}
+    settings: dict[str, Any] = {}
     expected, worst_yet = separate(n), 0.0
     expected = expected / expected.sum(1, keepdims=True) @ x
     for one in range(2):
@@ -176,7 +177,7 @@ def retrieved(kind: str, seed: int) -> float:
     rng = np.random.default_rng(seed)
     x = rng.uniform(size=(40, D))
     query = np.clip(np.abs(x + 0.5 * rng.normal(size=x.shape)), 0, 1)
-    settings = {"M": 40, "T": 300, "h": 0.02, "beta": 20}
+    settings: dict[str, Any] = {"M": 40, "T": 300, "h": 0.02, "beta": 20}
     variants = [] if kind == "dot" else [kind]
     sim = simulator("hopfield", variants, weights={"store": x}, **settings)
     done = present(sim, {"query": query}, ["memories.f"], "predict", learn=False)

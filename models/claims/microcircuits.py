@@ -26,7 +26,7 @@ LEAK, BASAL, APICAL, DENDRITE, TEACHER = 0.1, 1.0, 0.8, 1.0, 0.8
 PERIOD = np.array([97.0, 131.0, 173.0])
 
 
-def _sacramento(seed: int) -> dict[str, np.ndarray]:
+def _sacramento(seed: int) -> dict[str, Any]:
     rng = np.random.default_rng(seed)
     shapes = {"W[1]": (4, 3), "W[2]": (2, 4), "feedback[1]": (4, 2)}
     shapes |= {"W_IP[1]": (2, 4), "W_PI[1]": (4, 2)}
@@ -62,7 +62,7 @@ def sacramento(teach: float, seed: int) -> float:
     return worst([*pairs, *((done.weight(n), a) for n, a in w.items())])
 
 
-def _settled(lam: float | None, seed: int) -> tuple[Any, dict[str, np.ndarray], np.ndarray]:
+def _settled(lam: float | None, seed: int) -> tuple[Any, dict[str, Any], np.ndarray]:
     """The self-predicting circuit with a constant input; `lam` is the teacher's share, or None."""
     rng = np.random.default_rng(seed)
     w = _sacramento(seed)

@@ -28,10 +28,10 @@ from .pc_theory import HIDDEN, PAPER, closed_form
 from .presentation import Presented, apart, present, simulator, worst
 
 
-def _inferred(seed: int, **settings: Any) -> tuple[Network, dict[str, np.ndarray], Presented]:
+def _inferred(seed: int, steps: int = 200) -> tuple[Network, dict[str, Any], Presented]:
     net = random_net(seed, scale=0.4)
     streams = samples(net, seed)
-    sim = circuit(net, h=0.2, **{"T": 200} | settings)
+    sim = circuit(net, h=0.2, T=steps)
     return net, streams, present(sim, streams, ["F", "loss", *HIDDEN], learn=False)
 
 
@@ -48,7 +48,7 @@ def energy_falls(seed: int) -> float:
 
 def loss_falls_rest_rises(seed: int) -> float:
     """Fig. 4A: the share of steps, from the forward pass, in which L falls and E~ rises."""
-    energy, loss = _curves(_inferred(seed, T=60)[2])
+    energy, loss = _curves(_inferred(seed, 60)[2])
     falls, rises = np.diff(loss, axis=1) < 0, np.diff(energy - loss, axis=1) > 0
     return float(np.mean(falls & rises))
 
@@ -66,7 +66,7 @@ def _by_differences(net: Network, x: list[np.ndarray], k: int, part: int) -> np.
     return found
 
 
-def _end(done: Presented, streams: dict[str, np.ndarray], row: int = -1) -> list[np.ndarray]:
+def _end(done: Presented, streams: dict[str, Any], row: int = -1) -> list[np.ndarray]:
     hidden = [done.path(name, "infer")[:, row] for name in HIDDEN]
     return [streams["image"], *hidden, streams["label"]]
 
@@ -89,7 +89,7 @@ def no_error_no_loss(seed: int) -> float:
 
 def gradient_bound(seed: int) -> float:
     """A.6.3: the share of steps from the forward pass with |dE~/dx| <= |dL/dx| in layer L - 1."""
-    net, streams, done = _inferred(seed, T=40)
+    net, streams, done = _inferred(seed, 40)
     held = []
     for row in range(41):
         x = _end(done, streams, row)
@@ -185,7 +185,7 @@ def cosines(seed: int) -> tuple[float, float]:
 
 
 def _updates(
-    net: Network, streams: dict[str, np.ndarray], variants: list[str], **settings: Any
+    net: Network, streams: dict[str, Any], variants: list[str], **settings: Any
 ) -> list[np.ndarray]:
     sim = circuit(net, variants, eta=1, **settings)
     done = present(sim, streams)
@@ -250,7 +250,13 @@ def nudge_order(seed: int) -> float:
     true, nudges, off = gradients(net, streams)[1], (1e-2, 1e-3, 1e-4), []
     weights = {f"W[{k}]": w for k, w in enumerate(net.weights, 1)}
     for nudge in nudges:
-        settings = {"sizes": list(SIZES), "eta": 1, "h": 0.4, "T": 400, "nudge": nudge}
+        settings: dict[str, Any] = {
+            "sizes": list(SIZES),
+            "eta": 1,
+            "h": 0.4,
+            "T": 400,
+            "nudge": nudge,
+        }
         done = present(simulator("pc", changes=NUDGED, weights=weights, **settings), streams)
         found = [done.weight(f"W[{k}]") - w for k, w in enumerate(net.weights, 1)]
         off.append(worst(zip(found, true, strict=True)))
@@ -262,10 +268,8 @@ def alignment(seed: int, inference: bool = True) -> float:
     net = Network([np.ones((1, 1)), np.ones((2, 1))], *FUNCTIONS["identity"])
     streams = {"image": np.ones((1, 1)), "label": np.array([[0.0, 1.0]])}
     before = net.forward(streams["image"])[-1]
-    variants, settings = (
-        (["linear"], {"h": 0.3, "T": 200}) if inference else (["zil", "linear"], {})
-    )
-    sim = circuit(net, variants, eta=0.2, **settings)
+    settings: dict[str, Any] = {"h": 0.3, "T": 200} if inference else {}
+    sim = circuit(net, ["linear"] if inference else ["zil", "linear"], eta=0.2, **settings)
     done = present(sim, streams)
     net.weights = [done.weight(f"W[{k}]") for k in (1, 2)]
     moved, missing = net.forward(streams["image"])[-1] - before, streams["label"] - before

@@ -102,7 +102,7 @@ def random_net(
     return Network([scale * rng.normal(size=(b, a)) for a, b in pairs], *FUNCTIONS[f])
 
 
-def samples(net: Network, seed: int, count: int = 2) -> dict[str, np.ndarray]:
+def samples(net: Network, seed: int, count: int = 2) -> dict[str, Any]:
     """Images and labels (sample, unit) of standard deviation 1/3."""
     rng = np.random.default_rng(seed + 100)
     shapes = {"image": net.weights[0].shape[1], "label": len(net.weights[-1])}
@@ -121,13 +121,10 @@ def circuit(net: Network, variants: Sequence[str] = (), f: str = "tanh", **setti
 
 def weights_of(sim: Simulator) -> list[np.ndarray]:
     """Copies of W[1] .. W[L] of a simulator."""
-    return [
-        np.array(sim.weights[f"W[{k}]"])
-        for k in range(1, 1 + int(sim.circuit.parameters["L"].value))
-    ]
+    return [np.array(w) for name, w in sim.weights.items() if name[:2] == "W["]
 
 
-def gradients(net: Network, streams: dict[str, np.ndarray]) -> tuple[list[Any], list[Any]]:
+def gradients(net: Network, streams: dict[str, Any]) -> tuple[list[Any], list[Any]]:
     """Backpropagation: -dL/dx[l] and -dL/dW[l] (mean over samples), L = |label - out|^2/2."""
     x = net.forward(streams["image"])
     delta, deltas, changes = streams["label"] - x[-1], [], []

@@ -16,7 +16,7 @@ from .presentation import present, worst
 PAPER = "Millidge et al. 2022"
 
 
-def _at_ratio(net: Network, streams: dict[str, np.ndarray], q: float) -> tuple[Any, Any]:
+def _at_ratio(net: Network, streams: dict[str, Any], q: float) -> tuple[Any, Any]:
     """x[1] and Pi[1] e[1] at rest, with precision q at the output and 1 below."""
     net.pi = [np.eye(5), q * np.eye(5)]
     top = 1 + q * np.linalg.norm(net.weights[1], 2) ** 2
@@ -25,7 +25,7 @@ def _at_ratio(net: Network, streams: dict[str, np.ndarray], q: float) -> tuple[A
     return done.end("layer[1].x", "infer"), done.end("layer[1].pe", "infer")
 
 
-def _near_square(seed: int) -> tuple[Network, dict[str, np.ndarray]]:
+def _near_square(seed: int) -> tuple[Network, dict[str, Any]]:
     rng = np.random.default_rng(seed)
     turns = [np.linalg.qr(rng.normal(size=(5, 5)))[0] for _ in range(2)]
     net = Network([a * rng.uniform(0.7, 1.3, 5) for a in turns], *FUNCTIONS["identity"])

@@ -132,7 +132,7 @@ def hessian(net: Network) -> np.ndarray:
     return h
 
 
-def closed_form(net: Network, streams: dict[str, np.ndarray]) -> tuple[list[Any], list[Any], Any]:
+def closed_form(net: Network, streams: dict[str, Any]) -> tuple[list[Any], list[Any], Any]:
     """States, weighted errors P[l]^T mu and F at rest of a linear net; mu = S^-1 (label - out).
 
     S = sum P[l] Pi[l]^-1 P[l]^T with P[l] = W[L] .. W[l+1].
@@ -172,7 +172,7 @@ def linear_equilibrium(weighted: bool, seed: int) -> float:
     return worst(pairs)
 
 
-def _pull(net: Network, streams: dict[str, np.ndarray]) -> np.ndarray:
+def _pull(net: Network, streams: dict[str, Any]) -> np.ndarray:
     """What input and label add to the linear system of all hidden states (state, sample)."""
     pi = net.pi or [np.eye(len(w)) for w in net.weights]
     first = pi[0] @ net.weights[0] @ streams["image"].T
@@ -209,7 +209,7 @@ def euler_power(seed: int) -> float:
     return apart(done.path("layer[1].x", "infer")[0], expected)
 
 
-def _one_layer(net: Network, streams: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _one_layer(net: Network, streams: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     first, second = net.weights
     a = np.eye(5) + second.T @ second
     return a, np.linalg.solve(a, first @ streams["image"][0] + second.T @ streams["label"][0])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...graphs.circuit import Circuit
     from ...traces.traces import Traces
 
-Arrays = Mapping[str, np.ndarray]
+Arrays = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def changes(weights: Weights, h: Sequence[np.ndarray], e: Sequence[np.ndarray]) 
 
 def _drawn(
     seed: int, samples: int = 3, sizes: Sequence[int] = SIZES
-) -> tuple[Weights, dict[str, np.ndarray]]:
+) -> tuple[Weights, dict[str, Any]]:
     rng = np.random.default_rng(seed)
     pairs = zip(sizes, sizes[1:], strict=False)
     weights = [0.6 * rng.normal(size=(b, a + 1)) for a, b in pairs]
@@ -260,14 +260,14 @@ def small_clamp_order(seed: int) -> float:
     named = {f"W[{k}]": w for k, w in enumerate(weights, 1)}
     true, betas, off = changes(weights, h, e), (1e-2, 1e-3, 1e-4), []
     for beta in betas:
-        settings = {"sizes": list(SIZES), "beta": beta, "T": 80}
+        settings: dict[str, Any] = {"sizes": list(SIZES), "beta": beta, "T": 80}
         done = present(simulator("seqil", changes=WHOLE, weights=named, **settings), streams)
         found = [(done.weight(f"W[{k}]") - w) / beta for k, w in enumerate(weights, 1)]
         off.append(worst(zip(found, true, strict=True)))
     return float(np.polyfit(np.log(betas), np.log(off), 1)[0])
 
 
-def relaxed_logits(weights: Weights, streams: dict[str, np.ndarray]) -> np.ndarray:
+def relaxed_logits(weights: Weights, streams: dict[str, Any]) -> np.ndarray:
     """p[L] of the forward pass."""
     path, _ = relaxed(weights, **streams, steps=0)
     return predictions(weights, [streams["image"], *path[0]])[-1]

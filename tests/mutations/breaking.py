@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from apical.graphs import load as loading
+from apical.graphs import texts as loading
 from apical.models.claims import MODELS, claims, run
 
 from .breaks import Break

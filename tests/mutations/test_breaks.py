@@ -26,10 +26,10 @@ def test_breaks_are_of_every_kind_and_change_the_text():
     ],
 )
 def test_a_broken_file_turns_a_claim_red(right, wrong, monkeypatch):
-    from apical.graphs import load
+    from apical.graphs import texts as loading
     from apical.models.claims import presentation
 
-    monkeypatch.setattr(load, "bundled_text", load.bundled_text)  # `seen` puts another in its place
+    monkeypatch.setattr(loading, "bundled_text", loading.bundled_text)
     presentation.circuit.cache_clear()
     assert texts()[FILE].count(right) == 1
     assert seen(FILE, texts()[FILE].replace(right, wrong)).startswith("pc.")
