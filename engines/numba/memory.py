@@ -106,12 +106,15 @@ def put_out(like: Any, table: Any, k: int, p: int, source: Any) -> None:
 
 
 @njit(**FAST)
-def put_row(like: Any, table: Any, k: int, p: int, row: int, source: Any) -> None:
-    """A row of the output of presentation p; the matrix has all rows of a presentation in one."""
+def put_row(like: Any, table: Any, k: int, p: int, row: int, source: Any, count: int) -> None:
+    """A row of the output of presentation p; the matrix has all rows of a presentation in one.
+
+    Of `source` it takes `count` numbers: a bias unit may stand behind them.
+    """
     out = v.matrix(like, table, k)
-    start = row * len(source)
+    start = row * count
     if 0 <= start < out.shape[1]:
-        for i in range(len(source)):
+        for i in range(count):
             out[p, start + i] = source[i]
 
 

@@ -271,7 +271,9 @@ class PhasePrinter:
                 to.line(f"m.put_out(X, P, {self.place.output}, p, {to.array(source)})")
             case Output(source=source, row=row) if row is not None:
                 at, place = f"int({scalar(to, row)})", to.argument(self.place.output)
-                to.line(f"m.put_row(X, P, {place}, p, {at}, {to.array(source)})")
+                units = to.argument(self.program.buffers[source].size)
+                count = units if to.single else f"{units} * B"
+                to.line(f"m.put_row(X, P, {place}, p, {at}, {to.array(source)}, {count})")
             case Stop(condition=condition):
                 Loops(to).stop(condition)
             case _:

@@ -442,6 +442,39 @@ def test_a_linear_prediction_is_read_at_the_moments_of_its_rows(engine):
     np.testing.assert_allclose(found, expected, atol=1e-14)
 
 
+BIASED = """
+apical: 1
+name: biased
+data: {x: {size: 2, every: 1}, y: {size: 2, every: 1}}
+cells:
+  sensory: {soma: r = x}
+  neuron: {basal: v = input, soma: [du/dt = v - u, r = u + 1]}
+populations:
+  a: {cell: sensory, size: 2}
+  b: {cell: neuron, size: 2}
+  c: {cell: neuron, size: 3}
+synapses:
+  W: {from: a.r, to: b.basal, connect: one_to_one}
+  V: {from: b.r, to: c.basal, init: 1, bias: true}
+predicts: {y: b.r}
+protocols:
+  train:
+    listen: {for: 3, dt: 0.5}
+  predict: listen
+"""
+
+
+def test_a_prediction_leaves_the_bias_unit_out_that_reads_the_same_variable(engine):
+    task = {name: np.random.default_rng(3).normal(size=(3, 3, 2)) for name in "xy"}
+    found = apical.Simulator(load_text(BIASED), engine=engine).predict(task, batch=2)["y"]
+    u, expected = np.zeros((3, 2)), []
+    for row in range(3):
+        for _ in range(2):
+            u = u + 0.5 * (task["x"][:, row] - u)
+        expected.append(u + 1)
+    np.testing.assert_allclose(found, np.stack(expected, axis=1), atol=1e-14)
+
+
 def test_a_presentation_without_steps_has_one_row(engine):
     text = READOUT[: READOUT.rindex("    listen:")] + "    begin: a.u := x\n"
     text = text.replace("  predict:\n    begin", "  predict:\n    still:\n      begin")
