@@ -133,8 +133,7 @@ def allocate(program: Program, work: Presentations, dtype: np.dtype) -> None:
     """Gives `work` the arrays for its records, output and stops."""
     replicas, count, batch = work.order.shape
     for slot in program.slots:
-        size = int(slot.shape[1]) if slot.shape[0] == "unit" else 1
-        shape = (replicas, count, len(slot.rows), size, batch)
+        shape = (replicas, count, len(slot.rows), slot.size, batch)
         work.records.append(np.full(shape, np.nan, dtype=dtype))
     if program.output is not None:
         size = program.buffers[program.output].size

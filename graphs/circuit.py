@@ -26,7 +26,7 @@ from .population import (
     Population as Population,
     Update as Update,
 )
-from .records import Record as Record, Snapshot as Snapshot
+from .records import Held as Held, Record as Record, Snapshot as Snapshot
 
 if TYPE_CHECKING:
     import networkx

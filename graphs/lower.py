@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from .circuit import Circuit, Protocol, Record
+from .circuit import Circuit, Held, Protocol, Record
 from .expressions.constants import evaluate
 from .expressions.tree import Expr, Load, Variable, walk
 from .instructions import Instruction
@@ -235,5 +235,9 @@ def _slot(record: Record, at: Emitter, phases: tuple[PhaseProgram, ...]) -> Reco
             rows += [phase.first_row + s for s in range(0, phase.steps + 1, record.every)]
     if isinstance(record.what, str) or record.reduce:
         return RecordSlot(record.name, ("sample",), tuple(rows))
+    if isinstance(record.what, Held):
+        sizes = at.circuit.synapses[record.what.synapse].shape
+        kind = "pairs" if len(sizes) == 2 else "unit"
+        return RecordSlot(record.name, (kind, *sizes), tuple(rows))
     size = at.population(record.what.population).size
     return RecordSlot(record.name, ("unit", size), tuple(rows))

@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import prod
 
 from .buffer import Beside, Buffer
 from .expressions.tree import Expr
@@ -101,11 +102,19 @@ class TimeAxis:
 
 @dataclass(frozen=True)
 class RecordSlot:
-    """A recorded quantity: name in the traces, shape, and the rows it takes."""
+    """A recorded quantity: name in the traces, shape, and the rows it takes.
+
+    shape: ("unit", n), ("pairs", post, pre) or ("sample",).
+    """
 
     name: str
     shape: tuple[str | int, ...]
     rows: tuple[int, ...]
+
+    @property
+    def size(self) -> int:
+        """How many numbers a row has for each sample."""
+        return prod(int(n) for n in self.shape[1:])
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
     WHAT [for k = a..b] [in PHASE] [every n [steps | presentations]] [mean | norm]
 
-WHAT is a variable of a population, an energy, or, between presentations, weights, a trace of a
-synapse or a slow variable; of a family one member, a range `[a..b]` or, without an index, all.
+WHAT is a variable of a population, an energy, weights or a trace of a synapse; weights, traces and
+slow variables are taken between presentations, too; of a family one member, a range `[a..b]` or,
+without an index, all.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 
-from .circuit import Record, Snapshot, Synapse
+from .circuit import Held, Record, Snapshot, Synapse
 from .expressions.syntax import Loop, RecordEntry
 from .expressions.tree import Expr, Range, Variable
 from .wording import listed, member_list
@@ -165,11 +166,13 @@ def _of_energy(line: str, entry: RecordEntry, every: int, known: Recordable) -> 
     return Record(name, entry.phase, every)
 
 
-def _of_synapse(line: str, entry: RecordEntry, synapse: Synapse, every: int) -> Snapshot:
+def _of_synapse(line: str, entry: RecordEntry, synapse: Synapse, every: int) -> Record | Snapshot:
     """The weights of a synapse, or one of its traces, as a line asks for them.
 
+    Steps are meant where it names a phase or counts steps, else moments between presentations.
+
     Raises:
-        RecordLineError: It asks for a phase, for steps, or for what the synapse does not hold.
+        RecordLineError: It asks for what the synapse does not hold, or when it is not taken.
     """
     name, parts = synapse.name, entry.reference.attributes
     traces = [equation.variable for equation in synapse.trace]
@@ -182,7 +185,22 @@ def _of_synapse(line: str, entry: RecordEntry, synapse: Synapse, every: int) -> 
             f"the weights of '{name}' are computed (`weight`), not held",
             "what they are computed from: a synapse that learns, or a variable",
         )
-    _check_between(line, entry, "a trace of a synapse is" if parts else "weights are")
+    asked = entry.counted or ("step" if entry.phase is not None else None)
+    if asked is None and entry.every is not None and entry.reference.phase is None:
+        raise RecordLineError(
+            f"`every {every}` of what is learnt counts steps or presentations: say which",
+            f"`every {every} steps`, within presentations, or `every {every} presentations`",
+            _EVERY_STEPS.sub(r"\1 presentations\3", line),
+        )
+    if asked == "step" and synapse.windows is not None:
+        raise RecordLineError(
+            f"the weights of '{name}' are those of windows, which are taken between presentations",
+            "`every n presentations`; without it, after each",
+            f"{name} every {every} presentations",
+        )
+    if asked == "step" and entry.reference.phase is None:
+        return Record(Held(name, "".join(parts)), entry.phase, every, entry.reduce)
+    _check_between(line, entry, "`every n presentations` is")
     return Snapshot(name, "".join(parts), every, entry.reduce)
 
 

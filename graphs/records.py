@@ -9,19 +9,33 @@ from .expressions.tree import Variable
 
 
 @dataclass(frozen=True)
-class Record:
-    """What to record: a `Variable` or the name of an energy, when, and reduced how."""
+class Held:
+    """What a synapse holds for each of its connections: its weights, or (part) a trace of it."""
 
-    what: Variable | str
+    synapse: str
+    part: str = ""
+
+    def __str__(self) -> str:
+        one = buffer.trace(self.synapse, self.part) if self.part else buffer.weight(self.synapse)
+        return one.name
+
+
+@dataclass(frozen=True)
+class Record:
+    """What to record step by step: a variable, what a synapse holds, or an energy by its name."""
+
+    what: Variable | Held | str
     phase: str | None = None
     every: int = 1
-    reduce: str | None = None  # mean | norm, over units
+    reduce: str | None = None  # mean | norm, over units or connections
 
     @property
     def name(self) -> str:
         """Its name in the traces: "layer[1].v_A", "F", "mean(layer[1].v_A)"."""
         if isinstance(self.what, str):
             return self.what
+        if isinstance(self.what, Held):
+            return f"{self.reduce}({self.what})" if self.reduce else str(self.what)
         population, variable, phase = self.what.population, self.what.name, self.what.phase
         held = buffer.variable(population, variable)
         if phase is not None:

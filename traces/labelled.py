@@ -40,6 +40,7 @@ def dataset(traces: Traces) -> xarray.Dataset:
             **_replicas(traces),
             **_units(traces),
             **_learnt(traces),
+            **_connections(traces),
         },
         attrs=_said(traces),
     )
@@ -123,14 +124,19 @@ def _units(traces: Traces) -> dict[str, Coordinate]:
 
 
 def _learnt(traces: Traces) -> dict[str, Coordinate]:
-    """`presentation`, and along the units before a synapse with a bias their names."""
+    """`presentation`, how many were learnt before each row."""
     if not traces.learnt:
         return {}
     attrs: dict[str, Any] = {"long_name": "presentations learnt before", "units": "1"}
-    found: dict[str, Coordinate] = {"presentation": (("presentation",), traces.presentation, attrs)}
-    for name, array in traces.learnt.items():
-        owner = owner_of(name)
-        if array.ndim == 4 and owner in traces.manifest.get("biases", ()):
-            names = [str(unit) for unit in range(array.shape[3] - 1)] + ["bias"]
-            found[f"{owner}.pre"] = ((f"{owner}.pre",), np.asarray(names), {})
+    return {"presentation": (("presentation",), traces.presentation, attrs)}
+
+
+def _connections(traces: Traces) -> dict[str, Coordinate]:
+    """Along the units before a synapse with a bias their names."""
+    found: dict[str, Coordinate] = {}
+    for name, array in (traces.arrays | traces.learnt).items():
+        owner, axis = owner_of(name), traces.dims(name)[-1]
+        if axis == f"{owner}.pre" and owner in traces.manifest.get("biases", ()):
+            names = [str(unit) for unit in range(array.shape[-1] - 1)] + ["bias"]
+            found[axis] = ((axis,), np.asarray(names), {})
     return found

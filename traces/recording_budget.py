@@ -55,6 +55,6 @@ def check_budget(
         f"{len(units)} variable(s) with {sum(units.values())} unit(s) in all x {rows} rows x "
         f"{samples} sample(s) x {replicas} replica(s) x {itemsize} bytes. "
         f"The largest is {largest} ({units[largest]} units). Record less: "
-        f"'{largest} every {every * max(2, -(-needed // budget))}', '{largest} mean', one phase "
-        f"('{largest} in PHASE'), fewer variables or fewer samples; or raise the budget"
+        f"'{largest} every {every * max(2, -(-needed // budget))} steps', '{largest} mean', "
+        f"one phase ('{largest} in PHASE'), fewer variables or fewer samples; or raise the budget"
     )

@@ -32,7 +32,7 @@ COLUMNS = (
     "unit",
     "value",
 )
-BETWEEN = ("presentation", "post", "pre")  # of what is recorded between presentations
+BETWEEN = ("presentation", "post", "pre")  # of what is learnt
 ROWS = 1_000_000  # of a piece that is made at once
 
 Piece = dict[str, Any]  # column -> array, or one value for all rows; no entry: empty
@@ -47,7 +47,8 @@ def plain(name: str) -> str:
 
 def columns(traces: Traces) -> tuple[str, ...]:
     """The columns of the table."""
-    return (*COLUMNS, *BETWEEN) if traces.learnt else COLUMNS
+    connections = any(array.ndim == 5 for array in traces.arrays.values())
+    return (*COLUMNS, *BETWEEN) if traces.learnt or connections else COLUMNS
 
 
 def pieces(traces: Traces) -> Iterator[Piece]:
@@ -55,6 +56,7 @@ def pieces(traces: Traces) -> Iterator[Piece]:
     lead = (len(traces.replica), len(traces.sample), len(traces.phases))
     times = np.broadcast_to(traces.time, lead)
     for name, array in traces.arrays.items():
+        units = ("post", "pre") if array.ndim == 5 else ("unit",)
         for there in _recorded(array):
             replica, sample, step = there[:3]
             yield {
@@ -65,7 +67,9 @@ def pieces(traces: Traces) -> Iterator[Piece]:
                 "phase": traces.phases[step],
                 "phase_step": traces.phase_step[step],
                 "time": times[replica, sample, step],
-                **dict(zip(("unit",), there[3:], strict=False)),
+                **dict(
+                    zip(("post", "pre") if array.ndim == 5 else ("unit",), there[3:], strict=False)
+                ),
                 "value": array[there].astype(np.float64),
             }
     for name, array in traces.learnt.items():

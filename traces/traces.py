@@ -114,10 +114,10 @@ class Traces:
                     f"the traces; rename it in the circuit file"
                 )
         for name, array in self.arrays.items():
-            if array.ndim not in (3, 4) or array.shape[:3] != lead:
+            if array.ndim not in (3, 4, 5) or array.shape[:3] != lead:
                 raise ValueError(
-                    f"{name}: expected shape (replica, sample, step[, unit]) = {lead} or "
-                    f"{(*lead, 'unit')}, got {array.shape}"
+                    f"{name}: expected shape (replica, sample, step[, unit | post, pre]) = {lead} "
+                    f"or {(*lead, 'unit')}, got {array.shape}"
                 )
         between = (lead[0], len(self.presentation))
         for name, array in self.learnt.items():
@@ -142,10 +142,12 @@ class Traces:
 
     def dims(self, name: str) -> tuple[str, ...]:
         """The names of the axes of a variable."""
+        owner = owner_of(name)
         if name in self.arrays:
             lead = ("replica", "sample", "step")
-            return lead if self.arrays[name].ndim == 3 else (*lead, f"{owner_of(name)}.unit")
-        owner, axes = owner_of(name), self.learnt[name].ndim - 2
+            own = {3: (), 4: ("unit",), 5: ("post", "pre")}[self.arrays[name].ndim]
+            return (*lead, *(f"{owner}.{unit}" for unit in own))
+        axes = self.learnt[name].ndim - 2
         if axes == 1 and owner in self.learnt and self.learnt[owner].ndim == 6:
             axes = -1  # the bias of a convolution
         own = [f"{owner}.{unit}" for unit in LEARNT[axes]]

@@ -110,13 +110,15 @@ def traced_training(
 
 
 def _joined(slot: RecordSlot, records: list[np.ndarray], rows: list[int]) -> np.ndarray:
-    """(replica, sample, row, unit) of one record, or (replica, sample, row) of a number."""
+    """(replica, sample, row, unit | post, pre) of one record, or (replica, sample, row)."""
     joined = np.concatenate([_by_sample(record) for record in records], axis=1)
     if len(slot.rows) != len(rows):
         position = {row: i for i, row in enumerate(rows)}
         wide = np.full((*joined.shape[:2], len(rows), joined.shape[3]), np.nan, joined.dtype)
         wide[:, :, [position[r] for r in slot.rows]] = joined
         joined = wide
+    if slot.shape[0] == "pairs":
+        return joined.reshape(*joined.shape[:3], *slot.shape[1:])
     return joined if slot.shape[0] == "unit" else joined[..., 0]
 
 
@@ -134,7 +136,7 @@ def check_recording(
     Raises:
         BudgetError: They do not.
     """
-    units = {s.name: int(s.shape[1]) if s.shape[0] == "unit" else 1 for s in program.slots}
+    units = {s.name: s.size for s in program.slots}
     if units:
         rows = taken(program)
         check_budget(

@@ -109,11 +109,10 @@ class TensorLayout:
     def _make_records(self, spare: int) -> None:
         """Per slot (replica, row, sample, unit), with one row more for what is not kept."""
         for number, slot in enumerate(self.program.slots):
-            size = int(slot.shape[1]) if slot.shape[0] == "unit" else 1
             rows = row_map(self.program, number)
             rows = np.where(rows < 0, len(slot.rows), rows)
             rows = np.concatenate([rows, np.full(spare, len(slot.rows))])
-            shape = (self.replicas, len(slot.rows) + 1, self.batch, size)
+            shape = (self.replicas, len(slot.rows) + 1, self.batch, slot.size)
             self.records.append(torch.zeros(shape, dtype=self.dtype, device=self.device))
             self.row_maps.append(torch.tensor(rows, device=self.device))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import groupby
 
-from ..circuit import Circuit, Population, Snapshot, Synapse
+from ..circuit import Circuit, Held, Population, Snapshot, Synapse
 from ..expressions.numbered_draws import is_draw
 from ..expressions.text import text
-from ..expressions.tree import Expr, Input, walk
+from ..expressions.tree import Expr, Input, Variable, walk
 from ..lowering.trace_means import apart
 from ..markup import facts, heading
 from ..wording import bytes_text
@@ -292,7 +292,8 @@ def _readouts(circuit: Circuit) -> Iterator[str]:
         if isinstance(record, Snapshot):
             yield f"  record {record}"
             continue
-        what = record.what if isinstance(record.what, str) else text(record.what)
+        what = text(record.what) if isinstance(record.what, Variable) else str(record.what)
+        what += " at each step" if isinstance(record.what, Held) else ""
         yield f"  record {what}" + (f" in {record.phase}" if record.phase else "")
 
 

@@ -19,6 +19,7 @@ from ...compartments.integrators import DEFAULT_METHOD
 from ..circuit import (
     Circuit,
     Equation,
+    Held,
     Phase,
     Population,
     Record,
@@ -267,9 +268,11 @@ def _rule(own: Own, synapse: Synapse, one: Update | Equation) -> str:
 def _record(one: Record | Snapshot) -> str:
     if isinstance(one, Snapshot):
         return str(one)
-    said = one.what if isinstance(one.what, str) else text(one.what)
+    said = text(one.what) if isinstance(one.what, Variable) else str(one.what)
     said += f" in {one.phase}" if one.phase else ""
-    said += f" every {one.every}" if one.every != 1 else ""
+    held = isinstance(one.what, Held) and not one.phase  # else presentations are meant
+    said += f" every {one.every}" if one.every != 1 or held else ""
+    said += " steps" if held else ""
     return said + (f" {one.reduce}" if one.reduce else "")
 
 

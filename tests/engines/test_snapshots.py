@@ -333,8 +333,8 @@ def test_a_trace_of_each_sample_is_refused(shown, refused):
     "line",
     [
         "W every 5",
-        "W every 5 steps norm",
-        "W in show",
+        "W every 5 norm",
+        "W in show every 2 presentations",
         "W.k",
         "out.v every 2 presentations",
         "U",

@@ -226,4 +226,8 @@ def draw_records(draft: Draft) -> list[str]:
                 )
             else:
                 lines.append(f"{p.name}.{v}")
+    for name, one in draft.synapses.items():
+        if one["own"] and draft.chance(0.15, "weights at steps"):
+            when = rng.choice(["every 2 steps", f"in {rng.choice(draft.phases)}", "every 3 steps"])
+            lines.append(f"{name} {when}{rng.choice(['', ' norm', ' mean'])}")
     return lines

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from apical.graphs.circuit import Record
+from apical.graphs.circuit import Held, Record
 from apical.graphs.expressions import tree
 from apical.graphs.expressions.constants import evaluate
 
@@ -228,7 +228,7 @@ class _Walk:
         texts = [text for event in happen for text in event.expressions]
         texts += [line.right for line in lines] + list(circuit.energies.values())
         texts += [s.current for s in circuit.synapses.values() if s.current]
-        texts += [r.what for r in self.record if not isinstance(r.what, str)]
+        texts += [r.what for r in self.record if isinstance(r.what, tree.Variable)]
         texts += [e for p in self.phases for _, e in (*p.clamp, *p.begin)]
         texts += [p.until for p in self.phases if p.until]
         for node in (n for text in texts for n in tree.walk(text)):
@@ -416,7 +416,23 @@ class _Walk:
         if isinstance(what, str):
             energy = moment.value(self.circuit.energies[what])
             return np.broadcast_to(energy, (moment.batch, 1))[:, 0]
+        if isinstance(what, Held):
+            return self._held(record)
         value = moment.variable(what.population, what.name, what.phase)
         if record.reduce:
             return REDUCTIONS[record.reduce](value, True)[:, 0]
         return value
+
+    def _held(self, record: Record):
+        """Weights or a trace of a synapse as each sample finds them, (sample, post, pre)."""
+        moment, synapse = self.moment, self.circuit.synapses[record.what.synapse]
+        value = moment.weight(synapse)
+        if record.what.part:
+            value = moment.traces[synapse.name, record.what.part]
+        value = np.broadcast_to(value, (moment.batch, *moment.grid(synapse)))
+        there = np.broadcast_to(moment.there(synapse), value.shape)
+        if record.reduce == "norm":
+            return np.sqrt((np.where(there, value, 0) ** 2).sum((1, 2)))
+        if record.reduce == "mean":
+            return np.where(there, value, 0).sum((1, 2)) / np.maximum(there.sum((1, 2)), 1)
+        return value[..., 0] if synapse.connection.elementwise else value

@@ -99,7 +99,7 @@ def test_a_line_is_a_value(circuit, line, expected):
         "W[2]",
         "W.m",
         "W every 5",
-        "W[1] in free norm",
+        "W[1] in free every 5 presentations",
         "layer[1].x every 5 presentations",
         "F every 2 presentations",
         "layer[1]",
@@ -172,7 +172,7 @@ def test_a_line_means_the_same_in_a_file_and_in_python(line):
         "F every 2 presentations",
         "W[4]",
         "W.m",
-        "W in free",
+        "W in free every 2 presentations",
         "layer[1].x every 2 presentations",
     ],
 )

@@ -121,6 +121,7 @@ def _each(
     times = Times.of(traces, sample, replica) if steps and len(traces.phases) else None
     for panel, name in zip(upper, steps, strict=True):
         values = traces.arrays[name][replica, sample]
+        values = values.reshape(len(values), -1) if values.ndim > 2 else values
         if times is not None and _as_map(values, units, kind):
             panels.heatmap(panel, name, times, values)
         elif times is not None:
@@ -198,7 +199,7 @@ KINDS: Mapping[str, Callable[..., Any]] = {
 
 
 def _has_units(traces: Traces, name: str) -> bool:
-    return (traces.arrays[name].ndim == 4) if name in traces.arrays else name in traces.learnt
+    return (traces.arrays[name].ndim > 3) if name in traces.arrays else name in traces.learnt
 
 
 def _is_one_number(traces: Traces, name: str) -> bool:
