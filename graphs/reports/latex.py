@@ -224,6 +224,8 @@ def _arriving(circuit: Circuit | None, node: Input) -> tuple[int, str]:
 
 def _sent(synapse: Synapse) -> str:
     source = _leaf(None, Variable(*synapse.source))[1]
+    if synapse.delay is not None:
+        source += rf"\left(t - {_write(None, None, synapse.delay, PRODUCT)}\right)"
     name = symbol(synapse.name)
     if synapse.current is not None:
         name = rf"\textstyle\sum_{{\mathrm{{pre}}}} {_write(None, None, synapse.current, PRODUCT)}"

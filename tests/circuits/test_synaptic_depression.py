@@ -45,7 +45,7 @@ def test_it_is_the_loop_that_the_equations_say(engine):
 def test_what_a_spike_finds_settles_where_the_paper_says():
     """x = (1 - e) / (1 - (1 - U) e), e = exp(-T / tau_rec)."""
     circuit = apical.load("synaptic_depression", duration=6000)
-    traces = apical.Simulator(circuit, engine="numba").run(record=RECORD[:2])
+    traces = apical.Simulator(circuit, engine="numba").run(record=RECORD)
     x, table = traces.arrays["terminal.x"][0, 0], traces.events("terminal.spike")
     for unit in range(N):
         times = table.time[table.unit == unit].to_numpy()

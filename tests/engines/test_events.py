@@ -244,7 +244,7 @@ protocols:
 """
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["numpy", "torch"])
 def test_of_each_line_all_populations_read_then_write(engine):
     traces = apical.Simulator(apical.load_text(SWAP), engine=engine).run(
         record=["a.x", "b.x", "a.y", "b.y"]
@@ -368,6 +368,15 @@ def test_a_mistake_has_its_message(old, new, place, suggestion, snapshot):
         apical.load_text(LIF.replace(old, new, 1), "lif.yaml")
     one = caught.value.diagnostics[0]
     assert ((one.place.line, one.place.column), one.suggestion) == (place, suggestion)
+    assert str(caught.value) == snapshot
+
+
+def test_a_trace_of_a_synapse_does_not_jump_yet(snapshot):
+    text = NETWORK.replace("    init: 0.3\n", "    init: 0.3\n    trace: m += post.spike*pre\n")
+    with pytest.raises(CircuitError) as caught:
+        apical.load_text(text, "jump.yaml")
+    (one,) = caught.value.diagnostics
+    assert (one.place.line, one.place.column) == (38, 12)
     assert str(caught.value) == snapshot
 
 

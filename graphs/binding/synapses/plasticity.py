@@ -22,9 +22,22 @@ def _statements(node: Node | None, names: Names) -> list[tuple[ScalarNode, State
     return found
 
 
+def _no_jumps(statements: list[tuple[ScalarNode, Statement]], names: Names) -> None:
+    """A trace that events change at once."""
+    for scalar, statement in statements:
+        if statement.kind in ("+=", "-=", ":="):
+            names.problems.fail(
+                scalar.place,
+                "a jump of a synaptic trace is reserved, not implemented",
+                expected="a trace of each cell, which its event changes (`do: x += 1`): the rule "
+                "reads `pre.x` and `post.x`",
+            )
+
+
 def traces_of(link: Link, names: Names) -> tuple[Equation, ...]:
     """The equations under `trace`, tau dm/dt = f(post, pre, m), resolved."""
     statements = _statements(link.entry.get("trace"), names)
+    _no_jumps(statements, names)
     traces = tuple(s.target.name for _, s in statements)
     found: list[Equation] = []
     for scalar, statement in statements:
