@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 LINE = 64  # bytes; the widest vector that a processor loads is as long
 
 
-def zeros(shape: Any, dtype: Any) -> np.ndarray:
+def zeros(shape: int | Sequence[int], dtype: DTypeLike) -> np.ndarray:
     """Zeros, the first of them at the start of a cache line.
 
     numpy promises 16 bytes. A vector that lies across two lines is loaded twice: products with a
@@ -22,7 +23,7 @@ def zeros(shape: Any, dtype: Any) -> np.ndarray:
     return block[start : start + size].view(dtype).reshape(shape)
 
 
-def copied(array: Any, dtype: Any) -> np.ndarray:
+def copied(array: ArrayLike, dtype: DTypeLike) -> np.ndarray:
     """A copy that starts at a cache line."""
     copy = zeros(np.shape(array), dtype)
     copy[...] = array

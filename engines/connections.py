@@ -33,7 +33,11 @@ def connected(circuit: Circuit, seed: int, values: Mapping[str, Value]) -> Exist
 def laid(circuit: Circuit, exist: Sequence[Exist], dtype: np.dtype) -> dict[str, np.ndarray]:
     """What engines are given of the connections of replicas: buffer -> (replica, post, pre)."""
     some = [name for name, synapse in circuit.synapses.items() if synapse.connection.some]
-    return {named(n).name: aligned_memory.copied([own[n] for own in exist], dtype) for n in some}
+    found: dict[str, np.ndarray] = {}
+    for name in some:
+        tables = [table for own in exist if (table := own[name]) is not None]  # each replica's
+        found[named(name).name] = aligned_memory.copied(tables, dtype)
+    return found
 
 
 def _there(

@@ -11,6 +11,7 @@ from ..executable import Executable
 from ..presentation import Presentations, allocate
 from ..threads import one_library_thread
 from .core import Core
+from .progress_bar import Bar
 from .snapshots import Snapshots
 from .training.epoch_position import Position
 from .training.saving import Saving
@@ -37,7 +38,7 @@ class Chunks:
     work: Presentations
     call: str
     learning: bool = False
-    bar: Any = None
+    bar: Bar | None = None
     snapshots: Snapshots | None = None
     place: Position | None = None
     saving: Saving | None = None

@@ -6,11 +6,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 
-class Quiet:
-    """No bar."""
+class Bar:
+    """What presentations tell of their progress; here, nobody."""
 
     def advance(self, count: int) -> None:
         """Nothing moves."""
@@ -19,8 +23,8 @@ class Quiet:
         """Nothing is said."""
 
 
-class _Bar:
-    def __init__(self, display: Any, task: Any):
+class _Shown(Bar):
+    def __init__(self, display: Progress, task: TaskID):
         self.display, self.task = display, task
 
     def advance(self, count: int) -> None:
@@ -31,19 +35,19 @@ class _Bar:
 
 
 @contextmanager
-def progress(total: int, text: str) -> Iterator[Any]:
+def progress(total: int, text: str) -> Iterator[Bar]:
     """A bar over `total` presentations, on a terminal or in a notebook that can show one."""
     console = _console() if total > 1 else None
     if console is None:
-        yield Quiet()
+        yield Bar()
         return
     from rich.progress import Progress
 
     with Progress(console=console, transient=True) as display:
-        yield _Bar(display, display.add_task(text, total=total))
+        yield _Shown(display, display.add_task(text, total=total))
 
 
-def _console() -> Any:
+def _console() -> Console | None:
     """Where a bar can move; None: nowhere."""
     notebook = "ipykernel" in sys.modules and find_spec("ipywidgets") is not None
     if not notebook and not sys.stderr.isatty():

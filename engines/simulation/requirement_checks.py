@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ...graphs.circuit import Circuit
 from ...graphs.expressions.constants import Value
@@ -16,7 +15,7 @@ class Demands:
 
     def __init__(self, circuit: Circuit):
         self._circuit = circuit
-        self._met: set[tuple[Any, ...]] = set()
+        self._met: set[tuple[object, ...]] = set()
 
     def check(
         self, parameters: ReplicaParameters, protocol: str | None, counters: Mapping[str, float]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from functools import partial
 from typing import Any
@@ -212,7 +212,7 @@ class Simulator:
         validate: Mapping[str, Any] | None = None,
         shuffle: bool = True,
         protocol: str = "train",
-        on_epoch: Any = None,
+        on_epoch: Callable[[Simulator, dict[str, Any]], object] | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
         every: int | None = None,
         carry: bool = False,
@@ -369,7 +369,7 @@ class Simulator:
 
     # --- checkpoints ---------------------------------------------------------------------------
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Writes weights, state, counters and the circuit to a .safetensors file.
 
         Raises:
@@ -380,7 +380,7 @@ class Simulator:
     @classmethod
     def resume(
         cls,
-        path: Any,
+        path: str | os.PathLike[str],
         engine: str | None = None,
         device: str | None = None,
         threads: int | None = None,

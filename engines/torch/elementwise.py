@@ -21,13 +21,15 @@ from ...compartments.functions import FUNCTIONS
 from ...graphs.expressions.tree import Binary, Call, Compare, Expr, Load, Number, Unary
 from .tape import Call_, Pool, Tape
 
+Value = int | float  # a node by its number, or a number
+
 
 @dataclass
 class Node:
     """One torch call: `op` on nodes, numbers and leaves, and where its result goes."""
 
     op: str
-    arguments: tuple[Any, ...]
+    arguments: tuple[Value, ...]
     shape: tuple[int, ...]
     dtype: torch.dtype
     out: Tensor | None = None
@@ -86,9 +88,9 @@ class Assembler:
     scalar: Callable[[Expr], bool] = lambda expr: False
     leaf: Callable[[Expr], Tensor] | None = None
     nodes: list[Node] = field(default_factory=list)
-    known: dict[Any, int] = field(default_factory=dict)
+    known: dict[tuple[object, ...], int] = field(default_factory=dict)
     version: dict[int, int] = field(default_factory=dict)
-    alias: dict[str, Any] = field(default_factory=dict)  # local buffer -> its value
+    alias: dict[str, Value] = field(default_factory=dict)  # local buffer -> its value
 
     # --- nodes ---------------------------------------------------------------------------------
 
@@ -104,7 +106,7 @@ class Assembler:
     def _age(self, tensor: Tensor) -> int:
         return self.version.get(tensor.untyped_storage().data_ptr(), 0)
 
-    def _node(self, op: str, *arguments: Any) -> int:
+    def _node(self, op: str, *arguments: Value) -> int:
         wide = [self.nodes[a] for a in arguments if isinstance(a, int)]
         shape = tuple(torch.broadcast_shapes(*(n.shape for n in wide)))
         dtypes = {n.dtype for n in wide if n.dtype != torch.bool}
@@ -120,7 +122,7 @@ class Assembler:
             self.known[key] = len(self.nodes) - 1
         return self.known[key]
 
-    def product(self, tensor: Tensor, factor: Any) -> Any:
+    def product(self, tensor: Tensor, factor: Value) -> Value:
         """The node of a tensor times a node or number."""
         return self._node("mul", self.tensor(tensor), factor)
 
@@ -133,7 +135,7 @@ class Assembler:
             self.known[key] = len(self.nodes) - 1
         return self.known[key]
 
-    def value(self, expr: Expr) -> Any:
+    def value(self, expr: Expr) -> Value:
         """The node, or the number, of an expression."""
         if isinstance(expr, Number):
             return float(expr.value)
@@ -161,12 +163,12 @@ class Assembler:
             raise TypeError(f"no value for {expr!r}")
         return self.tensor(self.leaf(expr))
 
-    def _one(self, op: str, x: Any) -> Any:
+    def _one(self, op: str, x: Value) -> Value:
         if isinstance(x, float):
             return float(_FUNCTIONS[op](torch.tensor(x, dtype=torch.float64)))
         return self._node(op, x)
 
-    def two(self, op: str, a: Any, b: Any) -> Any:
+    def two(self, op: str, a: Value, b: Value) -> Value:
         """The node, or the number, of an operation on two."""
         if isinstance(a, float) and isinstance(b, float):
             wide = [torch.tensor(x, dtype=torch.float64) for x in (a, b)]
@@ -181,7 +183,7 @@ class Assembler:
             return a if b == 1.0 else self._node("neg", a)
         return self._node(op, a, b)
 
-    def _compare(self, op: str, a: Any, b: Any) -> Any:
+    def _compare(self, op: str, a: Value, b: Value) -> Value:
         if isinstance(a, float) and isinstance(b, float):
             compared = getattr(float, f"__{op}__")(a, b)
             return float(compared)
@@ -189,7 +191,7 @@ class Assembler:
             a, b, op = b, a, _SWAPPED[op]
         return self._node(op, a, b)
 
-    def _call(self, function: str, x: list[Any]) -> Any:
+    def _call(self, function: str, x: list[Value]) -> Value:
         match function:
             case "identity":
                 return x[0]
@@ -213,12 +215,12 @@ class Assembler:
                 return self._where(*x)
         return self._one(function, x[0])
 
-    def _bound(self, op: str, a: Any, b: Any) -> Any:
+    def _bound(self, op: str, a: Value, b: Value) -> Value:
         if isinstance(a, float) and not isinstance(b, float):
             a, b = b, a
         return self.two(op, a, b)
 
-    def _where(self, holds: Any, yes: Any, no: Any) -> Any:
+    def _where(self, holds: Value, yes: Value, no: Value) -> Value:
         """`yes` where `holds` is not 0, else `no`, whatever the other one is."""
         if isinstance(holds, float):
             return yes if holds != 0 else no
@@ -228,13 +230,13 @@ class Assembler:
             self.known[key] = len(self.nodes) - 1
         return self._node("where", self.known[key], self._filled(yes), self._filled(no))
 
-    def _filled(self, value: Any) -> int:
+    def _filled(self, value: Value) -> int:
         """The node of a value, also of a number."""
         if not isinstance(value, float):
             return value
         return self.tensor(torch.full((1, 1, 1), value, dtype=self.dtype, device=self.pool.device))
 
-    def _exprel(self, x: Any) -> Any:
+    def _exprel(self, x: Value) -> Value:
         """(e^x - 1) / x, 1 at 0; e^1000 is infinite, and inf/inf would be no number."""
         if isinstance(x, float):
             return float(FUNCTIONS["exprel"].numpy(x))
@@ -246,7 +248,7 @@ class Assembler:
 
     # --- assignments ---------------------------------------------------------------------------
 
-    def assign(self, target: Tensor, value: Any, where: Tensor | None = None) -> None:
+    def assign(self, target: Tensor, value: Value, where: Tensor | None = None) -> None:
         """Target := value, or only where the mask `where` is true."""
         if where is not None:
             value = self._masked(target, value, where)
@@ -263,7 +265,7 @@ class Assembler:
                 )
         self._changed(target)
 
-    def _masked(self, target: Tensor, value: Any, where: Tensor) -> int:
+    def _masked(self, target: Tensor, value: Value, where: Tensor) -> int:
         value = self._filled(value)
         old = self.tensor(target)
         node, dtype = self.nodes[value], self.nodes[old].dtype
@@ -274,7 +276,7 @@ class Assembler:
         self._append(Node("where", arguments, tuple(target.shape), dtype))
         return len(self.nodes) - 1
 
-    def hold(self, value: Any, places: set[int]) -> Any:
+    def hold(self, value: Value, places: set[int]) -> Value:
         """The same value for later reading: a copy where it stands in one of the `places`."""
         if isinstance(value, float):
             return value
@@ -285,7 +287,7 @@ class Assembler:
         node.shared = True
         return value
 
-    def result(self, value: Any, shape: tuple[int, ...]) -> tuple[Tensor, bool]:
+    def result(self, value: Value, shape: tuple[int, ...]) -> tuple[Tensor, bool]:
         """The tensor of a value in a shape, after the calls; and whether the pool lent it."""
         if not isinstance(value, float):
             node = self.nodes[value]

@@ -9,9 +9,8 @@ potentials, errors) and the streams, but not states, which take small steps, nor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import torch
@@ -152,7 +151,10 @@ class TensorLayout:
         return self.constants[key]
 
     def assembler(
-        self, tape: Tape, dtype: torch.dtype | None = None, leaf: Any = None
+        self,
+        tape: Tape,
+        dtype: torch.dtype | None = None,
+        leaf: Callable[[Expr], Tensor] | None = None,
     ) -> Assembler:
         """Writes expressions over these tensors to a tape."""
         wide = self.dtype if dtype in (None, self.narrow) else dtype

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
-Call_ = Callable[[], Any]
+Call_ = Callable[[], object]
 
 
 class Tape(list[Call_]):
@@ -25,7 +24,7 @@ class Pool:
 
     def __init__(self, device: torch.device):
         self.device = device
-        self._free: dict[tuple[Any, ...], list[Tensor]] = {}
+        self._free: dict[tuple[object, ...], list[Tensor]] = {}
 
     def take(self, shape: Sequence[int], dtype: torch.dtype) -> Tensor:
         """A tensor that nothing else uses now; its content is arbitrary."""

@@ -103,7 +103,7 @@ def test_a_notebook_without_widgets_has_no_bar(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ipykernel", object())
     monkeypatch.setattr(progress_bar, "find_spec", lambda name: None)
     with progress_bar.progress(5, "fit") as bar:
-        assert isinstance(bar, progress_bar.Quiet)
+        assert type(bar) is progress_bar.Bar
     monkeypatch.setattr(progress_bar, "find_spec", lambda name: name)
     console = progress_bar._console()
     assert console is not None and console.is_jupyter

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
 
 import numpy as np
 
@@ -33,7 +33,10 @@ from .facts import (
 
 
 def resume(
-    path: Any, engine: str | None = None, device: str | None = None, threads: int | None = None
+    path: str | os.PathLike[str],
+    engine: str | None = None,
+    device: str | None = None,
+    threads: int | None = None,
 ) -> Core:
     """The core of a simulator that goes on from a file that `save` wrote.
 

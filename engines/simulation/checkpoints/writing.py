@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from ....traces.safetensors_file import save as write
 from ..core import Core
 
 
-def save(core: Core, path: Any) -> None:
+def save(core: Core, path: str | os.PathLike[str]) -> None:
     """Writes weights, state, counters and the circuit to a .safetensors file, whole or not at all.
 
     Raises:

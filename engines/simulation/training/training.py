@@ -28,7 +28,7 @@ from ..chunks import Chunks
 from ..core import Core
 from ..labelling import traced_training
 from ..prediction import check_validation
-from ..progress_bar import progress
+from ..progress_bar import Bar, progress
 from ..snapshots import Snapshots
 from ..stability_warnings import instabilities
 from ..streams import Streams, check_batch, in_batches
@@ -93,7 +93,7 @@ class Training:
         said, own = core.facts(asked.protocol, learn=True, batch=asked.batch)
         return traced_training(core.settings.circuit, said, own, self.snapshots)
 
-    def _epoch(self, history: History, bar: Any) -> None:
+    def _epoch(self, history: History, bar: Bar) -> None:
         core, streams, at = self.core, self.streams, self.core.state
         place = at.unfinished or self.asked
         order = streams.places
@@ -166,7 +166,7 @@ def train(
     on_epoch: Callable[[dict[str, Any]], Any] | None,
     checkpoint: str | os.PathLike[str] | None,
     every: int | None,
-    save: Callable[[Any], None],
+    save: Callable[[str | os.PathLike[str]], None],
     record: Iterable[Line] | Line | None,
     budget: int,
 ) -> History:
