@@ -1,4 +1,4 @@
-"""The commands `draw`, a picture of a circuit, and `plot`, one of traces in a file."""
+"""The commands `draw`, a picture of a circuit, `plot`, one of traces, and `report`, a page."""
 
 from __future__ import annotations
 
@@ -56,3 +56,21 @@ def plot(
 
         Traces.open(file).plot(out, kind, names=name or None, sample=sample, replica=replica)
     typer.echo(f"picture: {out}")
+
+
+@app.command()
+def report(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Traces: .nc or .npz.")],
+    out: Annotated[str, typer.Option("--out", "-o", metavar="FILE", help="The page: .html.")],
+) -> None:
+    """Write a page on a run: circuit, equations, scores, traces, audit, and what made it."""
+    with refusals(False):
+        check_place("--out", out, ".html")
+        from ..traces.atomic import replacing
+        from ..traces.report_page import report as page
+        from ..traces.traces import Traces
+
+        text = page(Traces.open(file))
+        with replacing(out) as draft:
+            draft.write_text(text, encoding="utf-8")
+    typer.echo(f"report: {out}")

@@ -21,7 +21,7 @@ from ..engines.simulation.simulator import Simulator
 from ..engines.simulation.training.history import History
 from ..graphs.circuit import Circuit, Snapshot
 from ..graphs.load import bundled, rebuild
-from ..traces.manifest import texts_hash, versions
+from ..traces.manifest import plain, texts_hash, versions
 from ..traces.recording import between_presentations, recordings
 from ..traces.traces import Traces
 from .published import published
@@ -168,6 +168,7 @@ class Experiment:
             shown = {n: few[n] for n in few if n in circuit.streams}
             facts = {"command": {n: v for n, v in asdict(self).items() if n != "threads"}}
             found = simulator.run(protocol, streams=shown, learn=False, record=records, facts=facts)
+            found.manifest["scores"] = plain(history.epochs)
             if history.recorded is not None:
                 trained = history.recorded
                 found.learnt, found.presentation = trained.learnt, trained.presentation

@@ -46,7 +46,7 @@ INSIDE = {
         "simulation/training": SIMULATION - {"simulation/checkpoints"},
         "": {""},
     },
-    "traces": {"plots": {"plots", ""}, "": {""}},
+    "traces": {"plots": {"plots", ""}, "": {"", "plots"}},
 }
 # Doors: lazy imports in one-line methods of a value, the only arrows that run upward.
 DOORS = {
