@@ -97,7 +97,8 @@ def simulate(
 
         circuit = load_circuit(file, sets, variant, strict)
         chosen = chosen_protocol(circuit, protocol)
-        arrays, count = streams_of(circuit, chosen, stream or [], seed, samples, learn)
+        records = records_of(circuit, record)
+        arrays, count = streams_of(circuit, chosen, stream or [], seed, samples, learn, records)
         simulator = Simulator(
             circuit,
             engine=engine,
@@ -110,7 +111,7 @@ def simulate(
         traces = simulator.run(
             chosen,
             learn=learn,
-            record=records_of(circuit, record),
+            record=records,
             batch=batch or (1 if carry else None),
             carry=carry,
             samples=None if arrays else count,
@@ -142,13 +143,15 @@ def commands(file: Sequence[str], circuit: Any) -> list[str]:
     file: The path or name, with the options that variants and parameters were set by.
     """
     from ..graphs.lower import lower
+    from ..traces.recording import in_presentations
 
     found = [shlex.join(["apical", "run", *file])] if circuit.task else []
     for name in circuit.protocols:
         words = ["apical", "simulate", *file]
         if name != default_protocol(circuit):
             words += ["--protocol", name]
-        read = lower(circuit, name, learn=False).streams
+        taken = in_presentations(circuit.record)
+        read = lower(circuit, name, learn=False, record=taken).streams
         words += [word for stream in read for word in ("--stream", f"{stream}=uniform(0,1)")]
         found.append(shlex.join(words))
     return found
@@ -174,12 +177,20 @@ def chosen_protocol(circuit: Any, protocol: str | None) -> str:
 
 
 def streams_of(
-    circuit: Any, protocol: str, texts: Sequence[str], seed: int, samples: int | None, learn: bool
+    circuit: Any,
+    protocol: str,
+    texts: Sequence[str],
+    seed: int,
+    samples: int | None,
+    learn: bool,
+    records: list[str] | None,
 ) -> tuple[dict[str, Any], int | None]:
-    """The streams that a protocol reads, from the command line; other ones are left out."""
+    """The streams that a protocol or a record reads, from the command line; others are left out."""
     from ..graphs.lower import lower
+    from ..traces.recording import in_presentations, recordings
 
-    program = lower(circuit, protocol, learn=learn)
+    taken = in_presentations(recordings(records, circuit))
+    program = lower(circuit, protocol, learn=learn, record=taken)
     read = program.streams
     shapes = stream_shapes(circuit, program)
     arrays, count = given_streams(texts, shapes, seed, samples)

@@ -152,13 +152,14 @@ def _simulated(
     """The reduced records of each point."""
     circuit = made.simulators[0].circuit
     chosen = chosen_protocol(circuit, protocol)
-    arrays, count = streams_of(circuit, chosen, texts, 0, samples, learn)
+    records = records_of(circuit, record)
+    arrays, count = streams_of(circuit, chosen, texts, 0, samples, learn, records)
     return made.measure(
         chosen,
         reductions,
         **where,
         learn=learn,
-        record=records_of(circuit, record),
+        record=records,
         samples=None if arrays else count,
         streams=arrays,
     )

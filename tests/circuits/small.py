@@ -29,6 +29,7 @@ PARAMETERS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
         "hopfield": {"d": 5, "M": 4, "T": 30},
         "lif_stdp": {"N": 6, "M": 3, "f_exc": 300, "g_max": 0.5, "duration": 5, "h": 0.5},
         "nsm": MIXTURES,
+        "oja": {"inputs": 4, "cells": 2},
         "pc": {"sizes": [5, 4, 3, 2], "T": 6},
         "pem": {"n": 3, "m": 4, "T": 25},
         "ring_attractor": {"N": 8, "h": 10},

@@ -75,6 +75,8 @@ TABLE = {
     ("hopfield",): {"store": "local", "recall": "transport"},
     ("neuron",): {"W_B": "fixed", "W_A": "fixed"},
     ("neuron", "learning"): {"W_B": "local", "W_A": "fixed"},
+    ("oja",): {"W": "local"},
+    ("oja", "subspace"): {"W": "two-cell", "feedback": "transport"},
     ("pc",): {"W": "local", "feedback": "transport"},
     ("pc", "precision"): {"W": "local", "feedback": "transport", "Pi": "fixed"},
     ("pem",): {"W": "local", "C": "two-cell", "y.mu": "local", "y.var": "local"},

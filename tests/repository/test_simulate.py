@@ -231,5 +231,14 @@ def test_every_bundled_circuit_runs_by_the_commands_that_show_prints(name):
         assert "ends" in done.stdout
 
 
+def test_what_a_record_alone_reads_is_asked_for():
+    """The loss of e-prop reads the target, which nothing else does where nothing learns."""
+    words = ["simulate", "eprop", "--set", "T=3", "--engine", "numpy", "--record", "loss"]
+    words += ["--stream", "stimulus=0.5"]
+    missing = call(*words)
+    assert missing.exit_code == 2 and "reads the stream 'target'" in missing.output
+    assert call(*words, "--stream", "target=0").exit_code == 0
+
+
 def call_show(name):
     return CliRunner().invoke(app, ["show", name]).output
