@@ -106,7 +106,7 @@ def permutation(seed: int, name: str, epoch: int, count: int) -> np.ndarray:
 
 
 @dataclass
-class RandomStream:
+class PhiloxStream:
     """Arrays of random numbers drawn one after another under one (seed, name).
 
     Each call takes the next draw number: draw d of element i has counter (i mod 2^32, i div 2^32,

@@ -25,7 +25,7 @@ from .host_draws import moved, shared_draw
 Scalars = dict[str, Any]  # buffer name -> (replica, 1, 1)
 
 
-class Presented(Protocol):
+class PresentationFacts(Protocol):
     """What a clock knows of presentations: seeds, whether they are carried, and what they count."""
 
     @property
@@ -114,7 +114,7 @@ class Timekeeper:
         self,
         program: Program,
         memory: Mapping[str, np.ndarray],
-        work: Presented,
+        work: PresentationFacts,
         clock: Clock,
     ):
         self.program, self.work, self.start = program, work, clock

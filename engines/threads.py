@@ -56,7 +56,7 @@ def in_parts(start: int, stop: int, parts: int) -> list[tuple[int, int]]:
     return list(zip(ends, ends[1:], strict=False))
 
 
-class _Held:
+class _HeldThreads:
     """How many runs hold the libraries at one thread, and how the first of them found them."""
 
     def __init__(self) -> None:
@@ -77,7 +77,7 @@ class _Held:
                 limits.__exit__(None, None, None)
 
 
-_HELD = _Held()
+_HELD = _HeldThreads()
 
 
 @contextmanager

@@ -27,7 +27,7 @@ ASIDE, CLOSE, MOMENT = 1e-5, 1e-5, 1e-7
 
 
 @dataclass(frozen=True)
-class Finding:
+class EnergyFinding:
     """What was found of one equation or rule: "descends" E, "lowers" it otherwise, "differs".
 
     "lowers": not along the gradient, but down at all random states. `why` names the term that
@@ -48,7 +48,7 @@ class EnergyReport:
     """All findings of one energy."""
 
     energy: str
-    findings: tuple[Finding, ...]
+    findings: tuple[EnergyFinding, ...]
 
     @property
     def good(self) -> bool:
@@ -67,7 +67,7 @@ def check_energy(circuit: Circuit, energy: str | None = None, seed: int = 0) -> 
     if not circuit.energies:
         raise ValueError(f"{circuit.name} declares no energy: a section `energy` names one")
     name = energy or next(iter(circuit.energies))
-    findings: list[Finding] = []
+    findings: list[EnergyFinding] = []
     seen: list[Phase] = []
     for label, phase in _phases(circuit):
         if replace(phase, name="") in seen:
@@ -80,7 +80,7 @@ def check_energy(circuit: Circuit, energy: str | None = None, seed: int = 0) -> 
                 findings += [replace(f, phase=label) for f in probe.dynamics()]
                 findings += [replace(f, phase=label) for f in probe.rules()]
         except (CircuitError, ValueError, KeyError, StopIteration) as error:
-            findings.append(Finding(label, "phase", "not asked", str(error).splitlines()[0]))
+            findings.append(EnergyFinding(label, "phase", "not asked", str(error).splitlines()[0]))
     return EnergyReport(name, tuple(findings))
 
 
@@ -148,7 +148,7 @@ class _Probe:
 
     # --- dynamics ---
 
-    def dynamics(self) -> Iterator[Finding]:
+    def dynamics(self) -> Iterator[EnergyFinding]:
         """A finding for each equation of a state that is free."""
         split = [
             [part for part in terms(equation.right) if not _noisy(part)]
@@ -215,7 +215,7 @@ class _Probe:
 
     # --- rules ---
 
-    def rules(self) -> Iterator[Finding]:
+    def rules(self) -> Iterator[EnergyFinding]:
         """A finding for each synapse that learns in the phase."""
         learnt = [item for group in self.phase.learn for item in group]
         learnt += [item for item, _ in self.phase.learn_each_step]
@@ -226,12 +226,12 @@ class _Probe:
             parts = [part for line in synapse.rule for part in _parts(line)]
             name = f"rule of {item.name}"
             if not parts:
-                yield Finding("", name, "not asked", "it is no sum of changes")
+                yield EnergyFinding("", name, "not asked", "it is no sum of changes")
                 continue
             try:
                 columns = [self._change(item, part) for part in parts]
             except (CircuitError, KeyError, ValueError) as error:
-                yield Finding("", name, "not asked", str(error).splitlines()[0])
+                yield EnergyFinding("", name, "not asked", str(error).splitlines()[0])
                 continue
             shape = columns[0].shape
             places = self.rng.permutation(int(np.prod(shape)))[:WEIGHTS]
@@ -295,30 +295,30 @@ class _Probe:
     def _judged(
         self, name: str, parts: list[Expr], columns: list[np.ndarray], target: np.ndarray,
         others: Mapping[str, np.ndarray] | None = None,
-    ) -> Finding:  # fmt: skip
+    ) -> EnergyFinding:  # fmt: skip
         """Whether the terms add up to a positive multiple of the target; else which does not."""
         what = "-dE/dw" if others is None else "-dE/dx"
         size, total = float(np.max(np.abs(target))), np.sum(columns, axis=0)
         if size < 1e-9:
             still = float(np.max(np.abs(total))) < 1e-9
             why = "" if still else f"{self.energy} does not depend on what it changes"
-            return Finding("", name, "descends" if still else "differs", why)
+            return EnergyFinding("", name, "descends" if still else "differs", why)
         scale = float(total @ target) / max(float(total @ total), 1e-300)
         if scale > 0 and np.max(np.abs(scale * total - target)) < CLOSE * size:
-            return Finding("", name, "descends")
+            return EnergyFinding("", name, "descends")
         factors = _factors(columns, target)
         if factors is not None:
             usual = 1.0 if any(abs(f - 1) < 1e-4 for f in factors) else max(factors)
             odd = [i for i, f in enumerate(factors) if abs(f - usual) > 1e-4 or f < 0]
             said = (f"`{text(parts[i])}` stands in {what} {factors[i]:.4g} times" for i in odd)
-            return Finding("", name, "differs", "; ".join(said))
+            return EnergyFinding("", name, "differs", "; ".join(said))
         for other, column in (others or {}).items():
             factors = _factors([*columns, column], target)
             if factors is not None:
                 why = f"{what} also has {factors[-1]:.4g} times {other}"
-                return Finding("", name, "differs", why)
+                return EnergyFinding("", name, "differs", why)
         left = "`, `".join(text(part) for part in parts)
-        return Finding("", name, "differs", f"{what} has a part that is none of `{left}`")
+        return EnergyFinding("", name, "differs", f"{what} has a part that is none of `{left}`")
 
 
 def _factors(columns: list[np.ndarray], target: np.ndarray) -> np.ndarray | None:

@@ -20,7 +20,7 @@ from .. import aligned_memory
 from ..arithmetic import value
 from ..connections import Exist, connected, laid
 from ..host_draws import of_start
-from ..philox import RandomStream
+from ..philox import PhiloxStream
 from ..presentation import Arrays
 from .replica_parameters import ReplicaParameters
 from .requirement_checks import Demands
@@ -125,7 +125,7 @@ def _initial(
     seed: int,
     weight: Callable[[str], np.ndarray],
 ) -> np.ndarray:
-    stream = RandomStream(seed, synapse.name)
+    stream = PhiloxStream(seed, synapse.name)
     n_pre = circuit.populations[synapse.source[0]].size
     n_post = circuit.populations[synapse.target[0]].size
     if synapse.windows is not None:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from ...compartments.functions import FUNCTIONS
 from ...graphs.expressions.tree import Binary, Call, Compare, Expr, Load, Number, Unary
-from .tape import Call_, Pool, Tape
+from .tape import Call_, ScratchTensors, Tape
 
 Value = int | float  # a node by its number, or a number
 
@@ -81,7 +81,7 @@ class Assembler:
     """
 
     tape: Tape
-    pool: Pool
+    pool: ScratchTensors
     dtype: torch.dtype
     load: Callable[[Load], Tensor]
     constant: Callable[[Expr, torch.dtype], Tensor | None] = lambda expr, dtype: None

@@ -25,7 +25,7 @@ from ..host_draws import shared_draw
 from ..presentation import Presentations, row_map
 from ..shared_batches import ALONE, Team
 from .elementwise import Assembler
-from .tape import Pool, Tape
+from .tape import ScratchTensors, Tape
 
 SHARED = ("slow", "weight", "trace", "optimizer", "parameter")
 LASTING = (*SHARED, "state")
@@ -65,7 +65,7 @@ class TensorLayout:
         self.replicas = len(seeds)
         self.dtype, self.narrow, self.device, self.team = dtype, narrow, device, team
         self.tables = {} if tables is None else tables
-        self.pool = Pool(device)
+        self.pool = ScratchTensors(device)
         self.tensors: dict[str, Tensor] = dict(shared)
         for name, buffer in program.buffers.items():
             if name not in self.tensors and buffer.kind != "signal":

@@ -19,7 +19,7 @@ class Tape(list[Call_]):
             call()
 
 
-class Pool:
+class ScratchTensors:
     """Scratch tensors by shape and dtype, lent and taken back while a tape is written."""
 
     def __init__(self, device: torch.device):

@@ -90,12 +90,12 @@ def test_permutation() -> None:
 
 
 def test_stream_draws_differ_and_repeat() -> None:
-    a, b = philox.RandomStream(2, "W"), philox.RandomStream(2, "W")
+    a, b = philox.PhiloxStream(2, "W"), philox.PhiloxStream(2, "W")
     first = a.uniform((3, 4))
     assert first.shape == (3, 4)
     assert np.array_equal(first, b.uniform((3, 4)))
     assert not np.array_equal(first, a.uniform((3, 4)))
-    assert np.array_equal(first.ravel(), philox.RandomStream(2, "W").uniform((12,)))
+    assert np.array_equal(first.ravel(), philox.PhiloxStream(2, "W").uniform((12,)))
     assert a.normal().shape == ()
     assert set(np.unique(a.random_sign((50,)))) == {-1.0, 1.0}
 

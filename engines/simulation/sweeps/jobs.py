@@ -34,7 +34,7 @@ class Job(Protocol):
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainingJob:
     """Trains a simulator, and scores it."""
 
     train: Mapping[str, Any]

@@ -25,7 +25,7 @@ from ....traces.traces import Traces
 from ..argument_checks import seeds_of, whole
 from ..simulator import Simulator
 from ..training.history import History
-from .jobs import Failed, Job, Row, Simulation, Training, digest, finished, scored, summaries
+from .jobs import Failed, Job, Row, Simulation, TrainingJob, digest, finished, scored, summaries
 from .table import Table
 
 
@@ -139,7 +139,7 @@ class Sweep:
                 sweep.
             KeyboardInterrupt: Ctrl-C; `table` holds what was finished.
         """
-        return self._rows(Training(train, test, options), table, executor)
+        return self._rows(TrainingJob(train, test, options), table, executor)
 
     def measure(
         self,

@@ -28,7 +28,7 @@ STEP_NOW, DT_NOW = Load(STEP), Load(DT)
 
 
 @dataclass(frozen=True)
-class Timeline:
+class ClockNames:
     """A time, and what it is counted from: the names of three scalars.
 
     `moving`: stages and steps read the time; else only phases do, when they begin.
@@ -45,8 +45,8 @@ class Timeline:
         return (self.time, self.origin, self.count)
 
 
-RUN = Timeline(TIME, ORIGIN, COUNT)  # goes on where presentations are carried on
-PRESENTATION = Timeline(ELAPSED, BEGUN, TAKEN)
+RUN = ClockNames(TIME, ORIGIN, COUNT)  # goes on where presentations are carried on
+PRESENTATION = ClockNames(ELAPSED, BEGUN, TAKEN)
 
 
 def plus(left: Expr, right: Expr) -> Expr:
@@ -102,7 +102,7 @@ class PhaseClock:
         stops: Whether the samples of the phase may stop before its end.
     """
 
-    def __init__(self, at: Emitter, dt: Expr, timelines: tuple[Timeline, ...], stops: bool):
+    def __init__(self, at: Emitter, dt: Expr, timelines: tuple[ClockNames, ...], stops: bool):
         self.at, self.dt, self.timelines, self.stops = at, dt, timelines, stops
         self.varying = any(n == STEP_NOW for n in walk(dt))
 
@@ -111,7 +111,7 @@ class PhaseClock:
         """Whether steps have to be counted once more, after samples stopped."""
         return bool(self.timelines) and self.varying and self.stops
 
-    def now(self, line: Timeline, offset: float = 0.0) -> Expr:
+    def now(self, line: ClockNames, offset: float = 0.0) -> Expr:
         """The time in this step, at an offset in units of dt."""
         count = Load(line.count) if self.varying else plus(Load(line.count), STEP_NOW)
         return Call("clock", (Load(line.origin), plus(count, Number(offset)), DT_NOW))
