@@ -15,6 +15,7 @@ TEMPLATE = """\
 #
 # apical check FILE            is anything wrong with it?
 # apical show FILE             what happens in which order?
+# apical draw FILE -o x.svg    a picture of it
 # apical run FILE              train it on the digits (pip install 'apical[demo]')
 #
 # For completion in an editor:  apical schema > circuit.schema.json
@@ -65,8 +66,11 @@ synapses:
     init: xavier_uniform
     rule: w += eta * post.d * pre.x    # for one synapse: w, pre.x, post.x, parameters
 
-energy:                                # sums that can be recorded: --record F
+energy:                                # sums that can be recorded
   F: sum(high.e^2) / 2
+
+record:                                # what traces hold; --record high.x says otherwise
+  - F
 
 predicts:                              # which variable says what the circuit thinks a stream is
   label: high.x

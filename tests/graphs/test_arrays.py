@@ -166,7 +166,7 @@ def test_the_last_column_of_a_biased_array_is_the_bias(folder):
         'file("W.mat")',
         'file("no.npy")',
         'file("../W.npy")',
-        'file("/tmp/W.npy")',
+        'file("/elsewhere/W.npy")',
         'file("link.npy")',
         'file("nan.npy")',
         'file("complex.npy")',
