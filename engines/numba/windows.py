@@ -14,7 +14,7 @@ import numpy as np
 from ..kernel_cache import njit
 from .options import FAST
 
-ROOM = 1 << 17  # numbers that are laid side by side at once: they stay in the cache
+ROOM = 1 << 20  # numbers that are laid side by side at once
 
 
 @njit(**FAST)
