@@ -1,25 +1,23 @@
 """How fast convolutions are: `python benchmarks/convolution.py [--rounds 5] [--dtype float32]`.
 
-Each of the ten steps of a presentation takes a convolution, the transposed convolution of its error,
-which moves the image, and the change of the kernel. The torch engine stands beside torch's own layers, numba beside numba code written by
-hand that lays all windows side by side (im2col) and takes one matrix product for each of the three.
-All cases run in one process on one thread, in turn; a ratio is formed inside a round, and the table
-gives the median over rounds. What each computes is compared first.
+Each of the ten steps of a presentation takes a convolution, the transposed convolution of its
+error, which moves the image, and the change of the kernel. The torch engine stands beside torch's
+own layers, numba beside numba code written by hand that lays all windows side by side (im2col) and
+takes one matrix product for each of the three. All cases run in one process on one thread, in turn;
+a ratio is formed inside a round, and the table gives the median over rounds. What each computes is
+compared first.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import time
-
-for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(name, "1")
 
 import numba
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 
 import apical
 
@@ -180,4 +178,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    with threadpool_limits(1):
+        main()

@@ -57,6 +57,7 @@ class Draft:
     taken: set[str] = field(default_factory=set)
     learnable: list[str] = field(default_factory=list)
     synapses: dict[str, dict] = field(default_factory=dict)  # name -> shape, plastic, ...
+    kernels: dict[str, dict] = field(default_factory=dict)  # convolutions and poolings: their ends
     set_parameters: list[str] = field(default_factory=list)
     replicated: list[str] = field(default_factory=list)  # parameters that replicas may have
     latched: set[tuple[str, str]] = field(default_factory=set)  # (synapse, phase) of x@p

@@ -5,6 +5,7 @@ from __future__ import annotations
 from apical.compartments.connectivity import CONNECTIVITY, DEFAULT_CONNECTION, weight_shape
 
 from .draft import Draft, Population, statements
+from .windows import windowed
 
 INITS = (
     "normal(0, 0.4)", "uniform(-0.5, 0.5)", "0.3", "xavier_uniform", "xavier_normal", "eye",
@@ -85,9 +86,11 @@ def _synapse(draft: Draft, target: Population, compartment: str, port: str | Non
     rng = draft.rng
     delayed = draft.late and draft.chance(0.6, "delay")
     source, sent = rng.choice(_sources(draft, target, delayed))
-    name, connect = draft.name(), _connect(draft, source, target)
+    name, place = draft.name(), f"{target.name}.{compartment}" + (f".{port}" if port else "")
+    if windowed(draft, name, source, sent, target, place):
+        return
+    connect = _connect(draft, source, target)
     draft.note(connect)
-    place = f"{target.name}.{compartment}" + (f".{port}" if port else "")
     lines = [f"{name}:", f"  from: {source.name}.{sent}", f"  to: {place}"]
     if connect != DEFAULT_CONNECTION or draft.chance(0.1):
         lines.append(f"  connect: {_written(draft, connect, source, target)}")
