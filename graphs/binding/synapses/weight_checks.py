@@ -122,10 +122,12 @@ def _check_shared(
             expected=f"`connect: {owner.connect}`",
         )
     if any(not isinstance(line, Update) or line.kind == ":=" for line in rule):
+        always = any(not isinstance(line, Update) for line in rule)
         names.problems.add(
             key.place,
             f"the rule of '{link.name}' adds to the array of '{owner.name}'",
-            expected="`w += E` or `w -= E`, what it adds",
+            expected="`w += E` or `w -= E`, what it adds"
+            + (f"; all the time: `w += dt*E` and `learn_each_step: {link.name}`" if always else ""),
         )
 
 

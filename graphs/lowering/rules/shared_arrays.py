@@ -52,12 +52,13 @@ def as_own_rule(circuit: Circuit, synapse: Synapse) -> Synapse:
     if any(over_connections(node) for line in synapse.rule for node in walk(line.right)):
         raise LoweringError(
             f"{synapse.name}: a rule that adds to the array of {name} cannot sum over the "
-            "connections of a cell",
+            f"connections of a cell; such a rule stands at {name}, where w is its own",
             subject,
         )
     if synapse.filter is not None:
         raise LoweringError(
-            f"{synapse.name}: a rule that adds to the array of {name} has no `filter` beside it",
+            f"{synapse.name}: a rule that adds to the array of {name} has no `filter` beside it; a "
+            f"state of the cell before it, t*ds/dt = -s + r, may be sent instead",
             subject,
         )
     lines = [line for line in synapse.rule if isinstance(line, Update)]
