@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -30,10 +31,15 @@ def claims(
         str | None, typer.Option(metavar="TEXT", help="Only claims whose id contains TEXT.")
     ] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Seeds per claim.")] = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="What is claimed of each row, or why nothing is.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Compute what the papers state, print expected and measured; exit 1 where one fails."""
     failed = False
+    if rows:
+        return _rows(as_json)
     with refusals(as_json):
         from ..models.claims import claims as find, run as measure
 
@@ -64,3 +70,24 @@ def claims(
             )
     if failed:
         raise typer.Exit(CIRCUIT_WRONG)
+
+
+def _rows(as_json: bool) -> None:
+    """The rows that must or should be claimed, each with its claims or the reason."""
+    from ..models.claims.claim import Claim
+    from ..models.claims.ledger import claims as find
+    from ..models.claims.rows import statuses
+
+    found = list(statuses())
+    if as_json:
+        typer.echo(json.dumps([{**asdict(row), "claims": ids} for row, ids in found]))
+        return
+    for row, ids in found:
+        typer.echo(f"{row.number:>4} {row.priority}  {row.about}")
+        typer.echo(f"        {', '.join(ids) or row.why}")
+    every: tuple[Claim, ...] = find(slow=True)
+    pure = sum(claim.pure for claim in every)
+    typer.echo(
+        f"{sum(bool(ids) for _, ids in found)} of {len(found)} rows are claimed, by "
+        f"{len(every) - pure} claims that run circuit files and {pure} of mathematics alone"
+    )

@@ -24,6 +24,7 @@ DOMAINS = {
     ("signed_sparse",): (129,),
     ("mixed",): (129,),
 }
+ROWS = {**DOMAINS, (): (117, 118, 121, 122, 125), ("paper_output",): (119,)}
 SPLIT = ((), ("random_sign",), *DOMAINS)
 
 
@@ -51,10 +52,19 @@ def coordinates(setting: Setting, w: Weights, leak: bool = True) -> Weights:
     return found
 
 
-def learns(name: str, variants: tuple[str, ...], seed: int, **settings: Any) -> float:
-    """How far a presentation is from the equations: membrane potentials of all phases, weights."""
-    setting = replace(SETTINGS.get(variants, Setting()), **settings)
+def learns(
+    name: str, variants: tuple[str, ...], seed: int, strength: float = 1.0, **settings: Any
+) -> float:
+    """How far a presentation is from the equations: membrane potentials of all phases, weights.
+
+    `strength` multiplies W; an `h0` below .001 asks for the least step there is.
+    """
+    known = {key: value for key, value in settings.items() if key != "h0"}
+    setting = replace(SETTINGS.get(variants, Setting()), **known)
+    if "h0" in settings:
+        setting = replace(setting, step=lambda s: 0.001)
     w, streams = drawn(seed)
+    w |= {f"W[{k}]": strength * w[f"W[{k}]"] for k in (1, 2)}
     split_up = name != "corinfomax"
     there = (lambda a: coordinates(setting, a, "leak_free" not in variants)) if split_up else dict
     sim = simulator(name, variants, weights=there(w), sizes=list(SIZES), **settings)
@@ -164,10 +174,10 @@ CLAIMS = (
         Claim(
             "-".join(("corinfomax.learns", *variants)),
             "eqs. 15-28, published constants",
-            "`train` in plain numpy: membrane potentials and weights, to 1e-12",
+            "`train` in plain numpy: potentials and weights, to 1e-12",
             partial(learns, "corinfomax", variants),
             tolerance=1e-12,
-            rows=(117, 118, 121, 122, 125) if not variants else DOMAINS.get(variants, (117,)),
+            rows=ROWS.get(variants, (117,)),
         )
         for variants in SETTINGS
     ),
@@ -178,6 +188,30 @@ CLAIMS = (
     Claim(
         "corinfomax.decays", "eqs. 23, 25", "the same with weight decay .1, three phases",
         partial(learns, "corinfomax", ("three_phases",), decay=0.1), tolerance=1e-12, rows=(121,),
+    ),
+    Claim(
+        "corinfomax.decays-once", "eqs. 23, 25", "the same with weight decay .1",
+        partial(learns, "corinfomax", (), decay=0.1), tolerance=1e-12, rows=(121,),
+    ),
+    *(
+        Claim(
+            "-".join((f"{name}.learns-actively", *domain)), "appendix C",
+            "the same with multipliers that act (eta_q .2)",
+            partial(learns, name, domain, strength=3.0, eta_q=[0.2, 0.2]),
+            tolerance=1e-9, rows=(128, 129),
+        )
+        for name in ("corinfomax", "corinfomax_sst")
+        for domain in (("sparse",), ("sparse", "simplex"), ("signed_sparse",))
+    ),
+    *(
+        Claim(
+            "-".join((f"{name}.steps", *variants)), "official program",
+            "the same with steps at their floor, .001",
+            partial(learns, name, variants, h0=0.0005), tolerance=1e-9, rows=(117,),
+        )
+        for name, variants in (
+            ("corinfomax", ()), ("corinfomax", ("divide_by_index",)), ("corinfomax_sst", ()),
+        )
     ),
     *(
         Claim(

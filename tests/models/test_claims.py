@@ -57,3 +57,15 @@ def test_command():
     assert "expected 1 +- 0, measured 1: holds" in out.output
     rows = CliRunner().invoke(app, ["claims", "corinfomax", "--json", "--only", "taylor"]).output
     assert json.loads(rows)["verdict"] == "holds"
+
+
+def test_rows_are_claimed_or_say_why_not():
+    from typer.testing import CliRunner
+
+    from apical.cli import app
+    from apical.models.claims.rows import statuses
+
+    for row, ids in statuses():
+        assert bool(ids) != bool(row.why), f"row {row.number}: a claim or a reason, not both"
+    out = CliRunner().invoke(app, ["claims", "--rows"]).output
+    assert "  21 M  Thm 3.1" in out and "claims that run circuit files" in out
