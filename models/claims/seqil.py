@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SIZES = (6, 5, 4, 3)
 Weights = list[np.ndarray]  # (post, pre + 1): the bias is the last column
+ADAM, MQ = "adam", "mq"  # variants of the file
 
 
 def relu(x: np.ndarray) -> np.ndarray:
@@ -119,12 +120,12 @@ def learns(variants: tuple[str, ...], seed: int) -> float:
         updates = changes(weights, [streams["image"], *path[-1]], e)
         for k, g in enumerate(updates):
             step = g
-            if "adam" in variants:
+            if ADAM in variants:
                 first[k] = 0.9 * first[k] + 0.1 * g
                 second[k] = 0.999 * second[k] + 0.001 * g**2
                 size = np.sqrt(second[k] / (1 - 0.999**turn)) + 1e-8
                 step = rate * first[k] / (1 - 0.9**turn) / size
-            elif "mq" in variants:
+            elif MQ in variants:
                 step = (rate / (means[k] + 1e-6) + 1e-3) * g
                 kept = min(turn / (turn + 1), 0.9999)
                 means[k] = kept * means[k] + (1 - kept) * float(np.mean(np.abs(g)))
