@@ -57,24 +57,32 @@ def levels(circuit: Circuit) -> Levels:
 
 
 def _interneurons(circuit: Circuit, order: Mapping[str, int]) -> dict[str, str]:
-    """Populations of another family that send only to those that they hear."""
+    """Populations without a place among the levels, and whom they stand beside.
+
+    They hear and reach cells with apical or basal dendrites, and have none; or, where nobody has
+    such dendrites, they send only to those that they hear.
+    """
     sent: dict[str, set[str]] = {name: set() for name in order}
     heard: dict[str, set[str]] = {name: set() for name in order}
     for synapse in circuit.synapses.values():
         source, target = synapse.source[0], synapse.target[0]
-        if source != target:
+        if circuit.populations[source].base != circuit.populations[target].base:
             sent[source].add(target)
             heard[target].add(source)
-    found: dict[str, str] = {}
-    bases = {name: population.base for name, population in circuit.populations.items()}
-    for name in reversed(list(order)):
-        others = sent[name]
-        if (
-            others
-            and others <= heard[name]
-            and not any(bases[one] == bases[name] or one in found for one in others)
-        ):
-            found[name] = min(others, key=lambda one: order[one])
+        elif source != target:
+            sent[source].add(source)  # within a family there are levels
+    pyramidal = {
+        n for n, p in circuit.populations.items() if {"apical", "basal"} & {*p.compartments}
+    }
+    free = [n for n in reversed(list(order)) if n not in pyramidal and n not in sent[n]]
+    near = {name: sent[name] & heard[name] & pyramidal for name in free}
+    found = {n: min(some, key=lambda one: order[one]) for n, some in near.items() if some}
+    for name in free:
+        partners = sent[name] & heard[name]
+        if name not in found and partners and sent[name] <= heard[name]:
+            first = min(partners, key=lambda one: order[one])
+            if found.get(first) != name:
+                found[name] = found.get(first, first)  # beside whom an interneuron stands
     return found
 
 

@@ -50,6 +50,9 @@ def test_directions_of_synapses(name):
 
 def test_interneurons_stand_beside_the_cells_that_they_reach():
     assert levels(apical.load("sacramento")).beside == {"sst[1]": "layer[1]"}
+    found = levels(apical.load("canonical_microcircuit")).beside
+    assert {found.get(name) for name in ("pv", "sst")} == {"pyr"} and "above" not in found
+    assert levels(apical.load("eprop")).beside == {}
     found = levels(apical.load("corinfomax_sst"))
     assert found.beside == {"sst[1]": "layer[1]", "sst[2]": "layer[2]"}
     assert [found.level[f"layer[{k}]"] for k in range(3)] == [0, 1, 2]
