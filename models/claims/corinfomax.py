@@ -105,7 +105,7 @@ def trains(variant: str, seed: int) -> float:
     factor = {"mnist": _mnist_rate, "fashion": _fashion_rate}[variant]
     setting = replace(setting, steps=(4, 3))
     w, streams = drawn(seed)
-    steps = {"T_free": 4, "T_nudged": 3}
+    steps: dict[str, Any] = {"T_free": 4, "T_nudged": 3}
     sim = simulator("corinfomax", [variant], weights=w, sizes=list(SIZES), **steps)
     signs, off = [], 0.0
     for epoch in range(28):

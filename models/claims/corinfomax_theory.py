@@ -115,9 +115,8 @@ def constraint(domain: tuple[str, ...], seed: int) -> float:
     """By how much the output leaves its domain at rest (eta_q .05, 2,500 steps)."""
     w, streams = drawn(seed)
     w["W[2]"] = w["W[2]"] * 2
-    eta_q = (
-        {} if domain == ("antisparse",) else {"eta_q": 0.05 if "mixed" in domain else [0.05] * 2}
-    )
+    eta_q: dict[str, Any] = {"eta_q": 0.05 if "mixed" in domain else [0.05] * 2}
+    eta_q = {} if domain == ("antisparse",) else eta_q
     sim = simulator(
         "corinfomax", ["constant_step", *domain], weights=w, sizes=list(SIZES),
         T_free=2500, T_nudged=1, **eta_q,
