@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .engines.divergence import Divergence
     from .engines.simulation.interruption import Interrupted
+    from .engines.simulation.prediction import PredictionWarning
     from .engines.simulation.simulator import Simulator
     from .engines.simulation.sweeps.sweep import Sweep
     from .engines.simulation.weight_warnings import WeightWarning
@@ -36,6 +37,7 @@ __all__ = [
     "Divergence",
     "Interrupted",
     "PrecisionWarning",
+    "PredictionWarning",
     "Program",
     "Simulator",
     "SmallWorkWarning",
@@ -59,6 +61,7 @@ _PLACES = {
     "Divergence": ".engines.divergence",
     "Interrupted": ".engines.simulation.interruption",
     "PrecisionWarning": ".graphs.lowering.precision",
+    "PredictionWarning": ".engines.simulation.prediction",
     "Program": ".graphs.program",
     "Simulator": ".engines.simulation.simulator",
     "SmallWorkWarning": ".engines.small_work",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,6 +34,25 @@ def predict(
         joined = np.concatenate(pieces, axis=1)
         found[name] = joined[0] if len(joined) == 1 else joined
     return found
+
+
+class PredictionWarning(UserWarning):
+    """A prediction reads the very stream that it predicts, so that its score may say nothing."""
+
+
+def warn_of_copies(core: Core, protocol: str) -> None:
+    """Warns where a protocol reads what it predicts, as a layer that is nudged to a label does."""
+    circuit = core.settings.circuit
+    for name in circuit.predicts:
+        buffers = core.programs.executable(protocol, output=name).program.buffers.values()
+        if any(b.kind in ("stream", "signal") and b.owner == name for b in buffers):
+            warnings.warn(
+                f"{protocol!r} of {circuit.name} reads the stream {name!r} that it predicts: the "
+                f"score says how well that is copied. A reconstruction means it so; else `set` "
+                f"what brings it in to 0 in {protocol!r}",
+                PredictionWarning,
+                stacklevel=3,
+            )
 
 
 def check_validation(core: Core, samples: Mapping[str, Any]) -> None:

@@ -23,7 +23,7 @@ from .checkpoints import reading, writing
 from .core import Core, html
 from .draw_counters import Counters
 from .initial_values import start
-from .prediction import predict
+from .prediction import predict, warn_of_copies
 from .replica_parameters import ParameterView, ReplicaParameters
 from .run import run
 from .scores import check_scored, scores
@@ -306,6 +306,7 @@ class Simulator:
         """
         check_by_name("samples", samples)
         check_scored(self.circuit, samples)
+        warn_of_copies(self._core, protocol)
         return scores(samples, self.predict(samples, protocol, batch), self.circuit.signals)
 
     def run(

@@ -10,8 +10,9 @@ import apical
 
 GOLDEN = [
     "CheckpointError", "Circuit", "CircuitError", "Diagnostic", "Divergence", "Interrupted",
-    "PrecisionWarning", "Program", "Simulator", "SmallWorkWarning", "Sweep", "Traces",
-    "WeightWarning", "__version__", "circuits", "load", "load_text", "lower", "parallel", "tasks",
+    "PrecisionWarning", "PredictionWarning", "Program", "Simulator", "SmallWorkWarning", "Sweep",
+    "Traces", "WeightWarning", "__version__", "circuits", "load", "load_text", "lower", "parallel",
+    "tasks",
 ]  # fmt: skip
 HEAVY = [
     "numba",
@@ -65,9 +66,9 @@ def test_the_bundled_circuits_are_listed_with_what_they_are_for():
 
 
 def test_warnings_can_be_told_apart_without_an_engine():
-    names = ("PrecisionWarning", "SmallWorkWarning", "WeightWarning")
+    names = ("PrecisionWarning", "PredictionWarning", "SmallWorkWarning", "WeightWarning")
     code = f"import sys, apical; print([issubclass(getattr(apical, n), Warning) for n in {names}]"
-    assert python(code + "); assert 'torch' not in sys.modules").strip() == str([True] * 3)
+    assert python(code + "); assert 'torch' not in sys.modules").strip() == str([True] * 4)
 
 
 def test_an_unknown_name_is_an_attribute_error():
