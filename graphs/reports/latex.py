@@ -233,7 +233,7 @@ def _sent(synapse: Synapse) -> str:
     if synapse.weight is not None and (synapse.pool is None or adopted(synapse)):
         name = _write(None, None, synapse.weight, PRODUCT)
     if synapse.pool is not None:
-        return rf"{name}\left[{source}\right]"
+        return rf"{name}\left({source}\right)"
     if synapse.windows is not None:
         return rf"{name} \ast {source}"
     return name + (r" \circ " if synapse.connection.elementwise else r" \, ") + source
