@@ -271,6 +271,7 @@ class PhaseLowering:
         if keep_end:
             for buffer in list(at.buffers.values()):
                 if buffer.kind == "state" and not buffer.of_each_sample:
+                    at.need(buffer.name)  # a clamp may follow a signal
                     saved = at.beside(buffer.name, "end", "latch", phase=name)
                     at.emit(Map(saved, Load(buffer.name)))
         at.ended.add(name)
