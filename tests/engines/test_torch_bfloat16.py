@@ -11,15 +11,17 @@ import pytest
 
 import apical
 from apical.graphs.load import bundled
+from apical.graphs.texts import bundled_text
 
 torch = pytest.importorskip("torch")
 
 from apical.engines.torch import engine as torch_engine  # noqa: E402
 
-from ..circuits.small import random_streams as streams, small  # noqa: E402
+from ..circuits.small import parameters, random_streams as streams, small  # noqa: E402
 
 U = 2.0**-9
 SPIKING = {"eprop"}  # a spike more or less is no rounding
+ROUTED = {"convolutional_pc": ("pooling(max", "pooling(mean")}  # nor is another largest unit
 WIDER = {"pc": {"sizes": [16, 12, 8, 4]}, "corinfomax": {"sizes": [16, 12, 4]}}
 LINEAR = """\
 apical: 1
@@ -83,7 +85,8 @@ def test_weights_take_updates_that_bfloat16_would_not_see(tmp_path):
 @pytest.mark.parametrize("name", [n for n in bundled() if n not in SPIKING])
 def test_every_circuit_runs(name):
     """States after one presentation within 2^-5 of the largest one in float64."""
-    circuit = small(name, **WIDER.get(name, {}))
+    text = bundled_text(name).replace(*ROUTED.get(name, ("", "")))
+    circuit = apical.load_text(text, **parameters(name) | WIDER.get(name, {}))
     protocol = "train" if "train" in circuit.protocols else next(iter(circuit.protocols))
     data = streams(circuit, 4 if circuit.streams else 1)
     names = [f"{p.name}.{v}" for p in circuit.populations.values() for v in p.states]

@@ -22,7 +22,7 @@ from .comparison import compared, loaded
 from .minimiser import minimised
 
 SEEDS = range(120)
-ON_NUMBA = (3, 9, 27)
+ON_NUMBA = (9, 27)
 CONSTRUCTS = {
     *CONNECTIVITY, *OPTIMIZERS, *TABLEAUX, "bias", "bias with current",
     "current", "another variable of pre in current", "reduction in a current", "filter", "trace",
