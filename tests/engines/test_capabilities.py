@@ -340,6 +340,8 @@ ELSEWHERE = {
     "several processes that share a batch",
     "signals: held rows, linear between rows, a row each step",
     "weights of some connections as compressed rows",
+    "delays",  # tests/engines/test_delays.py
+    "events: conditions, resets, refractory times",  # tests/engines/test_events.py
 }
 
 

@@ -16,7 +16,11 @@ SIZES = {"pc": {"sizes": [5, 4, 4, 3]}}
 KNOWN = {
     ("pc", "feedback_only"): {"differs", "lowers"},
     ("pc", "fixed_prediction"): {"not asked"},
+    ("pc", "nudged"): {"lowers"},  # the label pulls, too, which F does not count
+    ("pc", "soft_clamp"): {"lowers"},
     ("hopfield", ""): {"lowers"},
+    ("hopfield", "classical"): {"lowers"},
+    ("hopfield", "dense"): {"lowers"},
     ("hopfield", "euclid"): {"lowers"},
     ("hopfield", "manhattan"): {"lowers"},
     ("ring_attractor", ""): {"differs"},

@@ -21,10 +21,13 @@ OWNERS = {
 }  # fmt: skip
 PARTS = ("I", "W", "s", "p", "w", "x", "each", "lost", "d", "t")
 OF = {  # what each kind of thing has
-    "population": ("variable", "rate", "latch", "noise"),
+    "population": ("variable", "rate", "latch", "noise", "hold"),
     "synapse": (
         "weight",
         "live weight",
+        "connections",
+        "delay",
+        "delayed",
         "current",
         "sent",
         "trace",
@@ -34,7 +37,7 @@ OF = {  # what each kind of thing has
     "energy": ("energy",),
     "stream": ("stream", "signal"),
 }
-WITH_PARTS = {"variable", "rate", "latch", "noise", "trace", "trace of each sample"}
+WITH_PARTS = {"variable", "rate", "latch", "noise", "hold", "trace", "trace of each sample"}
 
 
 @st.composite
@@ -48,6 +51,8 @@ def quantities(draw):
     owner = draw(st.sampled_from(sorted(OWNERS)))
     what = draw(st.sampled_from(OF[OWNERS[owner]]))
     part = draw(st.sampled_from(PARTS)) if what in WITH_PARTS else ""
+    if what == "delay":
+        part = draw(st.sampled_from(("line", "head")))
     phase = draw(st.sampled_from(("free", "end", "W"))) if what in ("latch", "noise") else ""
     return Quantity(what, owner, part, phase, draw(st.integers(0, 2)) if what == "noise" else 0)
 
@@ -72,7 +77,7 @@ def test_different_things_have_different_names(one, other):
 
 def test_every_quantity_is_drawn():
     drawn = {what for kinds in OF.values() for what in kinds} | {"parameter", "counter", "draw"}
-    of_lines = {"begin draw", "after_step draw", "start draw"}  # of a population, like "noise"
+    of_lines = {"begin draw", "after_step draw", "start draw", "event draw"}  # like "noise"
     assert drawn | of_lines | {"filter", "optimizer"} == set(PRINTED)
 
 
