@@ -8,7 +8,9 @@ wrote down, so that a number which only the host knew would stay as it was, as i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, Protocol
 
 import torch
@@ -63,6 +65,19 @@ class Graphs:
         return graph.replay
 
 
+POOLED: ContextVar[bool] = ContextVar("pooled", default=False)
+
+
+@contextmanager
+def pooled() -> Iterator[None]:
+    """What is made inside comes from the pool of a graph: at the same place in every replay."""
+    token = POOLED.set(True)
+    try:
+        yield
+    finally:
+        POOLED.reset(token)
+
+
 class Rehearsal:
     """Writes down the operations of tapes on any device and replays them."""
 
@@ -82,7 +97,7 @@ class Rehearsal:
 class _Script(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
-        self.calls: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = []
+        self.calls: list[tuple[Any, tuple[Any, ...], dict[str, Any], list[Tensor]]] = []
         self.views: list[Tensor] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -91,18 +106,20 @@ class _Script(TorchDispatchMode):
         if func is torch.ops.aten._local_scalar_dense.default:
             raise CaptureError("a tape reads a number on the host")
         storages = {t.untyped_storage().data_ptr() for t in _tensors((args, kwargs))}
-        for made in _tensors(result):
-            if made.untyped_storage().data_ptr() not in storages:
-                raise CaptureError(f"a tape allocates: {func}")
+        made = [t for t in _tensors(result) if t.untyped_storage().data_ptr() not in storages]
+        if made and not POOLED.get():
+            raise CaptureError(f"a tape allocates: {func}")
         if func.is_view:
             self.views += _tensors(result)
         else:
-            self.calls.append((func, args, kwargs))
+            self.calls.append((func, args, kwargs, made))
         return result
 
     def replay(self) -> None:
-        for func, args, kwargs in self.calls:
-            func(*args, **kwargs)
+        for func, args, kwargs, made in self.calls:
+            result = func(*args, **kwargs)
+            for held, found in zip(made, _tensors(result) if made else (), strict=True):
+                held.copy_(found)
 
 
 def _tensors(value: Any) -> list[Tensor]:

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from ...compartments.windows import Windows
 from ...graphs.instructions import Convolve, Correlate, Pool, Unpool, Windowed
+from .graph_capture import pooled
 from .layout import TensorLayout
 from .parallel import add_up
 from .products import ProductWriter
@@ -106,7 +107,8 @@ class WindowWriter:
 
 
 def _put(target: Tensor, made: Callable[[], Tensor]) -> None:
-    target.copy_(made().view(target.shape))
+    with pooled():
+        target.copy_(made().view(target.shape))
 
 
 def _slope(post: Tensor, pre: Tensor, over: Windows) -> Tensor:
