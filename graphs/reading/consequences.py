@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from ..diagnostics import Diagnostic, Place
-from .nodes import MappingNode, Node, ScalarNode, SequenceNode
+from .nodes import MappingNode, Node, ScalarNode, scalars
 from .problems import base_name
 
 # Sections of which one entry can be wrong while the rest of the file keeps its meaning.
@@ -37,7 +37,7 @@ def wrong_entries(root: MappingNode, errors: Iterable[Diagnostic]) -> WrongEntri
     """The entries that errors stand in; None if one stands where the whole file depends on it."""
     wrong, left = WrongEntries(), {_line(error.place) for error in errors}
     for key, entry in _entries(root):
-        lines = {_line(scalar.place) for scalar in (key, *_scalars(entry))}
+        lines = {_line(scalar.place) for scalar in (key, *scalars(entry))}
         if lines & left:
             wrong.lines |= lines
             wrong.names.add(base_name(key))
@@ -60,18 +60,6 @@ def _entries(root: MappingNode) -> Iterator[tuple[ScalarNode, Node]]:
                 )
         elif section.text in SECTIONS:
             yield from node.entries
-
-
-def _scalars(node: Node) -> Iterator[ScalarNode]:
-    if isinstance(node, ScalarNode):
-        yield node
-    elif isinstance(node, SequenceNode):
-        for item in node.items:
-            yield from _scalars(item)
-    else:
-        for key, value in node.entries:
-            yield key
-            yield from _scalars(value)
 
 
 def _line(place: Place) -> tuple[str, int]:

@@ -76,6 +76,15 @@ def nodes(node: Node) -> Iterator[Node]:
         yield from nodes(child)
 
 
+def scalars(node: Node) -> Iterator[ScalarNode]:
+    """Every key and every value below a node."""
+    for one in nodes(node):
+        if isinstance(one, ScalarNode):
+            yield one
+        elif isinstance(one, MappingNode):
+            yield from (key for key, _ in one.entries)
+
+
 def is_null(node: Node) -> bool:
     """Whether a value is null or empty: `x: null`, `x:`."""
     return isinstance(node, ScalarNode) and not node.quoted and node.value is None

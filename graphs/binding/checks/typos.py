@@ -15,7 +15,7 @@ from ....compartments.library import CELLS, library_text
 from ....compartments.roles import ROLES
 from ...circuit import Protocol, Synapse, Update
 from ...reading.keys import CELL
-from ...reading.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ...reading.nodes import MappingNode, ScalarNode, nodes, scalars
 from ...reading.problems import Problems, base_name
 from ..names import Names
 from .consistency import NAME
@@ -65,7 +65,7 @@ def suspect_additions(merged: MappingNode, problems: Problems) -> None:
 
 
 def _additions(merged: MappingNode, problems: Problems, warning: bool) -> None:
-    counts = Counter(word for scalar in _scalars(merged) for word in NAME.findall(scalar.text))
+    counts = Counter(word for scalar in scalars(merged) for word in NAME.findall(scalar.text))
     for added in problems.added:
         near = close(added.name, added.known)
         if near is not None and counts[added.name] <= 1:
@@ -78,7 +78,8 @@ def check_unread(root: MappingNode, merged: MappingNode, names: Names) -> None:
     problems = names.problems
     words = {w for t in map(library_text, CELLS) for w in NAME.findall(t)}
     for node in (root, merged):
-        words |= {word for scalar in _values(node) for word in NAME.findall(scalar.text)}
+        values = (value for value in nodes(node) if isinstance(value, ScalarNode))
+        words |= {word for value in values for word in NAME.findall(value.text)}
     for section, what in (("cells", "cell"), ("functions", "function")):
         node = merged.get(section)
         for key, _ in node.entries if isinstance(node, MappingNode) else ():
@@ -149,28 +150,3 @@ def _targets(root: MappingNode) -> Iterator[ScalarNode]:
             if isinstance(entry, MappingNode):
                 stop = entry.get("to")
                 yield from (stop,) if isinstance(stop, ScalarNode) else _targets(entry)
-
-
-def _scalars(node: Node) -> Iterator[ScalarNode]:
-    """Every key and every value."""
-    if isinstance(node, ScalarNode):
-        yield node
-    elif isinstance(node, SequenceNode):
-        for item in node.items:
-            yield from _scalars(item)
-    else:
-        for key, value in node.entries:
-            yield key
-            yield from _scalars(value)
-
-
-def _values(node: Node) -> Iterator[ScalarNode]:
-    """Every value, and what a key of a family says in its index."""
-    if isinstance(node, ScalarNode):
-        yield node
-    elif isinstance(node, SequenceNode):
-        for item in node.items:
-            yield from _values(item)
-    else:
-        for _, value in node.entries:
-            yield from _values(value)
