@@ -4,13 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..expressions.parser import Family, Loop
-from ..reading.expansion_budget import MEMBER
-from ..reading.nodes import ScalarNode
+from ..expressions.parser import Family, Loop, parse_family
+from ..reading.expansion_budget import MEMBER, PART
+from ..reading.keys import Keys
+from ..reading.nodes import MappingNode, Node, ScalarNode
+from ..reading.problems import Skip
+from ..reading.schema import required
 from .names import Names
 
 Indices = dict[str, int]
+Families = dict[str, dict[int | None, str]]  # name -> index -> name of the member
 MOST = 10_000  # members of one family
+
+
+def declared(
+    names: Names, key: ScalarNode, entry: Node, form: Keys, what: str, table: Families
+) -> tuple[Family, MappingNode, dict[int | None, Indices]]:
+    """The family that a key declares, its entry, and the members that it adds.
+
+    A key without an index is a family of one member, None. `what` is a word for messages, `table`
+    the members of each family that are declared before it.
+
+    Raises:
+        Skip: The entry is none, or lacks a key of its `form`.
+    """
+    family = names.problems.parsed(key, parse_family)
+    members = table.setdefault(family.name, {})
+    if not isinstance(entry, MappingNode) or not required(entry, form, key, names.problems):
+        raise Skip
+    indexed = family.index is not None or family.member is not None
+    every: dict[int | None, Indices] = {**expand(names, key, family)} if indexed else {None: {}}
+    if members and (None in members) == indexed:
+        names.problems.fail(
+            key.place, f"the {what} '{family.name}' is declared with and without index"
+        )
+    names.problems.spend(PART * len(every), key.place)
+    return family, entry, every
 
 
 def expand(names: Names, key: ScalarNode, family: Family) -> dict[int, Indices]:

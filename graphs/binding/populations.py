@@ -7,16 +7,14 @@ from math import prod
 
 from ..circuit import Equation, Event, Population, Update
 from ..expressions.constants import LARGEST, NotConstantError, of_units
-from ..expressions.parser import parse_expression, parse_family
+from ..expressions.parser import parse_expression
 from ..expressions.tree import Call, Expr, Parameter, Variable
-from ..reading.expansion_budget import PART
 from ..reading.keys import POPULATION
 from ..reading.nodes import MappingNode, ScalarNode, SequenceNode, texts
 from ..reading.problems import Problems, Skip, base_name
-from ..reading.schema import required
 from .cells import Cell, CellLine, cell_of, expanded
 from .declared import Member
-from .families import expand
+from .families import declared
 from .names import NOTHING, Names
 from .per_unit import UnitScope, check_units, differs
 from .resolve import resolve
@@ -56,22 +54,11 @@ def declare(section: MappingNode, cells: Cells, names: Names) -> None:
     """Fill `names.populations` and `names.families`."""
     for key, node in section.entries:
         with names.problems.guard(names.broken, base_name(key)):
-            family = names.problems.parsed(key, parse_family)
-            members = names.families.setdefault(family.name, {})
-            if not isinstance(node, MappingNode) or not required(
-                node, POPULATION, key, names.problems
-            ):
-                raise Skip
-            indexed = family.index is not None or family.member is not None
-            every = expand(names, key, family) if indexed else {None: {}}
-            if members and (None in members) == indexed:
-                names.problems.fail(
-                    key.place, f"the population '{family.name}' is declared with and without index"
-                )
-            names.problems.spend(PART * len(every), key.place)
+            table = names.families
+            family, entry, every = declared(names, key, node, POPULATION, "population", table)
             for index, bound in every.items():
                 with names.problems.guard(names.broken, family.name):
-                    _member(key, node, family.name, index, bound, cells, names)
+                    _member(key, entry, family.name, index, bound, cells, names)
 
 
 def _member(

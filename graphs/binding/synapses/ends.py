@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from ....compartments.connectivity import weight_shape
-from ...expressions.parser import parse_family, parse_reference
-from ...reading.expansion_budget import PART
+from ...expressions.parser import parse_reference
 from ...reading.keys import SYNAPSE
 from ...reading.nodes import MappingNode, ScalarNode
 from ...reading.problems import Skip, base_name
-from ...reading.schema import required
 from ...wording import nearest
 from ..constant_scope import ConstantScope
 from ..declared import Link, Member
-from ..families import expand
+from ..families import declared
 from ..names import Names
 from .connections import kind_of_connection
 from .windows import lay_windows
@@ -22,26 +20,15 @@ def declare(section: MappingNode, names: Names) -> None:
     """Fill `names.synapses` and `names.synapse_families`: ends and shapes, not yet the texts."""
     for key, node in section.entries:
         with names.problems.guard(names.broken, base_name(key)):
-            family = names.problems.parsed(key, parse_family)
-            members = names.synapse_families.setdefault(family.name, {})
-            if not isinstance(node, MappingNode) or not required(
-                node, SYNAPSE, key, names.problems
-            ):
-                raise Skip
-            indexed = family.index is not None or family.member is not None
-            every = expand(names, key, family) if indexed else {None: {}}
-            if members and (None in members) == indexed:
-                names.problems.fail(
-                    key.place, f"the synapse '{family.name}' is declared with and without index"
-                )
-            names.problems.spend(PART * len(every), key.place)
+            table = names.synapse_families
+            family, entry, every = declared(names, key, node, SYNAPSE, "synapse", table)
             for index, bound in every.items():
                 name = family.name if index is None else f"{family.name}[{index}]"
                 with names.problems.guard(names.broken, family.name):
                     if name in names.synapses:
                         names.problems.fail(key.place, f"the synapse '{name}' is declared twice")
-                    names.synapses[name] = _link(key, node, name, family.name, index, bound, names)
-                    members[index] = name
+                    names.synapses[name] = _link(key, entry, name, family.name, index, bound, names)
+                    table[family.name][index] = name
     lay_windows(names)
 
 
