@@ -171,7 +171,9 @@ class Sweep:
         self, job: Job, table: str | os.PathLike[str] | None, executor: Executor | None
     ) -> list[Row]:
         """The rows of all points; what stands in the table is not made again."""
-        runs = self._digests(job)
+        runs = {id(p): str(number) for number, p in enumerate(self.points)}
+        if table is not None:  # what stands there was found by another process
+            runs = self._digests(job)
         results = Table(table, list(runs.values()))
 
         def keep(point: Point, rows: list[Row]) -> None:
